@@ -1,0 +1,80 @@
+"""Packaging: three import packages in one distribution.
+
+The distribution is named `wandb`, because other libraries look for the metadata of that name. `storage/` and
+`uploader/` are installed under prefixed names, because a user's script folder often holds a `storage.py`.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+SERVER = [
+    "ariadne>=0.23",
+    "sqlalchemy>=2.0",
+    "starlette>=0.40",
+    "uvicorn>=0.30",
+    "python-multipart>=0.0.9",
+]
+DEMO = ["scikit-learn>=1.3"]
+DEV = [
+    "flatbuffers>=24.3",
+    "hypothesis>=6.100",
+    "mypy>=1.13",
+    "numpy>=1.26",
+    "playwright>=1.44",
+    "pytest>=8.2",
+    "ruff==0.14.5",
+    "tox>=4.20",
+    "types-requests>=2.31",
+]
+
+
+def prefixed(source: str, name: str) -> list:
+    return [name, *(f"{name}.{package}" for package in find_packages(source))]
+
+
+setup(
+    name="wandb",
+    version="1.0.0.dev0",
+    description="An experiment tracker that never loses a number and never slows a training loop",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.9",
+    packages=[
+        *find_packages(include=["wandb", "wandb.*"]),
+        *prefixed("storage", "wandb_storage"),
+        *prefixed("uploader", "wandb_uploader"),
+    ],
+    package_dir={"wandb_storage": "storage", "wandb_uploader": "uploader"},
+    package_data={
+        "wandb": ["py.typed", "server/schema.graphql", "server/static/*", "server/static/**/*"],
+        "wandb_storage": ["py.typed", "record.fbs", "FORMAT.md"],
+        "wandb_uploader": ["py.typed"],
+    },
+    # A strict editable install maps the prefixed names file by file, so that pytest and mypy both find them.
+    options={"editable_wheel": {"mode": "strict"}},
+    install_requires=[
+        "click>=8.1",
+        "lmdb>=3.0",
+        "psutil>=5.9",
+        "requests>=2.31",
+        "rich>=13.7",
+        "tenacity>=8.2",
+        "zstandard>=0.22",
+    ],
+    extras_require={"server": SERVER, "demo": [*SERVER, *DEMO], "dev": [*SERVER, *DEMO, *DEV]},
+    entry_points={
+        "console_scripts": [
+            "wandb=wandb.cli:main",
+            "wandb-uploader=wandb_uploader.__main__:main",
+        ]
+    },
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        "Operating System :: POSIX :: Linux",
+        "Operating System :: MacOS",
+        "Programming Language :: Python :: 3 :: Only",
+        "Typing :: Typed",
+    ],
+)

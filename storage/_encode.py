@@ -1,0 +1,178 @@
+"""Records to flatbuffers, without a general builder.
+
+A record's kind and the set of its fields that are present decide everything about the bytes in front of its strings
+and vectors: that part is built once for each combination (`_Layout`) and then only patched. A row of scalars goes
+further: its vectors have a fixed length, so all of it is one template (`RowTemplate`) in which a call patches the
+step, the time and the values.
+
+The bytes are ordinary flatbuffers; the tests decode them with the generated code and with `flatc`.
+
+    0   u32     length of everything after it (a size-prefixed flatbuffer)
+    4   u32     offset of the root table
+    8           vtable of Record: body_type, body
+    16          Record
+    28          vtable of the body
+    ..          the body's table: its fields by falling size
+    ..          its strings and vectors, in the order of the fields
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import struct
+from typing import Any, Callable, Dict, List, Sequence, Tuple, Type
+
+from ._errors import UnstorableValue
+from ._format import FRAME_HEADER, RECORD_BYTES_MAX
+from ._records import RECORD_TYPES, WIRE, Record, Row, Scalar
+
+_OFFSET_BYTES = 4
+SCALAR_BYTES = {"B": 1, "?": 1, "i": 4, "I": 4, "q": 8, "Q": 8, "d": 8}
+_U32 = struct.Struct("<I")
+_BODY_VTABLE = 28
+_FRAME_HEADER_BYTES = FRAME_HEADER.size
+
+
+@functools.lru_cache(maxsize=None)
+def wire_fields(record_type: Type[Record]) -> Tuple[Tuple[str, str], ...]:
+    """(name, type on the wire) of each slot of a record's table."""
+    return tuple((field.name, field.metadata[WIRE]) for field in dataclasses.fields(record_type) if field.metadata)
+
+
+class _Layout:
+    """Where everything stands in records of one kind with the same fields present."""
+
+    def __init__(self, kind: int, present: Tuple[bool, ...]) -> None:
+        fields = wire_fields(RECORD_TYPES[kind])
+        order = sorted(
+            (slot for slot in range(len(fields)) if present[slot]),
+            key=lambda slot: -SCALAR_BYTES.get(fields[slot][1], _OFFSET_BYTES),
+        )
+        vtable_bytes = 4 + 2 * len(fields)
+        # A table starts with the four-byte way back to its vtable; eight-byte fields follow it, so that they are
+        # aligned where the table starts four bytes short of a multiple of eight.
+        table = _BODY_VTABLE + vtable_bytes
+        table += (4 - table) % 8
+        position = table + 4
+        self.inline_format = "<"
+        self.inline_order: List[int] = []
+        self.positions: Dict[int, int] = {}
+        for slot in order:
+            wire = fields[slot][1]
+            self.positions[slot] = position
+            self.inline_order.append(slot)
+            self.inline_format += wire if wire in SCALAR_BYTES else "I"
+            position += SCALAR_BYTES.get(wire, _OFFSET_BYTES)
+        self.inline = struct.Struct(self.inline_format)
+        self.end = position + (-position) % 4
+        offsets = [self.positions.get(slot, table) - table for slot in range(len(fields))]
+        self.head = bytearray(self.end)
+        struct.pack_into("<IHHHH", self.head, 4, 12, 8, 12, 8, 4)
+        struct.pack_into("<iIB", self.head, 16, 8, table - 20, kind)
+        struct.pack_into(f"<HH{len(fields)}H", self.head, _BODY_VTABLE, vtable_bytes, position - table, *offsets)
+        struct.pack_into("<i", self.head, table, table - _BODY_VTABLE)
+        self.table = table
+        self.fields = fields
+
+
+@functools.lru_cache(maxsize=1024)
+def _layout(kind: int, present: Tuple[bool, ...]) -> _Layout:
+    return _Layout(kind, present)
+
+
+def _append_text(out: bytearray, text: str) -> int:
+    """Append a string and return where it starts. Lone surrogates are kept, as JSON escapes could not keep them."""
+    raw = text.encode("utf-8", "surrogatepass")
+    out += bytes(-len(out) % 4)
+    position = len(out)
+    out += _U32.pack(len(raw)) + raw + b"\0"
+    return position
+
+
+def _append_vector(out: bytearray, wire: str, values: Sequence[Any]) -> int:
+    if wire == "texts":
+        out += bytes(-len(out) % 4)
+        position = len(out)
+        out += bytes(4 + 4 * len(values))
+        _U32.pack_into(out, position, len(values))
+        for index, text in enumerate(values):
+            slot = position + 4 + 4 * index
+            _U32.pack_into(out, slot, _append_text(out, text) - slot)
+        return position
+    element = wire[1]
+    aligned = 4 if SCALAR_BYTES[element] < 8 else 8
+    out += bytes((4 - len(out)) % aligned if aligned == 8 else -len(out) % 4)
+    position = len(out)
+    out += struct.pack(f"<I{len(values)}{element}", len(values), *values)
+    return position
+
+
+def encode(record: Record) -> bytes:
+    """The size-prefixed flatbuffer of any record.
+
+    Raises UnstorableValue for a record above `RECORD_BYTES_MAX`.
+    """
+    fields = wire_fields(type(record))
+    values = [getattr(record, name) for name, _ in fields]
+    layout = _layout(record.kind, tuple(value is not None for value in values))
+    out = bytearray(layout.head)
+    for slot, (_, wire) in enumerate(fields):
+        if values[slot] is None or wire in SCALAR_BYTES:
+            continue
+        start = _append_text(out, values[slot]) if wire == "text" else _append_vector(out, wire, values[slot])
+        values[slot] = start - layout.positions[slot]
+    layout.inline.pack_into(out, layout.table + 4, *(values[slot] for slot in layout.inline_order))
+    if len(out) > RECORD_BYTES_MAX:
+        raise UnstorableValue(
+            f"a {type(record).__name__} record of {len(out):,} bytes is above the limit of {RECORD_BYTES_MAX:,}; "
+            "log less at once, or save it as a file"
+        )
+    _U32.pack_into(out, 0, len(out) - 4)
+    return bytes(out)
+
+
+class RowTemplate:
+    """The frame of a row without JSON, built once for a shape and patched for each row.
+
+    `frame` holds the frame's header too, which is the log's to fill in. `pack_head` takes (frame, `head_offset`, step,
+    time) and `pack_values` (frame, `values_offset`, *values), doubles first, then integers, in the order of the shape.
+    Only one thread may use a template at a time: the log's lock is what the caller holds.
+    """
+
+    __slots__ = ("frame", "head_offset", "pack_head", "pack_values", "values_offset")
+
+    def __init__(self, shape: int, scalars: Sequence[int], flags: int) -> None:
+        doubles, integers, _ = (len(indexes) for indexes in storage_order(scalars))
+        payload = encode(Row(shape=shape, flags=flags, doubles=[0.0] * doubles, integers=[0] * integers))
+        self.frame = bytearray(_FRAME_HEADER_BYTES) + payload
+        self.head_offset = _FRAME_HEADER_BYTES + ROW_STEP_AT
+        self.pack_head = struct.Struct("<qd").pack_into
+        slot = _FRAME_HEADER_BYTES + _layout(Row.kind, _PLAIN_ROW).positions[_ROW_SLOTS.index("doubles")]
+        self.values_offset = slot + _U32.unpack_from(self.frame, slot)[0] + 4
+        # Both vectors hold eight-byte elements behind a four-byte count, so four bytes of padding and the count stand
+        # between the doubles and the integers.
+        pack_into = struct.Struct(f"<{doubles}d" + (f"4xI{integers}q" if integers else "")).pack_into
+        if integers:
+
+            def pack_both(frame: bytearray, offset: int, *values: Any) -> None:
+                pack_into(frame, offset, *values[:doubles], integers, *values[doubles:])
+
+            self.pack_values: Callable[..., None] = pack_both
+        else:
+            self.pack_values = pack_into
+
+
+def storage_order(scalars: Sequence[int]) -> Tuple[List[int], List[int], List[int]]:
+    """The indexes of the keys whose values stand in a row's doubles, in its integers, and nowhere."""
+    doubles = [index for index, scalar in enumerate(scalars) if scalar == Scalar.DOUBLE]
+    nulls = [index for index, scalar in enumerate(scalars) if scalar == Scalar.NULL]
+    integers = [index for index in range(len(scalars)) if scalars[index] in (Scalar.INTEGER, Scalar.BOOLEAN)]
+    return doubles, integers, nulls
+
+
+_ROW_SLOTS = [name for name, _ in wire_fields(Row)]
+_PLAIN_ROW = tuple(name != "json" for name in _ROW_SLOTS)
+# Where step and then time stand in the payload of any row, and where the bytes behind them start.
+ROW_STEP_AT = _layout(Row.kind, _PLAIN_ROW).positions[_ROW_SLOTS.index("step")]
+ROW_REST_AT = ROW_STEP_AT + 16

@@ -1,0 +1,94 @@
+"""Which files of a run's folder are its log's, and in what order.
+
+    run-ID.wandb            the first segment
+    run-ID.seg-0002.wandb   the second, and so on
+    run-ID.tail-0, -1       the tails
+    run-ID.owner            the writer's lock
+    *.wandb-lock            LMDB's own lock files
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Union
+
+from ._errors import ForeignFile, LogNotFound
+from ._owner import living_writer
+from ._segment import Identity, Segment, SegmentFile, segment_path
+
+_FIRST_SEGMENT = re.compile(r"run-(?P<run_id>.+?)\.wandb")
+_LATER_SEGMENT = re.compile(r"run-(?P<run_id>.+)\.seg-(?P<index>\d{4,})\.wandb")
+_LOG_FILE = re.compile(r"\.?run-.+\.(wandb(-lock)?|tail-[01]|owner)(\.new(-lock)?)?")
+
+
+def is_log_file(name: str) -> bool:
+    """Whether a file of this name in a run's folder belongs to the log: nobody else may open it."""
+    return _LOG_FILE.fullmatch(name) is not None
+
+
+def owner_path(folder: Path, run_id: str) -> Path:
+    return folder / f"run-{run_id}.owner"
+
+
+def find_run_id(folder: Path) -> str:
+    """The run whose log is in a folder. Raises LogNotFound."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        raise LogNotFound("there is no such run folder", folder) from None
+    for pattern in (_FIRST_SEGMENT, _LATER_SEGMENT):  # retention may have removed the first
+        for name in names:
+            match = pattern.fullmatch(name)
+            if match and not (pattern is _FIRST_SEGMENT and _LATER_SEGMENT.fullmatch(name)):
+                return match["run_id"]
+    raise LogNotFound("no run-*.wandb file in this folder: it holds no log", folder)
+
+
+def has_living_writer(folder: Path, run_id: str) -> bool:
+    return living_writer(owner_path(folder, run_id)) is not None
+
+
+class SegmentInfo(NamedTuple):
+    path: Path
+    identity: Identity
+
+
+def segments(folder: Path, run_id: str) -> List[SegmentInfo]:
+    """The log's segments in order.
+
+    Raises LogNotFound where there is none, ForeignFile for one of another log.
+    """
+    indexes = [1] if segment_path(folder, run_id, 1).exists() else []
+    for path in folder.iterdir():
+        match = _LATER_SEGMENT.fullmatch(path.name)
+        if match and match["run_id"] == run_id:
+            indexes.append(int(match["index"]))
+    if not indexes:
+        raise LogNotFound(f"no segment of run {run_id}'s log", folder)
+    found: List[SegmentInfo] = []
+    live = has_living_writer(folder, run_id)
+    for index in sorted(indexes):
+        path = segment_path(folder, run_id, index)
+        segment = open_segment(path, live)
+        try:
+            identity = segment.identity()
+        finally:
+            segment.close()
+        if identity.index != index or identity.run_id != run_id:
+            raise ForeignFile(
+                f"segment {identity.index} of run {identity.run_id}, not what its name says; move it away", path
+            )
+        if found and identity.log_uuid != found[0].identity.log_uuid:
+            raise ForeignFile(f"a segment of another log of run {run_id}; move it away", path)
+        found.append(SegmentInfo(path, identity))
+    return found
+
+
+def open_segment(path: Path, live: bool) -> Union[Segment, SegmentFile]:
+    """A segment for reading: through LMDB while somebody may write it, without LMDB otherwise."""
+    if path.is_dir():
+        raise ForeignFile("a directory stands where a log's file should be; move it away", path)
+    return Segment(path) if live else SegmentFile(path)
+
+

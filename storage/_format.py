@@ -1,0 +1,157 @@
+"""The bytes that the log writes around its records: frames, tails, blocks and LMDB keys. `FORMAT.md` has the tables.
+
+All integers are little-endian, except in LMDB keys, where big-endian order makes LMDB's byte order the numeric one.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Iterator, NamedTuple, Tuple, Union
+
+FORMAT_VERSION = 1
+
+# --- limits, each with its reason -------------------------------------------------------------------------------------
+
+# A server's history line ends at about 10 MiB; a record that no server takes is better refused at the call.
+RECORD_BYTES_MAX = 16 << 20
+# Keys of one row: beyond this a row belongs in a table, and a dashboard can't show it anyway.
+ROW_KEYS_MAX = 100_000
+# A commit is due when this much waits in the tail: large enough to compress well, small enough to read in one go.
+COMMIT_BYTES = 256 << 10
+# A commit is due when a record has waited this long: the bound that promise P2 names, less the time of a sync.
+COMMIT_SECONDS = 0.5
+# Raw bytes of one block. A tail that grew while the disk was away is cut into several.
+BLOCK_BYTES_MAX = 32 << 20
+# LMDB's map: fixed for the life of a segment. Small enough for schedulers that limit address space.
+SEGMENT_BYTES = 256 << 20
+# Blocks put into a segment before the next one starts: leaves LMDB a quarter of the map for its own pages.
+SEGMENT_FILL_BYTES = SEGMENT_BYTES * 3 // 4
+# Frames held in memory while the disk refuses them.
+MEMORY_BYTES_MAX = 64 << 20
+# Row templates kept by a writer and by a reader; a program that never repeats its keys can't fill memory with them.
+SHAPES_MAX = 1024
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+# crc32 of everything after it, kind, zero, sequence; the record follows, and starts with its own length.
+FRAME_HEADER = struct.Struct("<IHHQ")
+_LENGTH = struct.Struct("<I")
+_FRAME_START = struct.Struct("<IHHQI")
+FRAME_BYTES_MIN = _FRAME_START.size
+
+
+class Frame(NamedTuple):
+    """One record as it stands in a tail or a block: its place, its kind and its size-prefixed flatbuffer."""
+
+    sequence: int
+    kind: int
+    payload: bytes
+
+
+def seal_frame(frame: bytearray, kind: int, sequence: int) -> None:
+    """Write the header of `frame`, whose record already stands behind the space for it."""
+    FRAME_HEADER.pack_into(frame, 0, 0, kind, 0, sequence)
+    _LENGTH.pack_into(frame, 0, zlib.crc32(frame))
+
+
+_CRC_OF_ZERO = zlib.crc32(bytes(4))
+
+
+def parse_frames(raw: bytes, expected: int) -> Iterator[Tuple[int, Frame]]:
+    """Yield (offset of the frame's end, frame) for each intact frame, from the first, numbered `expected`, on.
+
+    Stops silently at the first byte that is not an intact frame of the expected number: whether that is a torn tail or
+    damage is for the caller to say, who knows where `raw` comes from.
+    """
+    offset, end = 0, len(raw)
+    while end - offset >= FRAME_BYTES_MIN:
+        crc, kind, zero, sequence, length = _FRAME_START.unpack_from(raw, offset)
+        stop = offset + FRAME_BYTES_MIN + length
+        if sequence != expected or zero or length > RECORD_BYTES_MAX or stop > end:
+            return
+        # The writer computes the checksum with zero in the checksum's own place.
+        if zlib.crc32(memoryview(raw)[offset + 4 : stop], _CRC_OF_ZERO) != crc:
+            return
+        offset, expected = stop, expected + 1
+        yield stop, Frame(sequence, kind, raw[stop - length - 4 : stop])
+
+
+# --- tails ------------------------------------------------------------------------------------------------------------
+
+TAIL_MAGIC = b"\x89WBTAIL\n"
+# magic, format version, zero, the log's uuid, first sequence, crc32 of the bytes before
+_TAIL_HEADER = struct.Struct("<8sHH16sQ")
+TAIL_HEADER_BYTES = _TAIL_HEADER.size + 4
+
+
+def tail_header(log_uuid: bytes, first_sequence: int) -> bytes:
+    head = _TAIL_HEADER.pack(TAIL_MAGIC, FORMAT_VERSION, 0, log_uuid, first_sequence)
+    return head + _LENGTH.pack(zlib.crc32(head))
+
+
+class TailHeader(NamedTuple):
+    version: int
+    log_uuid: bytes
+    first_sequence: int
+
+
+def parse_tail_header(raw: bytes) -> Union[TailHeader, None]:
+    """The header of a tail, or None where there is no intact one (a tail that was being created)."""
+    if len(raw) < TAIL_HEADER_BYTES:
+        return None
+    magic, version, _, log_uuid, first = _TAIL_HEADER.unpack_from(raw)
+    if magic != TAIL_MAGIC or _LENGTH.unpack_from(raw, _TAIL_HEADER.size)[0] != zlib.crc32(raw[: _TAIL_HEADER.size]):
+        return None
+    return TailHeader(version, log_uuid, first)
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------
+
+# crc32 of everything after it, zero, codec (1: zstd), record count, raw length, first sequence
+_BLOCK_HEADER = struct.Struct("<IHHIIQ")
+CODEC_ZSTD = 1
+
+
+class BlockHeader(NamedTuple):
+    count: int
+    raw_length: int
+    first_sequence: int
+
+
+def block(compressed: bytes, count: int, raw_length: int, first_sequence: int) -> bytes:
+    head = _BLOCK_HEADER.pack(0, 0, CODEC_ZSTD, count, raw_length, first_sequence)
+    crc = zlib.crc32(compressed, zlib.crc32(head[4:]))
+    return _LENGTH.pack(crc) + head[4:] + compressed
+
+
+def parse_block(value: Buffer) -> Union[Tuple[BlockHeader, bytes], None]:
+    """The header and the compressed frames of a block; None where its bytes are not those that were written."""
+    if len(value) < _BLOCK_HEADER.size:
+        return None
+    crc, zero, codec, count, raw_length, first = _BLOCK_HEADER.unpack_from(value)
+    if zlib.crc32(memoryview(value)[4:]) != crc or zero or codec != CODEC_ZSTD or raw_length > BLOCK_BYTES_MAX:
+        return None
+    return BlockHeader(count, raw_length, first), bytes(memoryview(value)[_BLOCK_HEADER.size :])
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+IDENTITY_KEY = b"\x00identity"
+SEAL_KEY = b"\x02seal"
+_BLOCK_KEY = struct.Struct(">cQ")
+_BLOCK_PREFIX = b"\x01"
+
+
+def block_key(first_sequence: int) -> bytes:
+    return _BLOCK_KEY.pack(_BLOCK_PREFIX, first_sequence)
+
+
+def parse_block_key(key: Buffer) -> Union[int, None]:
+    """The first sequence of the block under `key`; None where the key is not a block's."""
+    if len(key) != _BLOCK_KEY.size:
+        return None
+    prefix, first = _BLOCK_KEY.unpack(key)
+    return int(first) if prefix == _BLOCK_PREFIX else None

@@ -1,0 +1,188 @@
+"""Reading a log: by sequence number, in bounded batches, while it is written or long after.
+
+While the writer lives, committed records come from LMDB in short transactions, and what waits in the tails is read
+from a copy of them: no lock is taken that the writer would wait for. When the writer is gone, the files are read
+without LMDB, which writes nothing and survives any damage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Optional, Union
+
+from ._blocks import unpack_block
+from ._decode import RowDecoder, Undecodable, decode
+from ._errors import LogDamaged
+from ._folder import SegmentInfo, find_run_id, has_living_writer, open_segment, owner_path, segments
+from ._format import Frame, parse_frames
+from ._owner import Writer, living_writer
+from ._records import Record, Row, Shape
+from ._segment import Identity, Segment, SegmentFile
+from ._tail import join_tails, load_tails
+
+# Raw bytes that one call of `read` takes on: bounds the memory of a reader, and the time of a transaction.
+READ_BYTES = 4 << 20
+
+
+class Entry(NamedTuple):
+    """A record in its place. `record` is None where this version doesn't know the kind."""
+
+    sequence: int
+    kind: int
+    record: Optional[Record]
+
+
+class Reader:
+    """A log, for reading. Not safe between threads.
+
+    Raises LogNotFound, ForeignFile, NewerFormat or LogDamaged where the folder holds no log that can be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run_id = find_run_id(folder)
+        self.torn_bytes = 0  # at the end of the tail, seen by the last `entries`
+        self.unknown_kinds = 0  # records of kinds that this version doesn't know
+        self._rows = RowDecoder(self._find_record)
+        self._open: Optional[Union[Segment, SegmentFile]] = None
+        self._segments: List[SegmentInfo] = segments(folder, self.run_id)
+
+    @property
+    def identity(self) -> Identity:
+        """Of the first segment that is there."""
+        return self._segments[0].identity
+
+    @property
+    def first_sequence(self) -> int:
+        """The oldest record that is there: above 1 where retention has removed segments."""
+        return self._segments[0].identity.first_sequence
+
+    def writer(self) -> Optional[Writer]:
+        """The living process that writes the log, or None."""
+        return living_writer(owner_path(self.folder, self.run_id))
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- committed records --------------------------------------------------------------------------------------------
+
+    def read(self, start: int, bytes_max: int = READ_BYTES) -> List[Entry]:
+        """Committed records from `start` on, about `bytes_max` of them and at least one; empty at the end.
+
+        Raises LogDamaged where the next record is unreadable.
+        """
+        return [self._entry(frame) for frame in self._read_frames(start, bytes_max)]
+
+    def _read_frames(self, start: int, bytes_max: int) -> List[Frame]:
+        start = max(start, self.first_sequence)
+        index = self._segment_of(start)
+        while index < len(self._segments):
+            frames = self._read_segment(index, start, bytes_max)
+            if frames:
+                return frames
+            if index + 1 == len(self._segments):
+                self._segments = segments(self.folder, self.run_id)  # the writer may have started another
+            index += 1
+        return []
+
+    def _segment_of(self, sequence: int) -> int:
+        index = 0
+        for later, (_, identity) in enumerate(self._segments):
+            if identity.first_sequence <= sequence:
+                index = later
+        return index
+
+    def _read_segment(self, index: int, start: int, bytes_max: int) -> List[Frame]:
+        info = self._segments[index]
+        frames: List[Frame] = []
+        expected = start
+        # A log whose writer closes it while it is read without LMDB changes under the reader: look a second time.
+        for attempt in (1, 2):
+            try:
+                blocks = self._segment(info.path).read(start, bytes_max)
+                break
+            except LogDamaged:
+                self.close()
+                if attempt == 2:
+                    raise
+        for stored in blocks:
+            unpacked = unpack_block(stored)
+            if stored.first_sequence > expected:
+                raise LogDamaged(
+                    f"records {expected} to {stored.first_sequence - 1} are missing", stored.path, stored.position
+                )
+            fresh = unpacked[expected - stored.first_sequence :]
+            frames += fresh
+            expected += len(fresh)
+        return frames
+
+    def _segment(self, path: Path) -> Union[Segment, SegmentFile]:
+        live = path == self._segments[-1].path and has_living_writer(self.folder, self.run_id)
+        # A file read without LMDB is a snapshot: taken anew each time while it is the last one.
+        keep = path != self._segments[-1].path or isinstance(self._open, Segment)
+        if self._open is None or self._open.path != path or not keep or (live and isinstance(self._open, SegmentFile)):
+            self.close()
+            self._open = open_segment(path, live)
+        return self._open
+
+    # --- everything ---------------------------------------------------------------------------------------------------
+
+    def entries(self, start: int = 1, stop: Optional[int] = None, tail: bool = True) -> Iterator[Entry]:
+        """Every record from `start` on, below `stop` where given; with `tail`, also what is not yet committed.
+
+        Raises LogDamaged at the first unreadable record, after everything before it.
+        """
+        # The tails come first: what a commit takes out of them from now on is found in LMDB.
+        position = max(start, self.first_sequence)
+        tails = load_tails(self.folder, self.run_id, self.identity.log_uuid) if tail else []
+        while stop is None or position < stop:
+            frames = self._read_frames(position, READ_BYTES)
+            if not frames:
+                break
+            for frame in frames:
+                if stop is not None and frame.sequence >= stop:
+                    return
+                yield self._entry(frame)
+            position = frames[-1].sequence + 1
+        waiting = join_tails(tails, position - 1)
+        self.torn_bytes = waiting.torn_bytes
+        for _, frame in parse_frames(waiting.raw, position):
+            if stop is not None and frame.sequence >= stop:
+                return
+            yield self._entry(frame)
+
+    def _entry(self, frame: Frame) -> Entry:
+        try:
+            if frame.kind == Row.kind:
+                return Entry(frame.sequence, frame.kind, self._rows.decode(frame.payload))
+            record = decode(frame.kind, frame.payload)
+        except Undecodable as error:
+            raise LogDamaged(f"record {frame.sequence}: {error}", self.folder) from error
+        if isinstance(record, Shape):
+            self._rows.add_shape(frame.sequence, record)
+        elif record is None:
+            self.unknown_kinds += 1
+        return Entry(frame.sequence, frame.kind, record)
+
+    def _find_record(self, sequence: int) -> Optional[Record]:
+        """One record out of order, for a row that refers back to its shape."""
+        if sequence < self.first_sequence:
+            return None
+        with Reader(self.folder) as other:
+            for frame in other._read_frames(sequence, 1):
+                if frame.sequence == sequence:
+                    return decode(frame.kind, frame.payload)
+            for entry in other.entries(sequence, sequence + 1):
+                return entry.record
+        return None
+
+
+

@@ -1,0 +1,131 @@
+"""Bringing a log in order whose writer didn't close it: the one way for uploader, replay, sync and a resuming run.
+
+The tails' intact frames beyond the last committed record go into LMDB, followed by a record of how the writer ended, in
+one transaction that also seals the segment. Until that transaction is durable nothing is removed, so a crash at any
+instant of a recovery leaves a log that the next recovery brings in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+
+from ._blocks import pack_blocks
+from ._encode import encode
+from ._errors import LogError
+from ._folder import SegmentInfo, find_run_id, open_segment, owner_path, segments
+from ._format import FRAME_HEADER, seal_frame
+from ._owner import OwnerLock, Writer
+from ._records import WriterLost
+from ._segment import Segment, check, create_segment, mapped_errors, segment_path
+from ._tail import TailFrames, join_tails, load_tails, tail_paths
+
+
+class Recovered(NamedTuple):
+    """What a recovery found."""
+
+    last_sequence: int
+    writer_lost: Optional[WriterLost]  # None: the writer had closed the log
+
+
+def recover(folder: Path) -> Recovered:
+    """Bring the log in `folder` in order.
+
+    Raises LogInUse while its writer lives, LogNotFound, LogUnavailable, or another LogError where a file is not what
+    it should be.
+    """
+    run_id = find_run_id(folder)
+    with mapped_errors(folder):
+        owner = OwnerLock(owner_path(folder, run_id))
+    try:
+        return recover_locked(folder, run_id, owner)
+    finally:
+        owner.release()
+
+
+def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
+    """`recover` for a caller that holds the owner's lock."""
+    found = segments(folder, run_id)
+    last = found[-1]
+    segment = open_segment(last.path, live=False)
+    try:
+        sealed = segment.sealed()
+        committed = _committed(found)
+    finally:
+        segment.close()
+    tails = join_tails(load_tails(folder, run_id, last.identity.log_uuid), committed)
+    if sealed and not tails.count:
+        _remove_tails(folder, run_id)
+        return Recovered(committed, None)
+    last_sequence = committed + tails.count
+    lost = _writer_lost(owner.previous, tails, last_sequence)
+    frame = bytearray(FRAME_HEADER.size) + encode(lost)
+    seal_frame(frame, lost.kind, last_sequence + 1)
+    blocks = pack_blocks(tails.raw + frame, committed + 1, tails.count + 1)
+    _store(folder, found[-1], sealed, blocks, committed, last_sequence + 1)
+    _remove_tails(folder, run_id)
+    return Recovered(last_sequence + 1, lost)
+
+
+def _committed(found: List[SegmentInfo]) -> int:
+    """The last committed record: a segment that was created and never written has none of its own."""
+    for path, identity in reversed(found):
+        segment = open_segment(path, live=False)
+        try:
+            last = segment.last_sequence(identity.first_sequence)
+        finally:
+            segment.close()
+        if last >= identity.first_sequence:
+            return last
+    return found[0].identity.first_sequence - 1
+
+
+def _writer_lost(writer: Optional[Writer], tails: TailFrames, last_sequence: int) -> WriterLost:
+    here = Writer.current()
+    writer = writer or Writer()
+    if not writer.pid:
+        cause, evidence = "unknown", "the log names no writer"
+    elif writer.host != here.host:
+        cause = "unknown"
+        evidence = f"the log was written on {writer.host} and recovered on {here.host} before anybody closed it"
+    elif writer.boot_id != here.boot_id:
+        cause = "rebooted"
+        evidence = f"{writer} held the log open, and the machine has been restarted since"
+    else:
+        cause = "died"
+        evidence = f"{writer} ended without closing the log: the lock that it held until its end is free"
+    if tails.lost_records:
+        evidence += f"; {tails.lost_records} records of its last moments are missing, as after a power loss"
+    return WriterLost(
+        time=time.time(), host=writer.host, pid=writer.pid, boot_id=writer.boot_id, cause=cause, evidence=evidence,
+        last_sequence=last_sequence, torn_bytes=tails.torn_bytes, lost_records=tails.lost_records,
+    )  # fmt: skip
+
+
+def _store(
+    folder: Path, last: SegmentInfo, sealed: bool, blocks: List[Tuple[int, bytes]], committed: int, seal: int
+) -> None:
+    """Into the last segment; into a new one where that one is sealed, damaged or full."""
+    if not sealed and check(last.path) is None:
+        try:
+            with Segment(last.path) as segment:
+                segment.put(blocks, seal)
+            return
+        except LogError:
+            pass  # the next segment is the place for what this one refuses
+    identity = last.identity._replace(
+        index=last.identity.index + 1, first_sequence=committed + 1, created=time.time()
+    )
+    path = segment_path(folder, identity.run_id, identity.index)
+    with mapped_errors(path):
+        create_segment(path, identity)
+    with Segment(path) as segment:
+        segment.put(blocks, seal)
+
+
+def _remove_tails(folder: Path, run_id: str) -> None:
+    for path in tail_paths(folder, run_id):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,106 @@
+"""From the dictionary of a `log` call to the bytes of its row: the hot path's first half.
+
+A row's keys and the types of its values select a template; what no template can hold goes into the row's JSON. The
+caller holds the log's lock.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ._encode import RowTemplate, encode, storage_order
+from ._errors import UnstorableValue
+from ._format import FRAME_HEADER, ROW_KEYS_MAX, SHAPES_MAX
+from ._records import Row, Scalar, Shape
+
+_SCALARS = {float: Scalar.DOUBLE, int: Scalar.INTEGER, bool: Scalar.BOOLEAN, type(None): Scalar.NULL}
+
+Append = Callable[[bytearray, int], int]
+
+
+class _Plan(NamedTuple):
+    """How to store rows of one layout."""
+
+    template: RowTemplate
+    pick: Optional[Callable[[Mapping[str, Any]], Tuple[Any, ...]]]  # values in the order stored; None: as they come
+
+
+class RowEncoder:
+    """Appends rows through `append(frame, kind)`, and the shapes that they need."""
+
+    def __init__(self, append: Append) -> None:
+        self._append = append
+        self._plans: Dict[Tuple[Any, ...], _Plan] = {}
+
+    def reset(self) -> None:
+        """Forget all shapes: a segment stands on its own, so a new one needs them again."""
+        self._plans.clear()
+
+    def append(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
+        """Append one row of storable values (see `check_json`); return its sequence number."""
+        values = row.values()
+        layout = (flags, *row, *map(type, values))
+        plan = self._plans.get(layout)
+        if plan is None:
+            plan = self._plan(layout, row, flags)
+            if plan is None:
+                return self._append_mixed(row, step, time, flags)
+        template = plan.template
+        try:
+            template.pack_head(template.frame, template.head_offset, step, time)
+            template.pack_values(
+                template.frame, template.values_offset, *(values if plan.pick is None else plan.pick(row))
+            )
+        except Exception:
+            # An integer beyond 64 bits is all that the types don't exclude; JSON holds those.
+            return self._append_mixed(row, step, time, flags)
+        return self._append(template.frame, Row.kind)
+
+    def _plan(self, layout: Tuple[Any, ...], row: Mapping[str, Any], flags: int) -> Optional[_Plan]:
+        scalars = [_SCALARS.get(type(value)) for value in row.values()]
+        if any(scalar is None for scalar in scalars) or not row:
+            return None
+        if len(row) > ROW_KEYS_MAX:
+            raise UnstorableValue(f"a row of {len(row):,} keys is above the limit of {ROW_KEYS_MAX:,}; log a Table")
+        known = [scalar for scalar in scalars if scalar is not None]
+        shape = self._append_shape(list(row), known)
+        doubles, integers, nulls = storage_order(known)
+        stored = doubles + integers
+        keys = list(row)
+        pick: Optional[Callable[[Mapping[str, Any]], Tuple[Any, ...]]] = None
+        if nulls or stored != sorted(stored):
+            if len(stored) == 1:
+                only = keys[stored[0]]
+                pick = lambda row: (row[only],)  # noqa: E731
+            else:
+                pick = operator.itemgetter(*(keys[index] for index in stored)) if stored else lambda row: ()
+        if len(self._plans) >= SHAPES_MAX:
+            self._plans.clear()
+        plan = self._plans[layout] = _Plan(RowTemplate(shape, known, flags), pick)
+        return plan
+
+    def _append_shape(self, keys: List[str], scalars: List[int]) -> int:
+        payload = encode(Shape(keys=keys, scalars=scalars))
+        return self._append(bytearray(FRAME_HEADER.size) + payload, Shape.kind)
+
+    def _append_mixed(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
+        """A row that is not all scalars: everything in JSON."""
+        text = dump_json(row)
+        payload = encode(Row(step=step, time=time, flags=flags, json=text))
+        return self._append(bytearray(FRAME_HEADER.size) + payload, Row.kind)
+
+
+def dump_json(value: Any) -> str:
+    """JSON as records hold it: compact, NaN and infinities as bare tokens, integers of any size.
+
+    Raises UnstorableValue for what is no JSON value.
+    """
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=True, check_circular=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnstorableValue(f"not a JSON value: {error}") from error
+
+
+__all__ = ["Append", "RowEncoder", "dump_json"]

@@ -1,0 +1,269 @@
+"""Run state: what a log's records add up to.
+
+`RunState.apply` is the one fold of the project. The uploader, `wandb replay`, a resuming run and the offline Api all
+use it, and folding up to a record gives the state as it was then. What a record completes (history rows, system rows,
+console lines) is returned and not kept, so the state of a run of any length stays small.
+
+History rows come from `log` calls like this: calls that name the same step, or that come with `commit=False`, add up to
+one row. A row is complete when a call commits it, when a call names a later step, or when the session ends. A call that
+names a step before the current one becomes a row of its own: late, counted, and kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Type
+
+from ._console import ConsoleLine, ConsoleLines
+from ._records import (
+    Alert,
+    Artifact,
+    ConfigChange,
+    Console,
+    Exit,
+    FileSaved,
+    Labels,
+    MetricDefinition,
+    Preempting,
+    Record,
+    Row,
+    RowFlag,
+    RunStart,
+    SummaryChange,
+    SystemMetrics,
+    Telemetry,
+    WriterLost,
+)
+from ._summary import MetricRules
+
+
+class Completed(NamedTuple):
+    """What one record completes."""
+
+    rows: List[Dict[str, Any]] = []
+    system: List[Dict[str, Any]] = []
+    console: List[ConsoleLine] = []
+
+
+NOTHING = Completed()
+
+
+@dataclasses.dataclass
+class RunState:
+    """A run after some of its records. All times are seconds since the epoch, `runtime` seconds."""
+
+    start: RunStart = dataclasses.field(default_factory=RunStart)  # of the first session, with later labels
+    sessions: int = 0
+    session_start: float = 0.0
+    config: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    summary: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: MetricRules = dataclasses.field(default_factory=MetricRules)
+    step: int = 0  # of the row that is being put together, or of the next one
+    row: Dict[str, Any] = dataclasses.field(default_factory=dict)  # the incomplete row, empty where there is none
+    row_time: float = 0.0
+    rows: int = 0  # complete ones
+    late_rows: int = 0  # among them
+    system_rows: int = 0
+    console: ConsoleLines = dataclasses.field(default_factory=ConsoleLines)
+    files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> policy
+    artifacts: List[Artifact] = dataclasses.field(default_factory=list)
+    alerts: List[Alert] = dataclasses.field(default_factory=list)
+    telemetry: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    preempting: bool = False
+    exit: Optional[Exit] = None  # of the last session
+    writer_lost: Optional[WriterLost] = None  # of the last session
+    crashes: int = 0  # sessions that ended without closing their log
+    lost_records: int = 0
+    last_time: float = 0.0
+    runtime_before: float = 0.0  # of the sessions before this one
+    label_changes: int = 0  # grows with each change of config, labels or metrics: what UpsertBucket carries
+
+    # --- the fold -----------------------------------------------------------------------------------------------------
+
+    def apply(self, record: Optional[Record]) -> Completed:
+        """Take the next record; return what it completes."""
+        if type(record) is Row:
+            return self._row(record)
+        handler = _HANDLERS.get(type(record)) if record is not None else None
+        return NOTHING if handler is None else handler(self, record) or NOTHING
+
+    def complete_row(self) -> List[Dict[str, Any]]:
+        """End the row that is being put together. Only for a state that no more records follow."""
+        if not self.row:
+            return []
+        row, self.row = self.row, {}
+        step, self.step = self.step, self.step + 1
+        return [self._finish_row(row, step, self.row_time)]
+
+    def _row(self, call: Row) -> Completed:
+        self.last_time = call.time
+        if call.step < self.step:
+            self.late_rows += 1
+            return Completed([self._finish_row(call.values, call.step, call.time)])
+        rows = self.complete_row() if call.step > self.step else []
+        self.step = call.step
+        if call.flags & RowFlag.COMMIT:
+            values = call.values
+            if self.row:
+                self.row.update(values)
+                values = self.row
+                self.row = {}
+            self.step += 1
+            rows.append(self._finish_row(values, call.step, call.time))
+        else:
+            self.row.update(call.values)
+            self.row_time = call.time
+        return Completed(rows) if rows else NOTHING
+
+    def _finish_row(self, row: Dict[str, Any], step: int, time: float) -> Dict[str, Any]:
+        self.rows += 1
+        self.metrics.add_steps(row, self.summary)
+        row["_step"] = step
+        row["_timestamp"] = time
+        row["_runtime"] = self._runtime(time)
+        self.metrics.summarize(row, self.summary)
+        return row
+
+    def _runtime(self, time: float) -> float:
+        return self.runtime_before + max(0.0, time - self.session_start)
+
+    def _start(self, record: RunStart) -> Completed:
+        rows = self.complete_row()
+        if self.sessions:
+            self.runtime_before = self.runtime
+            for label in ("entity", "project", "name", "notes", "group", "job_type", "sweep_id"):
+                if getattr(record, label) is not None:
+                    setattr(self.start, label, getattr(record, label))
+            self.start.tags = record.tags or self.start.tags
+            self.start.host, self.start.pid = record.host, record.pid
+            self.start.program, self.start.environment = record.program, record.environment
+        else:
+            self.start = dataclasses.replace(record)
+        self.sessions += 1
+        self.session_start = self.last_time = record.time
+        self.step = max(self.step, record.first_step)
+        self.exit = self.writer_lost = None
+        self.preempting = False
+        self.label_changes += 1
+        return Completed(rows)
+
+    def _config(self, record: ConfigChange) -> None:
+        self.config.update(json.loads(record.json))
+        for key in record.removed:
+            self.config.pop(key, None)
+        self.label_changes += 1
+
+    def _summary(self, record: SummaryChange) -> None:
+        self.summary.update(json.loads(record.json))
+        for key in record.removed:
+            self.summary.pop(key, None)
+
+    def _metric(self, record: MetricDefinition) -> None:
+        self.metrics.define(record)
+        self.label_changes += 1
+
+    def _system(self, record: SystemMetrics) -> Completed:
+        self.last_time = record.time
+        self.system_rows += 1
+        row = {f"system.{name}": value for name, value in json.loads(record.json).items()}
+        row.update(_wandb=True, _timestamp=record.time, _runtime=self._runtime(record.time))
+        return Completed(system=[row])
+
+    def _console(self, record: Console) -> Completed:
+        return Completed(console=self.console.write(record.time, record.stream, record.text))
+
+    def _file(self, record: FileSaved) -> None:
+        self.files[record.path] = record.policy
+
+    def _artifact(self, record: Artifact) -> None:
+        self.artifacts.append(record)
+
+    def _labels(self, record: Labels) -> None:
+        for label in ("name", "notes", "group", "job_type"):
+            if getattr(record, label) is not None:
+                setattr(self.start, label, getattr(record, label))
+        if record.tags_changed:
+            self.start.tags = record.tags
+        self.label_changes += 1
+
+    def _alert(self, record: Alert) -> None:
+        self.alerts.append(record)
+
+    def _preempting(self, record: Preempting) -> None:
+        self.preempting = True
+
+    def _telemetry(self, record: Telemetry) -> None:
+        self.telemetry.update(json.loads(record.json))
+        self.label_changes += 1
+
+    def _exit(self, record: Exit) -> Completed:
+        rows = self.complete_row()
+        self.exit = record
+        self.last_time = record.time
+        return Completed(rows)
+
+    def _lost(self, record: WriterLost) -> Completed:
+        rows = self.complete_row()
+        self.writer_lost = record
+        self.crashes += 1
+        self.lost_records += record.lost_records
+        return Completed(rows)
+
+    # --- what it adds up to -------------------------------------------------------------------------------------------
+
+    @property
+    def runtime(self) -> float:
+        """Seconds that the run has lasted, all sessions together, up to its last record."""
+        return self._runtime(self.last_time)
+
+    @property
+    def status(self) -> str:
+        """running (as far as the log tells), finished, failed or crashed."""
+        if self.exit is not None:
+            return "finished" if self.exit.code == 0 else "failed"
+        return "crashed" if self.writer_lost is not None else "running"
+
+    # --- checkpoints --------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Dict[str, Any]:
+        """The state as JSON values, for a reader that goes on from here later."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name in ("start", "exit", "writer_lost"):
+            fields[name] = None if fields[name] is None else vars(fields[name])
+        for name in ("artifacts", "alerts"):
+            fields[name] = [vars(record) for record in fields[name]]
+        for name in ("metrics", "console"):
+            fields[name] = fields[name].snapshot()
+        result: Dict[str, Any] = json.loads(json.dumps(fields))
+        return result
+
+    @classmethod
+    def restore(cls, snapshot: Dict[str, Any]) -> RunState:
+        fields = dict(snapshot)
+        fields["start"] = RunStart(**fields["start"])
+        fields["exit"] = Exit(**fields["exit"]) if fields["exit"] else None
+        fields["writer_lost"] = WriterLost(**fields["writer_lost"]) if fields["writer_lost"] else None
+        fields["artifacts"] = [Artifact(**record) for record in fields["artifacts"]]
+        fields["alerts"] = [Alert(**record) for record in fields["alerts"]]
+        fields["metrics"] = MetricRules.restore(fields["metrics"])
+        fields["console"] = ConsoleLines.restore(fields["console"])
+        return cls(**fields)
+
+
+_HANDLERS: Dict[Type[Record], Callable[[RunState, Any], Optional[Completed]]] = {
+    RunStart: RunState._start,
+    ConfigChange: RunState._config,
+    SummaryChange: RunState._summary,
+    MetricDefinition: RunState._metric,
+    SystemMetrics: RunState._system,
+    Console: RunState._console,
+    FileSaved: RunState._file,
+    Artifact: RunState._artifact,
+    Labels: RunState._labels,
+    Alert: RunState._alert,
+    Preempting: RunState._preempting,
+    Telemetry: RunState._telemetry,
+    Exit: RunState._exit,
+    WriterLost: RunState._lost,
+}
