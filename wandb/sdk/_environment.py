@@ -1,0 +1,80 @@
+"""What a run records about where it runs: the content of `wandb-metadata.json`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+# Git answers from its own files in milliseconds; a repository on a network drive that hangs must not hold up a run.
+_GIT_SECONDS = 1.0
+
+
+def program_path() -> str:
+    """The script that runs, as the user would name it; empty in an interactive session."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    return str(path) if path else ""
+
+
+def describe_environment(program: str) -> Dict[str, Any]:
+    """The machine, the interpreter, the program and its arguments, the code's revision."""
+    described: Dict[str, Any] = {
+        "os": platform.platform(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "host": socket.gethostname(),
+        "executable": sys.executable,
+        "cpu_count": os.cpu_count(),
+        "root": os.getcwd(),
+        "args": [_redacted(argument) for argument in sys.argv[1:]],
+    }
+    if program:
+        described["program"] = program
+    git = _git(Path(program).parent if program else Path.cwd())
+    if git:
+        described["git"] = git
+    return described
+
+
+_SECRET_WORDS = ("key", "token", "secret", "password", "passwd", "credential")
+
+
+def _redacted(argument: str) -> str:
+    """An argument without the secret that its name promises."""
+    name, separator, _ = argument.partition("=")
+    if separator and any(word in name.lower() for word in _SECRET_WORDS):
+        return f"{name}=…"
+    return argument
+
+
+def _git(folder: Path) -> Optional[Dict[str, str]]:
+    if not any((parent / ".git").exists() for parent in (folder.absolute(), *folder.absolute().parents)):
+        return None  # no process for those who have no repository
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    remote = _ask_git(folder, "config", "--get", "remote.origin.url")
+    return {"commit": commit, **({"remote": _without_password(remote)} if remote else {})}
+
+
+def _ask_git(folder: Path, *arguments: str) -> Optional[str]:
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command, no shell
+            ["git", *arguments],  # noqa: S607
+            cwd=folder, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    return f"{scheme}://{host}" if separator and at and credentials else url

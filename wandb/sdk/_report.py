@@ -1,0 +1,213 @@
+"""What a person sees of a run at its start and at its end, and what of the run is kept in memory for that."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
+
+from wandb_storage import MetricRules, RunState
+
+from ._terminal import colourful, termlog, termwarn
+
+if TYPE_CHECKING:
+    from .wandb_run import Run
+
+_BARS = "▁▂▃▄▅▆▇█"
+_BAR_COUNT = 40
+_KEYS_SHOWN = 10
+_POLL_SECONDS = 0.1
+# Between two lines of progress where there is no terminal to draw a bar on.
+_PLAIN_PROGRESS_SECONDS = 5.0
+
+
+@dataclasses.dataclass
+class Restored:
+    """What a resumed run knows of its earlier sessions."""
+
+    sessions: int = 0
+    step: int = 0
+    runtime: float = 0.0
+    config: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    summary: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: Optional[MetricRules] = None
+    state: Optional[RunState] = None
+
+
+class HistorySample:
+    """A few hundred evenly spaced rows of any number, for the sparklines at the end."""
+
+    def __init__(self) -> None:
+        self._rows: List[Dict[str, Any]] = []
+        self._stride = self._until = 1
+
+    def add(self, row: Dict[str, Any]) -> None:
+        """Take the next row."""
+        self._until -= 1
+        if self._until:
+            return
+        self._until = self._stride
+        self._rows.append(dict(row))
+        if len(self._rows) >= 8 * _BAR_COUNT:
+            del self._rows[1::2]
+            self._stride *= 2
+
+    def series(self) -> Dict[str, List[float]]:
+        """Each numeric key's values, in order."""
+        series: Dict[str, List[float]] = {}
+        for row in self._rows:
+            for key, value in row.items():
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    series.setdefault(key, []).append(float(value))
+        return series
+
+
+def sparkline(values: List[float], width: int = _BAR_COUNT) -> str:
+    """A line of bars; what is no finite number is a space.
+
+    >>> sparkline([0, 1, 2, 3])
+    '▁▃▆█'
+    """
+    if len(values) > width:
+        values = [values[index * len(values) // width] for index in range(width)]
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return " " * len(values)
+    low, high = min(finite), max(finite)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    if not math.isfinite(scale):
+        scale = 0.0
+    return "".join(_BARS[round((value - low) * scale)] if math.isfinite(value) else " " for value in values)
+
+
+def show_start(run: Run) -> None:
+    """Say where the run is kept and where it will be seen."""
+    from wandb import __version__
+
+    settings = run.settings
+    termlog(f"Tracking run with wandb version {__version__}")
+    if run.offline:
+        termlog("Offline: nothing is uploaded. Run `wandb online` or set WANDB_MODE=online to upload while training.")
+    termlog(f"Run data is saved locally in {run.sync_dir}")
+    if not run.offline:
+        verb = "Resuming" if run.resumed else "Syncing"
+        termlog(f"{verb} run {run.name} to {settings.base_url}")
+
+
+def show_end(run: Run, quiet: bool) -> None:
+    """The end of a run: its history as sparklines, its summary, and the upload."""
+    settings = run.settings
+    if not (quiet or settings.quiet):
+        _show_history(run)
+        _show_summary(run)
+    if run._progress.late_rows:
+        termwarn(f"{run._progress.late_rows} rows came late: they named a step below the run's current one. All were kept.")
+    lost = run._log.lost if run._log is not None else 0
+    if lost:
+        termwarn(f"{lost} records were lost: neither the disk nor memory could take them")
+    if run.offline:
+        termlog("You can sync this run to the server by running:")
+        termlog(f"wandb sync {run.sync_dir}")
+    else:
+        _follow_upload(run)
+    termlog(f"Look at this run from its log: wandb replay {run.id}")
+
+
+def _show_history(run: Run) -> None:
+    series = {key: values for key, values in run._history.series().items() if not key.startswith("_")}
+    if not series:
+        return
+    width = max(len(key) for key in sorted(series)[:_KEYS_SHOWN])
+    termlog()
+    termlog("Run history:")
+    for key in sorted(series)[:_KEYS_SHOWN]:
+        termlog(f"{key:>{width}} {sparkline(series[key])}")
+    if len(series) > _KEYS_SHOWN:
+        termlog(f"+{len(series) - _KEYS_SHOWN} ...")
+
+
+def _show_summary(run: Run) -> None:
+    values = {key: value for key, value in run.summary.items() if isinstance(value, (int, float, str))}
+    values = {key: value for key, value in values.items() if not key.startswith("_")}
+    if not values:
+        return
+    width = max(len(key) for key in sorted(values)[:_KEYS_SHOWN])
+    termlog()
+    termlog("Run summary:")
+    for key in sorted(values)[:_KEYS_SHOWN]:
+        value = values[key]
+        text = f"{value:.5g}" if isinstance(value, float) else str(value)
+        termlog(f"{key:>{width}} {text[:60]}")
+    if len(values) > _KEYS_SHOWN:
+        termlog(f"+{len(values) - _KEYS_SHOWN} ...")
+    termlog()
+
+
+def run_url(run: Run) -> Optional[str]:
+    """The run's page, as soon as the server has said who owns the run."""
+    from ._upload import upload_status
+
+    status = upload_status(run)
+    return status.url if status is not None else None
+
+
+def _follow_upload(run: Run) -> None:
+    """Show the upload until it is done, stalls for `finish_timeout`, or the user lets go."""
+    from ._upload import upload_status
+
+    assert run._log is not None
+    total = run._log.sequence
+    done = shown = -1
+    progress_at = shown_at = time.monotonic()
+    try:
+        while True:
+            status = upload_status(run)
+            now = time.monotonic()
+            acknowledged = status.sequence_acknowledged if status is not None else 0
+            if acknowledged > done:
+                done, progress_at = acknowledged, now
+            if status is not None and (status.done or status.parked):
+                break
+            if now - progress_at >= run.settings.finish_timeout:
+                break
+            if colourful() and done != shown:
+                _draw_progress(done, total)
+                shown = done
+            elif not colourful() and now - shown_at > _PLAIN_PROGRESS_SECONDS:
+                termlog(f"uploading: {max(done, 0):,} of {total:,} records")
+                shown_at = now
+            time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        status = upload_status(run)
+    if colourful() and shown >= 0:
+        _clear_progress()
+    _say_upload(run, status)
+
+
+def _say_upload(run: Run, status: Any) -> None:
+    if status is not None and status.done:
+        termlog(f"🚀 View run {run.name} at: {status.url}")
+        return
+    if status is not None and status.parked:
+        termwarn(f"the server refuses the run: {status.parked}. Nothing is lost; see `wandb status`")
+        return
+    why = f" ({status.last_error})" if status is not None and status.last_error else ""
+    termlog(f"The upload goes on in the background{why}. Follow it with: wandb status")
+    termlog(f"or finish it here with: wandb sync {run.sync_dir}")
+
+
+def _draw_progress(done: int, total: int) -> None:
+    import sys
+
+    width = 30
+    filled = min(width, width * max(done, 0) // max(total, 1))
+    sys.stderr.write(f"\r\033[Kwandb: uploading {'█' * filled}{'░' * (width - filled)} {max(done, 0):,} of {total:,}")
+    sys.stderr.flush()
+
+
+def _clear_progress() -> None:
+    import sys
+
+    sys.stderr.write("\r\033[K")
+    sys.stderr.flush()

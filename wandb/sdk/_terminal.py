@@ -1,0 +1,63 @@
+"""Lines for the person at the terminal: `wandb: …` on stderr, coloured where stderr is a terminal that wants colour.
+
+`WANDB_SILENT=true` turns all of them off. Warnings and errors of the same text can be limited to one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Set
+
+_BLUE, _YELLOW, _RED, _BOLD, _RESET = "\033[34m", "\033[33m", "\033[31m", "\033[1m", "\033[0m"
+_said: Set[str] = set()
+_silent = False
+
+
+def set_silent(silent: bool) -> None:
+    """Say nothing from here on, or speak again."""
+    global _silent
+    _silent = silent
+
+
+def colourful() -> bool:
+    """Whether stderr shows colours: a terminal, and nobody asked for none."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
+
+
+def _say(text: str, level: str, colour: str, repeat: bool) -> None:
+    if _silent or os.environ.get("WANDB_SILENT", "").lower() in ("1", "true", "yes"):
+        return
+    if not repeat:
+        if text in _said:
+            return
+        _said.add(text)
+    prefix, mark = "wandb", level
+    if colourful():
+        prefix = f"{_BOLD}{_BLUE}wandb{_RESET}"
+        mark = f"{colour}{level}{_RESET}" if level else ""
+    stream = sys.stderr
+    if stream is None:
+        return  # a program without a terminal, pythonw say
+    try:
+        stream.write("".join(f"{prefix}: {mark}{line}\n" for line in text.split("\n")))
+        stream.flush()
+    except (OSError, ValueError):
+        pass  # a closed stderr must not end the training
+
+
+def termlog(string: str = "", newline: bool = True, repeat: bool = True) -> None:
+    """Print a line for the user. `newline` is accepted for the sake of older callers."""
+    _say(string, "", "", repeat)
+
+
+def termwarn(string: str, newline: bool = True, repeat: bool = True) -> None:
+    """Print a warning."""
+    _say(string, "WARNING ", _YELLOW, repeat)
+
+
+def termerror(string: str, newline: bool = True, repeat: bool = True) -> None:
+    """Print an error."""
+    _say(string, "ERROR ", _RED, repeat)

@@ -1,0 +1,37 @@
+"""The SDK's view of the uploader: starting it, and asking how far it is.
+
+The uploader's package is imported when it is needed: an offline run never does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from ._terminal import termwarn
+
+if TYPE_CHECKING:
+    from wandb_uploader import RunStatus
+
+    from .wandb_run import Run
+
+
+def start_uploader(wandb_folder: Path, base_url: str) -> None:
+    """Make sure that somebody uploads the runs of a wandb folder. A failure leaves the run in its log, and is said."""
+    import wandb_uploader
+
+    try:
+        wandb_uploader.start(wandb_folder, base_url)
+    except OSError as error:
+        termwarn(f"the uploader could not be started ({error}); the run is kept, upload it with: wandb sync")
+
+
+def upload_status(run: Run) -> Optional[RunStatus]:
+    """How far the upload of a run is, or None where nothing is known of it."""
+    import wandb_uploader
+
+    folder = Path(run.sync_dir)
+    for status in wandb_uploader.status(folder.parent):
+        if Path(status.folder).name == folder.name:
+            return status
+    return None

@@ -1,0 +1,85 @@
+"""API keys: finding, asking for and keeping them. Keys stand in the environment or in netrc, and nowhere else."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Optional
+
+from ..errors import AuthenticationError, UsageError
+from ._terminal import termlog, termwarn
+from .wandb_settings import merged
+
+
+def api_key_for(base_url: str) -> Optional[str]:
+    """The key for a server, from WANDB_API_KEY or netrc; None where there is none. Raises AuthenticationError."""
+    from wandb_uploader import CredentialError, find_api_key
+
+    try:
+        return find_api_key(base_url)
+    except CredentialError as error:
+        raise AuthenticationError(str(error)) from None
+
+
+def ask_for_key(base_url: str) -> bool:
+    """Ask whoever sits at the terminal for a key and keep it; False where they want none."""
+    from wandb_uploader import CredentialError, save_api_key
+
+    termlog(f"To upload runs to {base_url}, paste an API key (nothing is shown), or press Enter to log offline.")
+    while True:
+        try:
+            key = getpass.getpass("wandb: API key: ").strip()
+        except (EOFError, KeyboardInterrupt):
+            return False
+        if not key:
+            return False
+        try:
+            save_api_key(base_url, key)
+            return True
+        except CredentialError as error:
+            termwarn(str(error))
+
+
+def login(
+    anonymous: Optional[str] = None,
+    key: Optional[str] = None,
+    relogin: Optional[bool] = None,
+    host: Optional[str] = None,
+    force: Optional[bool] = None,
+    timeout: Optional[int] = None,
+    verify: bool = False,
+) -> bool:
+    """Make sure that there is an API key for the server; return whether there is.
+
+    key: keep this one. relogin: ask even though there is one. force: raise where there is none instead of going on
+    offline. verify: ask the server whether it takes the key.
+    """
+    from wandb_uploader import CredentialError, save_api_key
+
+    base_url = merged(("login()", {"base_url": host})).base_url
+    if key is not None:
+        try:
+            save_api_key(base_url, key)
+        except CredentialError as error:
+            raise AuthenticationError(str(error)) from None
+    found = key or (None if relogin else api_key_for(base_url))
+    if not found and sys.stdin is not None and sys.stdin.isatty():
+        found = api_key_for(base_url) if ask_for_key(base_url) else None
+    if not found:
+        if force:
+            raise UsageError(f"there is no API key for {base_url}; run `wandb login` or set WANDB_API_KEY")
+        termwarn(f"there is no API key for {base_url}: runs are logged offline until there is one")
+        return False
+    if verify:
+        _verify(base_url)
+    return True
+
+
+def _verify(base_url: str) -> None:
+    from wandb_uploader import CredentialError, verify_api_key
+
+    try:
+        user = verify_api_key(base_url)
+    except (CredentialError, OSError) as error:
+        raise AuthenticationError(str(error)) from None
+    termlog(f"Currently logged in as: {user} to {base_url}")
