@@ -37,7 +37,7 @@ def say(text: str) -> None:
     print(f"\033[1m▸ {text}\033[0m" if sys.stdout.isatty() else f"> {text}", flush=True)
 
 
-def wait_for(what: str, condition: Callable[[], Any], process: Optional[subprocess.Popen] = None) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], process: Optional[subprocess.Popen[bytes]] = None) -> Any:
     """Poll until `condition` gives something. Raises Failed when it takes too long, or when `process` has ended."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
@@ -84,7 +84,7 @@ class Demo:
 
     # --- the script ---------------------------------------------------------------------------------------------------
 
-    def train(self, *arguments: str) -> subprocess.Popen:
+    def train(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(EXAMPLE), "--steps", str(self.steps), "--count", str(self.count_file)]
         return subprocess.Popen([*command, *arguments], env=self.environment)
 
@@ -96,7 +96,7 @@ class Demo:
         """The run's folder, as soon as its log is there."""
         return next((path.parent for path in self.folder.glob("*wandb/run-*/run-*.wandb")), None)
 
-    def wait_for_moment(self, process: subprocess.Popen) -> None:
+    def wait_for_moment(self, process: subprocess.Popen[bytes]) -> None:
         """Return at the instant at which the script is to be killed."""
         folder = wait_for("the run starts", self.run_folder, process)
         if self.moment == "halfway":
@@ -136,7 +136,7 @@ class Demo:
         reply.raise_for_status()
         data = reply.json().get("data") or {}
         found = (data.get("project") or {}).get("run") or {}
-        return [json.loads(row)["_step"] for row in found.get("history") or []]
+        return [int(json.loads(row)["_step"]) for row in found.get("history") or []]
 
     # --- the story ----------------------------------------------------------------------------------------------------
 
@@ -227,8 +227,7 @@ def sign_in_link(server: Dict[str, str], run: str) -> str:
         f"{server['url']}/api/sign-in-link", json={"next": f"/{entity}/digits/runs/{run}"}, auth=auth, timeout=30
     )
     reply.raise_for_status()
-    link: str = reply.json()["url"]
-    return link
+    return str(reply.json()["url"])
 
 
 if __name__ == "__main__":

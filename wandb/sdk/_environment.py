@@ -65,8 +65,8 @@ def _git(folder: Path) -> Optional[Dict[str, str]]:
 
 def _ask_git(folder: Path, *arguments: str) -> Optional[str]:
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed command, no shell
-            ["git", *arguments],  # noqa: S607
+        done = subprocess.run(
+            ["git", *arguments],
             cwd=folder, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

@@ -44,7 +44,7 @@ class ProgramEnd:
 
         def record_exit(status: object = None) -> NoReturn:
             self.code = status if isinstance(status, int) else 0 if status is None else 1
-            exit_(status)  # type: ignore[arg-type]
+            exit_(status)
 
         sys.excepthook = record_exception
         sys.exit = record_exit  # type: ignore[assignment]

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import secrets
 import string
+from typing import List
 
 _ALPHABET = string.ascii_lowercase + string.digits
-_ADJECTIVES = (
+
+
+def _words(text: str) -> List[str]:
+    return text.split()
+
+
+_ADJECTIVES = _words(
     "amber brisk calm clear cosmic crisp dapper deep eager early fair fleet fresh gentle glad golden good grand "
     "happy hardy honest humble jolly keen kind lively lucid lucky mellow merry mild misty neat noble northern olive "
     "patient plucky polar proud quick quiet rapid ripe royal rustic sage serene sharp silent silver smooth snowy "
     "solar solid southern spring steady still sturdy summer sunny swift tidy upbeat vivid warm western wild winter wise"
-).split()
-_NOUNS = (
+)
+_NOUNS = _words(
     "anchor aspen badger bay beacon birch bloom breeze brook canyon cedar cliff cloud comet coral creek crane dawn "
     "delta dune eagle elm ember falcon fern field fjord forest fox galaxy glade grove harbor hawk heron hill island "
     "lagoon lake lark leaf lynx maple marsh meadow mesa moon moss oak ocean orchard otter owl peak pebble pine plain "
     "planet pond prairie rain raven reef ridge river robin shore sky sparrow spruce star stone storm stream sun surf "
     "thunder tide trail tree valley violet wave willow wind wolf wood wren"
-).split()
+)
 
 
 def new_run_id() -> str:

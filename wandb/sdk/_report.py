@@ -102,7 +102,9 @@ def show_end(run: Run, quiet: bool) -> None:
         _show_history(run)
         _show_summary(run)
     if run._progress.late_rows:
-        termwarn(f"{run._progress.late_rows} rows came late: they named a step below the run's current one. All were kept.")
+        termwarn(
+            f"{run._progress.late_rows} rows came late: they named a step below the run's current one. All were kept."
+        )
     lost = run._log.lost if run._log is not None else 0
     if lost:
         termwarn(f"{lost} records were lost: neither the disk nor memory could take them")

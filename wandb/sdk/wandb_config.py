@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, KeysView, List, Mapping, Optional, ItemsView
+from typing import Any, Callable, Dict, ItemsView, Iterator, KeysView, List, Mapping, Optional
 
 from ..errors import ConfigError, UsageError
 from ._values import storable_mapping
@@ -124,7 +124,8 @@ def as_mapping(source: Any) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     if hasattr(source, "__dict__") and not isinstance(source, type):
-        return vars(source)
+        attributes: Dict[str, Any] = vars(source)
+        return attributes
     raise UsageError(f"config is a dictionary or a Namespace, not {type(source).__name__}")
 
 

@@ -9,10 +9,9 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
 from wandb_storage import (
-
     Labels,
     Log,
     LogError,
@@ -110,7 +109,8 @@ def _start(settings: Settings, config: Dict[str, Any], allow_val_change: bool) -
         return run
     if settings.mode != "offline" and not _has_key(settings):
         settings.update({"mode": "offline"}, "no API key")
-    settings.update({"project": settings.project or "uncategorized"}, "default")
+    if settings.project is None:
+        settings.update({"project": "uncategorized"}, "default")
     folder = make_wandb_folder(settings.root_dir)
     with _errors_of(folder):
         run = _open_run(settings, folder, config, allow_val_change)
@@ -145,9 +145,7 @@ def _has_key(settings: Settings) -> bool:
     return False
 
 
-def _initial_config(
-    config: Any, include: Optional[Sequence[str]], exclude: Optional[Sequence[str]]
-) -> Dict[str, Any]:
+def _initial_config(config: Any, include: Optional[Sequence[str]], exclude: Optional[Sequence[str]]) -> Dict[str, Any]:
     if include and exclude:
         raise UsageError("config_include_keys and config_exclude_keys exclude each other")
     values = storable_mapping(as_mapping(config), "config")
@@ -324,5 +322,3 @@ def finish(exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> Non
     run = _globals.active_run()
     if run is not None:
         run.finish(exit_code=exit_code, quiet=quiet)
-
-

@@ -149,7 +149,8 @@ class Run:
             if self._settings.strict:
                 raise UsageError(message)
             self._progress.late_rows += 1
-            termwarn(f"{message}. Later late rows are only counted", repeat=False)
+            if self._progress.late_rows == 1:
+                termwarn(f"{message}. Later late rows are only counted")
         return number
 
     def define_metric(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, KeysView, List, Mapping, Optional, ItemsView
+from typing import Any, Callable, Dict, ItemsView, Iterator, KeysView, List, Mapping, Optional
 
 from ._values import storable_mapping
 

@@ -1,0 +1,178 @@
+"""What a `log` call stores, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import struct
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+
+import wandb
+from wandb_storage import Reader, RunState
+
+
+def rows_of(run: wandb.Run) -> List[Dict[str, Any]]:
+    """The history rows that a run's log holds."""
+    state = RunState()
+    rows: List[Dict[str, Any]] = []
+    with Reader(Path(run.sync_dir)) as reader:
+        for entry in reader.entries():
+            rows += state.apply(entry.record).rows
+    return rows + state.complete_row()
+
+
+def values_of(run: wandb.Run) -> List[Dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key[:1] != "_" or key == "_step"} for row in rows_of(run)]
+
+
+@pytest.fixture
+def run() -> wandb.Run:
+    return wandb.init(mode="offline", project="p")
+
+
+def test_a_call_without_step_is_a_row_of_its_own(run: wandb.Run) -> None:
+    run.log({"a": 1})
+    run.log({"a": 2.5, "b": True})
+    assert values_of(run) == [{"_step": 0, "a": 1}, {"_step": 1, "a": 2.5, "b": True}]
+    assert run.step == 2
+
+
+def test_calls_of_one_step_add_up_to_one_row(run: wandb.Run) -> None:
+    run.log({"a": 1}, step=3)
+    run.log({"b": 2}, step=3)
+    run.log({"a": 4}, step=5)
+    assert values_of(run) == [{"_step": 3, "a": 1, "b": 2}, {"_step": 5, "a": 4}]
+
+
+def test_commit_false_waits_for_the_call_that_commits(run: wandb.Run) -> None:
+    run.log({"a": 1}, commit=False)
+    assert run.step == 0
+    run.log({"b": 2})
+    assert values_of(run) == [{"_step": 0, "a": 1, "b": 2}]
+
+
+def test_a_late_row_is_kept_counted_and_said_once(run: wandb.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run.log({"a": 1}, step=10, commit=True)
+    run.log({"late": 1}, step=3)
+    run.log({"late": 2}, step=4)
+    assert values_of(run) == [{"_step": 10, "a": 1}, {"_step": 3, "late": 1}, {"_step": 4, "late": 2}]
+    assert capsys.readouterr().err.count("less than the current step") == 1
+    run.finish()
+    assert "2 rows came late" in capsys.readouterr().err
+
+
+def test_strict_mode_raises_for_a_late_row() -> None:
+    with wandb.init(mode="offline", settings=wandb.Settings(strict=True)) as run:
+        run.log({"a": 1}, step=10, commit=True)
+        with pytest.raises(wandb.UsageError, match="step 3"):
+            run.log({"late": 1}, step=3)
+
+
+def test_special_floats_are_stored_to_the_bit(run: wandb.Run) -> None:
+    values = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308]
+    for value in values:
+        run.log({"x": value})
+    stored = [row["x"] for row in rows_of(run)]
+    assert [struct.pack("<d", value) for value in stored] == [struct.pack("<d", value) for value in values]
+
+
+def test_integers_of_any_size_are_exact(run: wandb.Run) -> None:
+    values = [2**53 + 1, -(2**63), 2**63 - 1, 2**63, 10**40]
+    for value in values:
+        run.log({"n": value})
+    assert [row["n"] for row in rows_of(run)] == values
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+    label: str
+
+
+def test_what_converts_is_stored_as_plain_data(run: wandb.Run) -> None:
+    run.log(
+        {
+            "float32": np.float32(0.5),
+            "int64": np.int64(7),
+            "flag": np.bool_(True),
+            "array": np.arange(3),
+            "one": np.array([2.0]),
+            "tuple": (1, "two", None),
+            "nested": {"deep": {"er": 1.5}, 3: "three"},
+            "point": Point(1.0, "here"),
+            "day": datetime.date(2026, 11, 23),
+            "text": "äöü \ud800 𝄞",
+        }
+    )
+    (row,) = values_of(run)
+    assert row == {
+        "_step": 0,
+        "float32": 0.5,
+        "int64": 7,
+        "flag": True,
+        "array": [0, 1, 2],
+        "one": 2.0,
+        "tuple": [1, "two", None],
+        "nested": {"deep": {"er": 1.5}, "3": "three"},
+        "point": {"x": 1.0, "label": "here"},
+        "day": "2026-11-23",
+        "text": "äöü \ud800 𝄞",
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        ([1, 2], "dictionary"),
+        ("loss", "dictionary"),
+        ({1: 2.0}, "1"),
+        ({"good": 1, "bad": object()}, "bad.*object"),
+        ({"bad": {1, 2}}, "bad.*set"),
+        ({"bad": 1j}, "bad.*complex"),
+        ({"outer": {"inner": [0, __import__("threading").Lock()]}}, r"outer\.inner\[1\].*lock"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_at_once_by_name(run: wandb.Run, data: Any, names: str) -> None:
+    with pytest.raises(TypeError, match=names):
+        run.log(data)
+    with pytest.raises(ValueError, match=names):
+        run.log(data)
+    run.log({"still": "works"})
+    assert values_of(run) == [{"_step": 0, "still": "works"}]
+
+
+def test_a_value_that_contains_itself_is_refused(run: wandb.Run) -> None:
+    loop: Dict[str, Any] = {}
+    loop["self"] = loop
+    with pytest.raises(wandb.Error, match="contain itself"):
+        run.log({"loop": loop})
+
+
+def test_a_row_that_the_caller_changes_later_is_stored_as_it_was(run: wandb.Run) -> None:
+    row: Dict[str, Any] = {"a": 1, "list": [1]}
+    run.log(row)
+    row["a"] = 2
+    row["list"].append(2)
+    assert values_of(run) == [{"_step": 0, "a": 1, "list": [1]}]
+    assert run.summary["list"] == [1]
+
+
+def test_the_summary_holds_last_values_and_what_define_metric_asks_for(run: wandb.Run) -> None:
+    run.define_metric("loss", summary="min,last")
+    run.define_metric("val/*", summary="max")
+    for loss, accuracy in ((3.0, 0.1), (1.0, 0.9), (2.0, 0.5)):
+        run.log({"loss": loss, "val/accuracy": accuracy, "plain": loss})
+    run.summary["mine"] = "text"
+    assert run.summary["loss"] == {"min": 1.0, "last": 2.0}
+    assert run.summary["val/accuracy"] == {"max": 0.9}
+    assert (run.summary["plain"], run.summary.mine) == (2.0, "text")
+    state = RunState()
+    with Reader(Path(run.sync_dir)) as reader:
+        for entry in reader.entries():
+            state.apply(entry.record)
+    assert {key: value for key, value in state.summary.items() if key[0] != "_"} == dict(run.summary.items())
