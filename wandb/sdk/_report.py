@@ -88,7 +88,7 @@ def show_start(run: Run) -> None:
     settings = run.settings
     termlog(f"Tracking run with wandb version {__version__}")
     if run.offline:
-        termlog("Offline: nothing is uploaded. Run `wandb online` or set WANDB_MODE=online to upload while training.")
+        termlog("Offline: nothing is uploaded. Set WANDB_MODE=online to upload while training.")
     termlog(f"Run data is saved locally in {run.sync_dir}")
     if not run.offline:
         verb = "Resuming" if run.resumed else "Syncing"

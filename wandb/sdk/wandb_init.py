@@ -119,6 +119,7 @@ def _start(settings: Settings, config: Dict[str, Any], allow_val_change: bool) -
     if settings.mode != "offline":
         start_uploader(folder, settings.base_url)
     _report.show_start(run)
+    run._watch_program()
     return run
 
 

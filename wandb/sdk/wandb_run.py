@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from wandb_storage import (
     Alert,
@@ -29,6 +30,8 @@ from wandb_storage import (
 
 from ..errors import DataError, UsageError
 from . import _report
+from ._console_capture import ConsoleCapture
+from ._system_metrics import SystemSampler
 from ._terminal import termwarn
 from ._values import storable_row
 from .wandb_config import Config
@@ -88,6 +91,22 @@ class Run:
         self._history = _report.HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed)
+        self._watchers: List[Union[ConsoleCapture, SystemSampler]] = []
+
+    def _watch_program(self) -> None:
+        """Begin to record what the program prints and how the machine does."""
+        if self._settings.console != "off":
+            self._watchers.append(ConsoleCapture(self._append_quietly))
+        if not self._settings.disable_stats:
+            self._watchers.append(SystemSampler(self._append_quietly, self._settings.stats_interval))
+        for watcher in self._watchers:
+            watcher.start()
+
+    def _append_quietly(self, record: Record) -> None:
+        """Append for a watcher, to which the end of the run is no error."""
+        if self._log is not None and os.getpid() == self._pid:
+            with contextlib.suppress(LogClosed):
+                self._log.append(record)
 
     # --- logging ------------------------------------------------------------------------------------------------------
 
@@ -248,6 +267,12 @@ class Run:
             if self._finished or os.getpid() != self._pid:
                 return
             self._exit_code = exit_code if exit_code is not None else 0
+        # Outside the lock: a watcher that is about to append must be able to end.
+        for watcher in self._watchers:
+            watcher.stop()
+        with self._lock:
+            if self._finished:
+                return
             self._append(self._exit_record())
             self._finished = True
             log = self._log

@@ -64,6 +64,13 @@ def _mode(value: Any) -> str:
     return mode
 
 
+def _console(value: Any) -> str:
+    word = _text(value)
+    if word not in ("auto", "wrap", "redirect", "off"):
+        raise ValueError("one of auto, wrap, redirect, off is expected")
+    return word
+
+
 def _url(value: Any) -> str:
     url = _text(value).rstrip("/")
     if not url.startswith(("http://", "https://")):
@@ -109,6 +116,9 @@ class Settings:
     silent: bool = _setting(False, _flag, "print nothing")
     quiet: bool = _setting(False, _flag, "print less")
     symlink: bool = _setting(True, _flag, "keep the link latest-run up to date")
+    console: str = _setting("auto", _console, "auto captures what the program prints, off doesn't")
+    disable_stats: bool = _setting(False, _flag, "don't sample the machine")
+    stats_interval: float = _setting(15.0, _seconds, "seconds between two samples of the machine")
     finish_timeout: float = _setting(
         30.0, _seconds, "seconds without progress after which finish leaves the upload to the background"
     )
