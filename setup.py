@@ -9,11 +9,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 SERVER = [
-    "ariadne>=0.23",
-    "sqlalchemy>=2.0",
+    "graphql-core>=3.2.3",
+    "sqlalchemy>=2.0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",
-    "python-multipart>=0.0.9",
 ]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
@@ -71,7 +70,6 @@ setup(
         ]
     },
     classifiers=[
-        "License :: OSI Approved :: MIT License",
         "Operating System :: POSIX :: Linux",
         "Operating System :: MacOS",
         "Programming Language :: Python :: 3 :: Only",

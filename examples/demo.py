@@ -165,7 +165,7 @@ class Demo:
 
     def check_log(self, run: str, logged: int) -> None:
         subprocess.run([sys.executable, "-m", "wandb", "replay", run], env=self.environment, check=False)
-        rows = [row["_step"] for row in self.replayed(run)["history"]["rows"]]
+        rows = [row["_step"] for row in self.replayed(run)["history"]]
         # The kill may have come between a row and the script's count of it.
         if rows != list(range(len(rows))) or len(rows) - logged not in (0, 1):
             raise Failed(f"the script logged {logged} rows, and the log holds {len(rows)}")

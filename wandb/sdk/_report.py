@@ -166,10 +166,10 @@ def _follow_upload(run: Run) -> None:
         while True:
             status = upload_status(run)
             now = time.monotonic()
-            acknowledged = status.sequence_acknowledged if status is not None else 0
+            acknowledged = status.sequence_acked if status is not None else 0
             if acknowledged > done:
                 done, progress_at = acknowledged, now
-            if status is not None and (status.done or status.parked):
+            if status is not None and (status.done or status.parked_reason):
                 break
             if now - progress_at >= run.settings.finish_timeout:
                 break
@@ -191,8 +191,8 @@ def _say_upload(run: Run, status: Any) -> None:
     if status is not None and status.done:
         termlog(f"🚀 View run {run.name} at: {status.url}")
         return
-    if status is not None and status.parked:
-        termwarn(f"the server refuses the run: {status.parked}. Nothing is lost; see `wandb status`")
+    if status is not None and status.parked_reason:
+        termwarn(f"the server refuses the run: {status.parked_reason}. Nothing is lost; see `wandb status`")
         return
     why = f" ({status.last_error})" if status is not None and status.last_error else ""
     termlog(f"The upload goes on in the background{why}. Follow it with: wandb status")

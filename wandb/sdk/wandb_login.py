@@ -76,10 +76,10 @@ def login(
 
 
 def _verify(base_url: str) -> None:
-    from wandb_uploader import CredentialError, verify_api_key
+    from wandb_uploader import UploadError, verify_api_key
 
     try:
         user = verify_api_key(base_url)
-    except (CredentialError, OSError) as error:
+    except UploadError as error:
         raise AuthenticationError(str(error)) from None
     termlog(f"Currently logged in as: {user} to {base_url}")

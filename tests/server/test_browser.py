@@ -1,0 +1,125 @@
+"""The dashboard in a real browser."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from live_server import LiveServer
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+else:
+    pytest.importorskip("playwright", reason="playwright is not installed")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no browser at {CHROMIUM}")
+
+# Counts the pixels that are neither clear nor grey: those of a line.
+COLOURED = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4)
+        if (data[i + 3] > 200 && Math.max(data[i], data[i+1], data[i+2]) - Math.min(data[i], data[i+1], data[i+2]) > 60)
+            count += 1;
+    return count;
+}"""
+
+
+@pytest.fixture
+def page(server: LiveServer) -> Iterator[Page]:
+    """A signed-in page that fails the test when a script or the content policy complains."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        problems: list[str] = []
+        opened.on("pageerror", lambda error: problems.append(str(error)))
+        opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        opened.goto(server.url + server.sign_in_path("/"))
+        yield opened
+        browser.close()
+    assert problems == []
+
+
+def rows(first: int, last: int) -> list[dict[str, float]]:
+    return [
+        {"_step": step, "_runtime": step / 2, "train/loss": math.exp(-step / 80), "train/acc": 1 - math.exp(-step / 90)}
+        for step in range(first, last)
+    ]
+
+
+def test_charts_draw_and_follow_a_running_run(server: LiveServer, page: Page, tmp_path: Path) -> None:
+    server.upsert(displayName="followed")
+    server.rows(rows(0, 200))
+    page.goto(f"{server.url}/{server.user}/demo/runs/r1")
+    chart = page.locator(".chart", has_text="train/loss")
+    page.wait_for_selector('.chart[data-points="200"] canvas')
+    assert page.title() == "followed · wandb server"
+    assert chart.locator("canvas").evaluate(COLOURED) > 200
+    page.screenshot(path=str(tmp_path / "run.png"), full_page=True)
+    server.rows(rows(200, 260), offset=200)
+    page.wait_for_selector('.chart[data-points="260"]')
+    server.stream({"complete": True, "exitcode": 0})
+    page.wait_for_selector(".state.finished")
+
+
+def test_a_chart_can_be_read_and_zoomed_with_mouse_and_keys(server: LiveServer, page: Page) -> None:
+    server.upsert()
+    server.rows(rows(0, 5000))
+    page.goto(f"{server.url}/{server.user}/demo/runs/r1")
+    page.wait_for_selector('.chart[data-points="625"]')
+    canvas = page.locator(".chart canvas").first
+    canvas.focus()
+    page.keyboard.press("Home")
+    assert "step 7" in page.locator(".tip").first.inner_text()
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 130, box["y"] + 60)
+    page.mouse.up()
+    reset = page.locator(".chart").first.get_by_role("button", name="reset zoom")
+    reset.wait_for()
+    page.wait_for_selector('.chart:first-child:not([data-points="625"])')
+    canvas.dblclick()
+    page.wait_for_selector('.chart[data-points="625"]')
+    page.get_by_role("button", name="log").first.click()
+
+
+def test_names_and_values_are_never_markup(server: LiveServer, page: Page) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    server.upsert(displayName=evil, notes=evil, tags=[evil], config=json.dumps({evil: {"value": evil}}))
+    server.rows([{"_step": 0, evil.replace("/", ""): 1}])
+    server.stream({"files": {"output.log": {"offset": 0, "content": [evil]}}})
+    for path in ("/", "/demo", "/demo/runs/r1", *(f"/demo/runs/r1#{tab}" for tab in ("overview", "console", "files"))):
+        page.goto(server.url + (f"/{server.user}{path}" if path != "/" else path))
+        page.wait_for_selector("main h1")
+        assert page.locator("main img").count() == 0
+    page.wait_for_selector(f"h1:text-is({json.dumps(evil)})")
+
+
+def test_the_run_table_sorts_by_a_column(server: LiveServer, page: Page) -> None:
+    for name, loss in (("a", 3), ("b", 1), ("c", 2)):
+        server.upsert(name, displayName=name, summaryMetrics=json.dumps({"loss": loss}))
+    page.goto(f"{server.url}/{server.user}/demo")
+    page.get_by_role("button", name="loss").click()
+    assert page.locator("tbody td:first-child").all_inner_texts() == ["a", "c", "b"]
+    page.get_by_role("button", name="loss").click()
+    assert page.locator("tbody td:first-child").all_inner_texts() == ["b", "c", "a"]

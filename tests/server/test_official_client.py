@@ -1,0 +1,162 @@
+"""The official client, unmodified and in an environment of its own, against this server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from live_server import LiveServer
+
+VERSION = "0.31.0"
+
+LOG = """
+import sys, wandb
+with open("data.txt", "w") as file:
+    file.write("saved bytes")
+run = wandb.init(project="peer", config={"lr": 0.1, "nested": {"a": [1, 2]}}, tags=["t"], notes="n",
+                 settings=wandb.Settings(x_stats_sampling_interval=0.2))
+print("hello stdout")
+print("hello stderr", file=sys.stderr)
+for step in range(100):
+    run.log({"loss": 1 / (step + 1), "deep": {"x": step}, "odd": float("nan") if step == 50 else step})
+run.summary["best"] = 0.99
+run.save("data.txt")
+run.config["late"] = 5
+with open("result.json", "w") as file:
+    print('{"id": "%s", "url": "%s", "name": "%s"}' % (run.id, run.url, run.name), file=file)
+run.finish()
+"""
+
+READ = """
+import json, sys, wandb
+api = wandb.Api()
+run = api.run("peer/" + sys.argv[1])
+rows = run.history(pandas=False)
+scan = list(run.scan_history())
+some = list(run.scan_history(keys=["_step", "loss"], page_size=10))
+found = {
+    "state": run.state, "config": run.config, "best": run.summary["best"], "last_step": run.lastHistoryStep,
+    "rows": [row["loss"] for row in rows], "scan": [row["deep"]["x"] for row in scan],
+    "nan": [row["_step"] for row in scan if row["odd"] != row["odd"]], "some": [row["_step"] for row in some],
+    "keys": len(run.history(keys=["loss", "deep.x"], pandas=False)),
+    "files": sorted(file.name for file in run.files()),
+    "data": run.file("data.txt").download(replace=True).read(),
+    "filtered": [found.id for found in api.runs("peer", filters={"config.lr": 0.1, "state": "finished"})],
+    "projects": [project.name for project in api.projects()],
+}
+run.tags.append("late")
+run.update()
+run.summary.update({"added": 1})
+with open("result.json", "w") as file:
+    json.dump(found, file)
+"""
+
+RESUME = """
+import sys, wandb
+run = wandb.init(project="peer", id=sys.argv[1], resume="must")
+run.log({"loss": 5})
+run.finish(exit_code=3)
+"""
+
+
+@pytest.fixture(scope="session")
+def peer_python() -> Path:
+    """A Python that has the official client, installed once and then reused."""
+    default = Path(__file__).parents[2] / ".tox" / "peers"
+    home = Path(os.environ.get("WANDB_TEST_PEERS") or default) / f"wandb-{VERSION}"
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    done = home / "installed"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", f"wandb=={VERSION}"]
+        if subprocess.run(install, check=False).returncode != 0:
+            pytest.skip(f"wandb {VERSION} could not be installed")
+        done.touch()
+    return python
+
+
+class Peer:
+    """Runs scripts with the official client against a server."""
+
+    def __init__(self, python: Path, server: LiveServer, home: Path) -> None:
+        self._python, self._home = python, home
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "WANDB_BASE_URL": server.url,
+            "WANDB_API_KEY": server.key,
+            "WANDB_ERROR_REPORTING": "false",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def run(self, script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(self._python), "-c", script, *arguments],
+            cwd=self._home,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def result(self) -> dict[str, object]:
+        value = json.loads((self._home / "result.json").read_text())
+        assert isinstance(value, dict)
+        return value
+
+
+@pytest.mark.peer
+def test_a_run_of_the_official_client_arrives_whole_and_reads_back(
+    peer_python: Path, server: LiveServer, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    peer = Peer(peer_python, server, home)
+    shown = peer.run(LOG)
+    logged = peer.result()
+    name = str(logged["id"])
+    assert logged["url"] == f"{server.url}/{server.user}/peer/runs/{name}"
+    assert "Synced" in shown
+
+    run = server.run_api(name=name, project="peer")
+    assert (run["state"], run["rows"], run["name"]) == ("finished", 100, logged["name"])
+    assert run["config"] == {"lr": 0.1, "nested": {"a": [1, 2]}, "late": 5}
+    assert (run["summary"]["best"], run["summary"]["loss"]) == (0.99, 0.01)
+    assert {"data.txt", "config.yaml", "wandb-summary.json", "output.log"} <= {file["name"] for file in run["files"]}
+    assert server.get(f"/files/{server.user}/peer/{name}/data.txt").text == "saved bytes"
+    console = server.run_api("/console", name=name, project="peer")["lines"]
+    assert {(line["level"], line["text"]) for line in console} >= {(None, "hello stdout"), ("error", "hello stderr")}
+    series = server.run_api("/series", name=name, project="peer")["series"]
+    assert series["loss"]["last"] == [1 / (step + 1) for step in range(100)]
+    assert series["odd"]["marks"] == [[50, "NaN"]]
+    assert run["events_keys"]
+
+    peer.run(READ, name)
+    found = peer.result()
+    assert found["state"] == "finished"
+    assert found["config"] == run["config"]
+    assert found["best"] == 0.99
+    assert found["last_step"] == 99
+    assert found["rows"] == [1 / (step + 1) for step in range(100)]
+    assert found["scan"] == found["some"] == list(range(100))
+    assert found["nan"] == [50]
+    assert found["keys"] == 100
+    assert "data.txt" in str(found["files"])
+    assert found["data"] == "saved bytes"
+    assert found["filtered"] == [name]
+    assert found["projects"] == ["peer"]
+
+    peer.run(RESUME, name)
+    again = server.run_api(name=name, project="peer")
+    assert (again["state"], again["rows"]) == ("failed", 101)
+    assert again["tags"] == ["t", "late"]
+    assert again["summary"]["added"] == 1
+    rows = server.run("history(minStep: 100, maxStep: 200)", name=name, project="peer")["history"]
+    assert [json.loads(row)["loss"] for row in rows] == [5]

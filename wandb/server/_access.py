@@ -1,0 +1,83 @@
+"""Which user a request comes from, and whether a browser may make it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from ._auth import User, key_in_header, user_of_key, user_of_session
+from ._services import Services
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+def services_of(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+def base_url_of(request: Request) -> str:
+    """The address by which the client reached the server, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
+
+
+def cookie_name(services: Services) -> str:
+    # Browsers send cookies to every port of a host, so each server has a name of its own.
+    return f"wandb_session_{services.secret.server_id}"
+
+
+def require_key(request: Request, connection: Connection) -> User:
+    """The user of the request's API key."""
+    key = key_in_header(request.headers)
+    if key is None:
+        raise _unauthorized("no API key was sent; log in with `wandb login --host URL`")
+    user = user_of_key(connection, services_of(request).secret, key)
+    if user is None:
+        raise _unauthorized(
+            "this server does not know the API key; make one on its machine with "
+            "`wandb server key`, then log in with `wandb login --relogin --host URL`"
+        )
+    return user
+
+
+def session_user(request: Request, connection: Connection) -> User | None:
+    """The user of the request's browser session, if there is one."""
+    services = services_of(request)
+    token = request.cookies.get(cookie_name(services))
+    if not token:
+        return None
+    return user_of_session(connection, services.secret, token, services.clock())
+
+
+def require_user(request: Request, connection: Connection) -> User:
+    """The user of the API key or of the browser session."""
+    if "authorization" in request.headers:
+        return require_key(request, connection)
+    user = session_user(request, connection)
+    if user is None:
+        raise HTTPException(401, "sign in first, or send an API key")
+    if request.method not in _SAFE_METHODS:
+        require_same_origin(request)
+    return user
+
+
+def require_same_origin(request: Request) -> None:
+    """Refuse a change that another site made a signed-in browser ask for.
+
+    The cookie is SameSite=Lax already; this also covers other ports of the same host, which
+    count as the same site.
+    """
+    if request.headers.get("origin") != base_url_of(request):
+        raise HTTPException(403, "this request did not come from a page of this server")
+
+
+def require_entity(user: User, entity: str) -> None:
+    if not user.may_use(entity):
+        # The same answer as for what does not exist, so that names cannot be probed.
+        raise HTTPException(404, f"entity {entity!r} was not found")
+
+
+def _unauthorized(message: str) -> HTTPException:
+    return HTTPException(401, message, headers={"WWW-Authenticate": 'Basic realm="wandb"'})

@@ -1,0 +1,156 @@
+"""The application: all routes, the security headers, and errors as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ._access import services_of
+from ._api import API_ROUTES
+from ._body import BodyEncodingError, BodyTooLargeError
+from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
+from ._json_response import StrictJSONResponse
+from ._limits import FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST
+from ._pages import PAGE_ROUTES
+from ._protocol import file_stream, get_run_file, get_signed_file, graphql, put_file
+from ._resolvers import RESOLVERS
+from ._resolvers_run import RUN_RESOLVERS
+from ._resolvers_run_changes import CHANGE_RESOLVERS
+from ._services import Clock, open_services
+from ._stream import StreamFormatError
+
+# Scripts and styles come from this server's own files only; nothing may be framed, nothing may
+# be sent elsewhere.
+_CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_HEADERS = {
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Sign-in links carry a token in their address.
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+_ERROR_STATUS: dict[type[Exception], int] = {
+    BodyTooLargeError: 413,
+    BodyEncodingError: 400,
+    StreamFormatError: 400,
+    GraphQLRequestError: 400,
+    # A text with half of a surrogate pair cannot be stored.
+    UnicodeEncodeError: 400,
+}
+
+
+def create_app(
+    data: Path,
+    *,
+    clock: Clock = time.time,
+    file_bytes_max: int = FILE_BYTES_MAX,
+    index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
+) -> Starlette:
+    """The server over one data directory, as an ASGI application.
+
+    The clock is what tells time everywhere in the server; tests pass their own. The two bounds are
+    the ones whose default is too large to be met in a test.
+    """
+    services = open_services(data, clock, file_bytes_max, index_rows_max)
+
+    services.files.discard_abandoned()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        services.database.close()
+
+    app = Starlette(
+        routes=[*_PROTOCOL_ROUTES, *API_ROUTES, *PAGE_ROUTES],
+        middleware=[Middleware(_SecurityHeaders)],
+        exception_handlers={
+            HTTPException: _http_error,
+            **dict.fromkeys(_ERROR_STATUS, _request_error),
+            Exception: _internal_error,
+        },
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    app.state.executor = GraphQLExecutor(_merged_resolvers())
+    return app
+
+
+def _merged_resolvers() -> Resolvers:
+    merged: dict[str, dict[str, Resolver]] = {}
+    for group in (RESOLVERS, RUN_RESOLVERS, CHANGE_RESOLVERS):
+        for type_name, fields in group.items():
+            merged.setdefault(type_name, {}).update(fields)
+    return merged
+
+
+class _SecurityHeaders:
+    """Adds the headers to every response, errors included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _health(request: Request) -> Response:
+    """Answers when the database can be read."""
+    with services_of(request).database.read() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    return StrictJSONResponse({"status": "ok"})
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return StrictJSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def _request_error(request: Request, error: Exception) -> Response:
+    return StrictJSONResponse({"error": str(error)}, status_code=_ERROR_STATUS[type(error)])
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    # The traceback goes to the server's log; clients retry after a 500.
+    return StrictJSONResponse({"error": "the server failed to answer; its log says why"}, status_code=500)
+
+
+_RUN_FILES = "/files/{entity}/{project}/{run}"
+_STORAGE = "/storage/{run_id:int}/{name:path}"
+
+_PROTOCOL_ROUTES = [
+    Route("/graphql", graphql, methods=["POST"]),
+    Route(_RUN_FILES + "/file_stream", file_stream, methods=["POST"]),
+    Route(_RUN_FILES + "/{name:path}", get_run_file),
+    Route(_STORAGE, put_file, methods=["PUT"]),
+    Route(_STORAGE, get_signed_file),
+    Route("/healthz", _health),
+]

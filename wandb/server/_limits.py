@@ -1,0 +1,74 @@
+"""Every bound the server enforces, in one place, each with the reason for its size."""
+
+from __future__ import annotations
+
+MEBIBYTE = 1024 * 1024
+
+# Clients put up to 10 MiB of line data into one request. The lines are JSON inside JSON, so each
+# quote doubles; twice that size plus room for keys and separators never refuses an honest client.
+# (A refusal is costly: clients treat 413 as final and stop the stream.)
+STREAM_BYTES_MAX = 32 * MEBIBYTE
+
+# The largest thing a GraphQL request carries is a run's config or summary.
+GRAPHQL_BYTES_MAX = 4 * MEBIBYTE
+
+# Real documents are below 10 kB. Parsing is slower than linear in practice, so the document has a
+# bound of its own inside the bound of the body.
+QUERY_CHARACTERS_MAX = 100_000
+
+# Forms and JSON of the dashboard: a key, a path.
+FORM_BYTES_MAX = 16 * 1024
+
+# One run file. Larger objects belong in artifacts, which are uploaded in parts.
+FILE_BYTES_MAX = 5 * 1024 * MEBIBYTE
+
+# Uploads are written in pieces of this size, so memory use does not depend on the file.
+FILE_CHUNK_BYTES = MEBIBYTE
+
+# File names are relative paths; most file systems allow 255 bytes a part and 4096 in all.
+FILE_NAME_CHARACTERS_MAX = 1024
+FILES_PER_REQUEST_MAX = 10_000
+
+# JSON that is nested deeper than this would exhaust the stack of a program that walks it.
+NESTING_MAX = 100
+
+# Line numbers stay exactly representable in JSON numbers.
+LINE_NUMBER_MAX = 2**53
+
+# Clients beat every 30 s when idle and wait up to 60 s between retries, so five minutes of
+# silence means several attempts in a row never happened.
+HEARTBEAT_SILENCE_SECONDS_MAX = 300.0
+
+# An upload URL has to outlive a slow queue of uploads that were registered in one batch.
+UPLOAD_URL_SECONDS = 24 * 3600.0
+DOWNLOAD_URL_SECONDS = 3600.0
+
+SIGN_IN_LINK_SECONDS = 600.0
+SESSION_SECONDS = 30 * 24 * 3600.0
+
+# A chart is at most this many buckets wide: more than the pixels of a chart on most screens.
+BUCKETS_MAX = 1024
+
+# Metrics that are indexed for charts, per run. One column costs at most 32 KiB of memory.
+METRICS_MAX = 2000
+
+# Runs whose chart columns are kept in memory.
+INDEXED_RUNS_MAX = 32
+
+# Rows that one request of the dashboard reads into an index: about a second of work. A long run that
+# nobody looked at since the server started appears in parts instead of after a long wait.
+INDEXED_ROWS_PER_REQUEST = 50_000
+
+# Places in a chart where a value was NaN or infinite, per metric.
+MARKS_MAX = 200
+
+# Pages of a connection, of the console and of the run table.
+PAGE_SIZE_MAX = 1000
+PAGE_SIZE_DEFAULT = 50
+
+# Names travel in URLs and in storage ids.
+NAME_CHARACTERS_MAX = 128
+
+# Seconds between two stream requests of one run that the server asks for, by name in each answer. Clients that don't
+# know the name keep their own pace, 15 seconds; ours takes it, and a page shows a row about as fast as it is logged.
+TRANSMIT_SECONDS = 0.5

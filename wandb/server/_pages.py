@@ -1,0 +1,139 @@
+"""The pages: one shell that draws everything in the browser, and signing in and out."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from string import Template
+from urllib.parse import parse_qs, quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from ._access import (
+    cookie_name,
+    require_same_origin,
+    services_of,
+    session_user,
+)
+from ._auth import (
+    User,
+    create_session,
+    delete_expired_tickets,
+    end_session,
+    redeem_sign_in_token,
+    user_of_key,
+)
+from ._body import read_body
+from ._limits import FORM_BYTES_MAX, SESSION_SECONDS
+from ._names import name_problem
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def sign_in_path(token: str, next_path: str) -> str:
+    return "/login?" + urlencode({"token": token, "next": next_path})
+
+
+def local_path(text: str) -> str:
+    """A path of this server; anything that a browser could take for another host becomes ``/``."""
+    if not text.startswith("/") or text.startswith("//") or "\\" in text:
+        return "/"
+    return "/" if any(ord(character) < 32 for character in text) else text
+
+
+def _shell(request: Request) -> Response:
+    """Every page of the dashboard. The address says what the script draws into it."""
+    entity = request.path_params.get("entity")
+    if entity is not None and name_problem("entity", entity):
+        raise HTTPException(404, f"there is no page at {request.url.path}")
+    with services_of(request).database.read() as connection:
+        user = session_user(request, connection)
+    if user is None:
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse("/login?" + urlencode({"next": here}), 303)
+    return HTMLResponse((_STATIC / "shell.html").read_text(encoding="utf-8"))
+
+
+def _login_form(next_path: str, message: str = "", status: int = 200) -> Response:
+    text = (_STATIC / "login.html").read_text(encoding="utf-8")
+    page = Template(text).substitute(next=html.escape(next_path), message=html.escape(message))
+    return HTMLResponse(page, status_code=status)
+
+
+def _login_page(request: Request) -> Response:
+    next_path = local_path(request.query_params.get("next", "/"))
+    token = request.query_params.get("token")
+    if token is None:
+        return _login_form(next_path)
+    services = services_of(request)
+    now = services.clock()
+    with services.database.write() as connection:
+        user = redeem_sign_in_token(connection, services.secret, token, now)
+    if user is None:
+        message = "This sign-in link was used already or is too old. Sign in with an API key."
+        return _login_form(next_path, message, 401)
+    return _signed_in(request, user, next_path)
+
+
+async def _login(request: Request) -> Response:
+    require_same_origin(request)
+    body = await read_body(request, FORM_BYTES_MAX)
+    form = parse_qs(body.decode("utf-8", "replace"))
+    key = form.get("key", [""])[0].strip()
+    next_path = local_path(form.get("next", ["/"])[0])
+    return await run_in_threadpool(_sign_in_with_key, request, key, next_path)
+
+
+def _sign_in_with_key(request: Request, key: str, next_path: str) -> Response:
+    services = services_of(request)
+    with services.database.read() as connection:
+        user = user_of_key(connection, services.secret, key)
+    if user is None:
+        return _login_form(next_path, "This server does not know that API key.", 401)
+    return _signed_in(request, user, next_path)
+
+
+def _signed_in(request: Request, user: User, next_path: str) -> Response:
+    services = services_of(request)
+    now = services.clock()
+    with services.database.write() as connection:
+        delete_expired_tickets(connection, now)
+        session = create_session(connection, services.secret, user, now)
+    response = RedirectResponse(quote(next_path, safe="/?&=%:@!$'()*+,;~"), 303)
+    response.set_cookie(
+        cookie_name(services),
+        session,
+        max_age=int(SESSION_SECONDS),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+def _logout(request: Request) -> Response:
+    require_same_origin(request)
+    services = services_of(request)
+    token = request.cookies.get(cookie_name(services), "")
+    with services.database.write() as connection:
+        end_session(connection, services.secret, token)
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(cookie_name(services), httponly=True, samesite="lax")
+    return response
+
+
+PAGE_ROUTES = [
+    Route("/login", _login_page),
+    Route("/login", _login, methods=["POST"]),
+    Route("/logout", _logout, methods=["POST"]),
+    Mount("/static", StaticFiles(directory=_STATIC)),
+    Route("/", _shell),
+    Route("/{entity}", _shell),
+    Route("/{entity}/{project}", _shell),
+    Route("/{entity}/{project}/runs/{run}", _shell),
+]

@@ -1,0 +1,196 @@
+"""Resolvers of everything but runs: the viewer, entities, projects, and lists of them.
+
+Rows travel as the values of ``_store`` and ``_auth``; a resolver turns one into a field. Fields
+without a resolver here are read from the value by their own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from graphql import GraphQLError
+
+from ._auth import User, key_hints
+from ._filters import FilterError, RunView, matches, ordered, parse_filter
+from ._graphql import Resolvers
+from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from ._names import RunKey, name_problem, storage_id
+from ._services import RequestContext, iso_time
+from ._store import Project, Run, ensure_project, find_project, find_run, list_projects, list_runs
+
+DEFAULT_PROJECT = "uncategorized"
+
+# Optional behaviour that clients may switch on: compressed run streams.
+_FEATURES = ("FILESTREAM_GZIP",)
+
+Item = TypeVar("Item")
+
+
+def allowed_entity(context: RequestContext, name: str | None) -> str:
+    """The entity a client means; without a name it is the user's own."""
+    if not name:
+        return context.user.name
+    problem = name_problem("entity", name)
+    if problem:
+        raise GraphQLError(problem)
+    if not context.user.may_use(name):
+        raise GraphQLError(f"user {context.user.name!r} may not use the entity {name!r}")
+    return name
+
+
+def page(items: Sequence[Item], after: str | None, first: int | None) -> tuple[list[tuple[Item, str]], dict[str, Any]]:
+    """One page of a list: items with their cursors, and the page info.
+
+    A cursor is the position of an item. Lists are short enough to be made anew for each page.
+    """
+    size = PAGE_SIZE_DEFAULT if first is None else max(0, min(first, PAGE_SIZE_MAX))
+    try:
+        start = int(after) + 1 if after else 0
+    except ValueError:
+        raise GraphQLError(f"the cursor {after!r} did not come from this server") from None
+    start = max(start, 0)
+    chosen = [(item, str(start + index)) for index, item in enumerate(items[start : start + size])]
+    info = {
+        "endCursor": chosen[-1][1] if chosen else None,
+        "hasNextPage": start + len(chosen) < len(items),
+    }
+    return chosen, info
+
+
+def connection_of(items: Sequence[Item], after: str | None, first: int | None) -> dict[str, Any]:
+    chosen, info = page(items, after, first)
+    return {
+        "edges": [{"node": item, "cursor": cursor} for item, cursor in chosen],
+        "pageInfo": info,
+        "totalCount": len(items),
+    }
+
+
+def _viewer(_: None, context: RequestContext) -> User:
+    return context.user
+
+
+def _server_info(_: None, context: RequestContext) -> dict[str, Any]:
+    return {"features": [{"name": name, "isEnabled": True} for name in _FEATURES]}
+
+
+def _entity(_: None, context: RequestContext, name: str | None = None) -> dict[str, str]:
+    return _entity_value(allowed_entity(context, name))
+
+
+def _entity_value(name: str) -> dict[str, str]:
+    return {"id": storage_id("Entity", name), "name": name}
+
+
+def _project(
+    _: None, context: RequestContext, name: str | None = None, entityName: str | None = None
+) -> Project | None:
+    entity = allowed_entity(context, entityName)
+    return find_project(context.connection, entity, name or DEFAULT_PROJECT)
+
+
+def _models(
+    _: None,
+    context: RequestContext,
+    entityName: str | None = None,
+    after: str | None = None,
+    first: int | None = None,
+) -> dict[str, Any]:
+    entity = allowed_entity(context, entityName)
+    return connection_of(list_projects(context.connection, entity), after, first)
+
+
+def _upsert_model(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    entity = allowed_entity(context, input.get("entityName"))
+    project, inserted = project_for_writing(context, entity, input.get("name"))
+    return {"project": project, "model": project, "inserted": inserted}
+
+
+def project_for_writing(context: RequestContext, entity: str, name: str | None) -> tuple[Project, bool]:
+    name = name or DEFAULT_PROJECT
+    problem = name_problem("project", name)
+    if problem:
+        raise GraphQLError(problem)
+    return ensure_project(context.connection, entity, name, context.now)
+
+
+def _user_api_keys(user: User, context: RequestContext) -> dict[str, Any]:
+    # Names of keys are private to their owner; another user's keys are none of one's business.
+    hints = key_hints(context.connection, user) if user.id == context.user.id else []
+    return {
+        "edges": [{"node": {"id": storage_id("ApiKey", str(number)), "name": f"...{hint}"}} for number, hint in hints]
+    }
+
+
+def _project_runs(
+    project: Project,
+    context: RequestContext,
+    filters: str | None = None,
+    after: str | None = None,
+    first: int | None = None,
+    order: str | None = None,
+) -> dict[str, Any]:
+    return connection_of(_filtered(context, project, filters, order), after, first)
+
+
+def _project_run_count(project: Project, context: RequestContext, filters: str | None = None) -> int:
+    return len(_filtered(context, project, filters, None))
+
+
+def _filtered(context: RequestContext, project: Project, filters: str | None, order: str | None) -> list[Run]:
+    try:
+        expression = parse_filter(filters)
+        views = [RunView(run, context.now) for run in list_runs(context.connection, project.id)]
+        chosen = [view for view in views if matches(view, expression)]
+        return [view.run for view in ordered(chosen, order)]
+    except FilterError as error:
+        raise GraphQLError(str(error)) from None
+
+
+def _project_run(
+    project: Project,
+    context: RequestContext,
+    name: str | None = None,
+    missingOk: bool | None = None,
+) -> Run | None:
+    connection = context.connection
+    return find_run(connection, RunKey(name or "", project.name, project.entity))
+
+
+RESOLVERS: Resolvers = {
+    "Query": {
+        "viewer": _viewer,
+        "serverInfo": _server_info,
+        "entity": _entity,
+        "project": _project,
+        "model": _project,
+        "models": _models,
+    },
+    "Mutation": {"upsertModel": _upsert_model},
+    "User": {
+        "id": lambda user, context: storage_id("User", str(user.id)),
+        "username": lambda user, context: user.name,
+        # No address is known; clients only show or record it.
+        "email": lambda user, context: "",
+        "flags": lambda user, context: "{}",
+        "entity": lambda user, context: user.name,
+        "apiKeys": _user_api_keys,
+        "teams": lambda user, context: {"edges": [{"node": _entity_value(user.name)}]},
+    },
+    "Project": {
+        "id": lambda project, context: storage_id("Project", project.name, project.entity),
+        "internalId": lambda project, context: str(project.id),
+        "entityName": lambda project, context: project.entity,
+        "entity": lambda project, context: _entity_value(project.entity),
+        "createdAt": lambda project, context: iso_time(project.created_at),
+        "access": lambda project, context: "PRIVATE",
+        "isBenchmark": lambda project, context: False,
+        "readOnly": lambda project, context: False,
+        "user": lambda project, context: context.user,
+        "runCount": _project_run_count,
+        "runs": _project_runs,
+        "run": _project_run,
+        "bucket": _project_run,
+    },
+}

@@ -1,0 +1,252 @@
+"""Resolvers of a run: what is read from it."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from typing import Any
+
+from graphql import GraphQLError
+from sqlalchemy import func, select
+
+from ._auth import User
+from ._console import parse_console_line
+from ._files import StoredFile, list_files
+from ._filters import is_missing, lookup
+from ._graphql import Resolvers
+from ._limits import PAGE_SIZE_MAX
+from ._names import run_storage_id, storage_id
+from ._resolvers import connection_of
+from ._series import history_keys
+from ._services import RequestContext, iso_time
+from ._store import (
+    EVENTS,
+    HISTORY,
+    LOG,
+    Run,
+    find_project,
+    first_step,
+    iterate_lines,
+    last_line,
+    rows_between,
+    sampled_rows,
+)
+from ._tables import files as files_table
+from ._values import strict_json
+
+# The most rows that one request returns, whatever it asks for.
+_SAMPLES_MAX = 10_000
+_SAMPLES_DEFAULT = 500
+
+# Keys whose JSON spelling is certain, so that the database may look for it in a row's text.
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_./ -]+")
+
+
+def _wandb_config(run: Run, context: RequestContext, keys: list[str] | None = None) -> str:
+    config = json.loads(run.config)
+    entry = config.get("_wandb") if isinstance(config, dict) else None
+    value = entry.get("value") if isinstance(entry, dict) else None
+    if not isinstance(value, dict):
+        return "{}"
+    return json.dumps({key: value[key] for key in value if keys is None or key in keys})
+
+
+def _tail(kind: str) -> Any:
+    def resolve(run: Run, context: RequestContext) -> str:
+        row = last_line(context.connection, run.id, kind)
+        return json.dumps([] if row is None else [row])
+
+    return resolve
+
+
+def _system_metrics(run: Run, context: RequestContext) -> str:
+    return last_line(context.connection, run.id, EVENTS) or "{}"
+
+
+def _history(
+    run: Run,
+    context: RequestContext,
+    samples: int | None = None,
+    minStep: int | None = None,
+    maxStep: int | None = None,
+) -> list[str]:
+    connection = context.connection
+    minStep, maxStep = _step_bound(minStep), _step_bound(maxStep)
+    if minStep is not None and maxStep is not None:
+        # A page of a scan must be whole. Several rows may share a step, so it can be longer
+        # than the number of steps that was asked for.
+        return [content for _, content in rows_between(connection, run.id, minStep, maxStep)]
+    last = None if maxStep is None else maxStep - 1
+    return sampled_rows(connection, run.id, HISTORY, _samples(samples), steps=(minStep, last))
+
+
+def _events(run: Run, context: RequestContext, samples: int | None = None) -> list[str]:
+    return sampled_rows(context.connection, run.id, EVENTS, _samples(samples))
+
+
+def _samples(asked: int | None) -> int:
+    return max(1, min(asked, _SAMPLES_MAX)) if isinstance(asked, int) else _SAMPLES_DEFAULT
+
+
+def _step_bound(value: Any) -> int | None:
+    """A step to search for. Beyond 64 bits there is no step, so the nearest bound will do."""
+    if value is None:
+        return None
+    if not isinstance(value, int):
+        raise GraphQLError("a step must be an integer")
+    return max(-(2**63), min(value, 2**63 - 1))
+
+
+def _sampled_history(run: Run, context: RequestContext, specs: list[str]) -> list[list[dict[str, Any]]]:
+    return [_sampled(run, context, spec) for spec in specs]
+
+
+def _sampled(run: Run, context: RequestContext, text: str) -> list[dict[str, Any]]:
+    try:
+        spec = json.loads(text)
+        keys = [str(key) for key in spec.get("keys") or []]
+        samples = spec.get("samples")
+        first, last = _step_bound(spec.get("minStep")), _step_bound(spec.get("maxStep"))
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise GraphQLError("a history spec must be a JSON object with 'keys'") from None
+    contents = sampled_rows(
+        context.connection,
+        run.id,
+        HISTORY,
+        _samples(samples),
+        contains=[_spellings(key) for key in keys if _PLAIN_KEY.fullmatch(key)],
+        steps=(first, last),
+    )
+    rows = []
+    for content in contents:
+        row = json.loads(content)
+        found = {key: lookup(row, key) for key in keys} if keys else row
+        if not any(is_missing(value) for value in found.values()):
+            rows.append({key: strict_json(value) for key, value in found.items()})
+    return rows
+
+
+def _spellings(key: str) -> list[str]:
+    """How a key may stand in a row: as it is, or as the outermost of nested objects."""
+    return list(dict.fromkeys((f'"{key}"', f'"{key.partition(".")[0]}"')))
+
+
+def _parquet_history(run: Run, context: RequestContext, liveKeys: list[str] | None = None) -> dict[str, Any]:
+    # Clients begin to read pages at the smallest live step.
+    first = first_step(context.connection, run.id)
+    return {"parquetUrls": [], "liveData": [] if first is None else [{"_step": first}]}
+
+
+def _history_keys(run: Run, context: RequestContext) -> dict[str, Any]:
+    index = context.services.series.index(context.connection, run, HISTORY, "_step")
+    return history_keys(index)
+
+
+def _log_lines(
+    run: Run,
+    context: RequestContext,
+    first: int | None = None,
+    last: int | None = None,
+    after: str | None = None,
+    useImprovedPagination: bool | None = None,
+) -> dict[str, Any]:
+    connection = context.connection
+    try:
+        start = int(after) + 1 if after else 0
+    except ValueError:
+        raise GraphQLError(f"the cursor {after!r} did not come from this server") from None
+    if last is not None:
+        start = max(start, run.log_count - max(0, min(last, PAGE_SIZE_MAX)))
+        end = run.log_count
+    else:
+        size = PAGE_SIZE_MAX if first is None else max(0, min(first, PAGE_SIZE_MAX))
+        end = start + size
+    edges = []
+    for number, _, content in iterate_lines(connection, run.id, LOG, start, end):
+        line = parse_console_line(number, content)
+        edges.append({"node": {**vars(line), "line": line.text}})
+    return {
+        "edges": edges,
+        "pageInfo": {
+            "endCursor": str(edges[-1]["node"]["number"]) if edges else None,
+            "hasNextPage": end < run.log_count,
+        },
+    }
+
+
+def _files(
+    run: Run,
+    context: RequestContext,
+    names: list[str | None] | None = None,
+    after: str | None = None,
+    first: int | None = None,
+    pattern: str | None = None,
+) -> dict[str, Any]:
+    wanted = [name for name in names or [] if name is not None]
+    found = list_files(context.connection, run.id, wanted, pattern)
+    # A name that was asked for may be uploaded next: the public Api gets the URL this way.
+    stored = {file.name for file in found}
+    found += [StoredFile(run.id, name, 0, "", 0.0) for name in wanted if name not in stored]
+    return connection_of(found, after, first)
+
+
+def _file_count(run: Run, context: RequestContext) -> int:
+    return context.connection.execute(
+        select(func.count()).select_from(files_table).where(files_table.c.run_id == run.id)
+    ).scalar_one()
+
+
+def _file_url(file: StoredFile, context: RequestContext, upload: bool | None = None) -> str:
+    if upload:
+        return context.upload_url(file.run_id, file.name)
+    return context.download_url(file.run_id, file.name)
+
+
+RUN_RESOLVERS: Resolvers = {
+    "Run": {
+        "id": lambda run, context: run_storage_id(run.key),
+        "projectId": lambda run, context: str(run.project_id),
+        "project": lambda run, context: find_project(context.connection, run.entity, run.project),
+        "displayName": lambda run, context: run.display_name,
+        # Notes were once called the description; older clients still ask for that name.
+        "description": lambda run, context: run.notes,
+        "tags": lambda run, context: json.loads(run.tags),
+        "group": lambda run, context: run.run_group,
+        "jobType": lambda run, context: run.job_type,
+        "sweepName": lambda run, context: run.sweep,
+        "commit": lambda run, context: run.commit_hash,
+        "state": lambda run, context: run.state_at(context.now),
+        "exitcode": lambda run, context: run.exit_code,
+        "stopped": lambda run, context: run.stop_requested,
+        "readOnly": lambda run, context: False,
+        "createdAt": lambda run, context: iso_time(run.created_at),
+        "heartbeatAt": lambda run, context: iso_time(run.heartbeat_at),
+        "user": lambda run, context: User(run.user_id, run.user, admin=False),
+        "wandbConfig": _wandb_config,
+        "summaryMetrics": lambda run, context: run.summary,
+        "systemMetrics": _system_metrics,
+        "historyLineCount": lambda run, context: run.history_count,
+        "eventsLineCount": lambda run, context: run.events_count,
+        "logLineCount": lambda run, context: run.log_count,
+        "historyTail": _tail(HISTORY),
+        "eventsTail": _tail(EVENTS),
+        "historyKeys": _history_keys,
+        "history": _history,
+        "events": _events,
+        "sampledHistory": _sampled_history,
+        "parquetHistory": _parquet_history,
+        "logLines": _log_lines,
+        "fileCount": _file_count,
+        "files": _files,
+    },
+    "File": {
+        "id": lambda file, context: storage_id("File", str(file.run_id), file.name),
+        "url": _file_url,
+        "directUrl": _file_url,
+        "sizeBytes": lambda file, context: str(file.size),
+        "mimetype": lambda file, context: mimetypes.guess_type(file.name)[0],
+        "updatedAt": lambda file, context: iso_time(file.updated_at) if file.updated_at else None,
+        "md5": lambda file, context: file.md5 or None,
+    },
+}

@@ -1,0 +1,174 @@
+"""Resolvers that change a run."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+from graphql import GraphQLError
+
+from ._graphql import Resolvers
+from ._limits import FILES_PER_REQUEST_MAX, NESTING_MAX
+from ._names import (
+    RunKey,
+    file_name_problem,
+    name_problem,
+    new_run_id,
+    parse_run_storage_id,
+    run_storage_id,
+)
+from ._resolvers import DEFAULT_PROJECT, allowed_entity, project_for_writing
+from ._services import RequestContext
+from ._store import (
+    SETTABLE_STATES,
+    Run,
+    create_run,
+    delete_run,
+    find_run,
+    merged_config,
+    rewind_history,
+    run_by_id,
+    update_run,
+)
+from ._values import parse_object
+
+# Input field to column, for values that are taken over as they are.
+_PLAIN_COLUMNS = {
+    "displayName": "display_name",
+    "groupName": "run_group",
+    "jobType": "job_type",
+    "sweep": "sweep",
+    "commit": "commit_hash",
+    "jobProgram": "program",
+    "jobRepo": "repo",
+    "host": "host",
+}
+
+
+def _upsert_bucket(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    key = _key_of_input(context, input)
+    run = find_run(context.connection, key)
+    inserted = run is None
+    if run is None:
+        if input.get("id"):
+            raise GraphQLError(f"run {'/'.join(reversed(key))!r} was not found")
+        project, _made = project_for_writing(context, key.entity, key.project)
+        run = create_run(context.connection, project, context.user, key.name, context.now)
+    changes = _changes(run, input)
+    if "state" in changes:
+        # Saying that a run runs is a sign of life.
+        changes["heartbeat_at"] = context.now
+    update_run(context.connection, run.id, changes)
+    return {"bucket": run_by_id(context.connection, run.id), "inserted": inserted}
+
+
+def _key_of_input(context: RequestContext, input: dict[str, Any]) -> RunKey:
+    if input.get("id"):
+        return _key_of_id(context, input["id"])
+    name = input.get("name") or new_run_id()
+    problem = name_problem("run", name)
+    if problem:
+        raise GraphQLError(problem)
+    entity = allowed_entity(context, input.get("entityName"))
+    return RunKey(name, input.get("modelName") or DEFAULT_PROJECT, entity)
+
+
+def _key_of_id(context: RequestContext, text: str) -> RunKey:
+    key = parse_run_storage_id(text)
+    if key is None:
+        raise GraphQLError(f"{text!r} is not the id of a run")
+    allowed_entity(context, key.entity)
+    return key
+
+
+def _changes(run: Run, input: dict[str, Any]) -> dict[str, Any]:
+    """The columns that an input changes. A null leaves its column as it is."""
+    values = {column: input[name] for name, column in _PLAIN_COLUMNS.items() if input.get(name) is not None}
+    # The public Api sends both names of the notes; the newer one counts.
+    for name in ("description", "notes"):
+        if input.get(name) is not None:
+            values["notes"] = input[name]
+    if input.get("tags") is not None:
+        values["tags"] = json.dumps(list(dict.fromkeys(input["tags"])))
+    if input.get("config") is not None:
+        values["config"] = merged_config(run.config, _json_object_text("config", input["config"]))
+    if input.get("summaryMetrics") is not None:
+        values["summary"] = _json_object_text("summaryMetrics", input["summaryMetrics"])
+    if input.get("state") is not None:
+        if input["state"] not in SETTABLE_STATES:
+            raise GraphQLError(f"{input['state']!r} is not a state a client may set")
+        values["state"] = input["state"]
+    if not values.get("display_name", "unset"):
+        # An empty name means that the server should choose.
+        del values["display_name"]
+    return values
+
+
+def _json_object_text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or parse_object(value) is None:
+        raise GraphQLError(f"{name} must be a JSON object inside a string, nested at most {NESTING_MAX} deep")
+    return value
+
+
+def _existing_run(context: RequestContext, key: RunKey) -> Run:
+    run = find_run(context.connection, key)
+    if run is None:
+        raise GraphQLError(f"run {'/'.join(reversed(key))!r} was not found")
+    return run
+
+
+def _rewind_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    if input["metricName"] != "_step":
+        raise GraphQLError("a run can only be rewound to a value of '_step'")
+    entity = allowed_entity(context, input.get("entityName"))
+    project = input.get("projectName") or DEFAULT_PROJECT
+    run = _existing_run(context, RunKey(input["runName"], project, entity))
+    rewind_history(context.connection, run, int(input["metricValue"]))
+    return {"rewoundRun": run_by_id(context.connection, run.id)}
+
+
+def _stop_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    run = _existing_run(context, _key_of_id(context, input["id"]))
+    return {"success": request_stop(context, run)}
+
+
+def request_stop(context: RequestContext, run: Run) -> bool:
+    """Ask a run to end itself; False when it is not running any more."""
+    if run.state_at(context.now) not in ("running", "pending", "preempting"):
+        return False
+    update_run(context.connection, run.id, {"stop_requested": True})
+    return True
+
+
+def _delete_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    run = _existing_run(context, _key_of_id(context, input["id"]))
+    delete_run(context.connection, run.id)
+    context.after_commit.append(functools.partial(context.services.files.delete_run, run.id))
+    return {"clientMutationId": input.get("clientMutationId")}
+
+
+def _create_run_files(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    names = input["files"]
+    if len(names) > FILES_PER_REQUEST_MAX:
+        raise GraphQLError(f"ask for at most {FILES_PER_REQUEST_MAX} files at a time")
+    entity = allowed_entity(context, input.get("entityName"))
+    project = input.get("projectName") or DEFAULT_PROJECT
+    run = _existing_run(context, RunKey(input["runName"], project, entity))
+    files = []
+    for name in names:
+        # A null URL makes the client skip this one file; an error would cost it the whole batch.
+        url = None if file_name_problem(name) else context.upload_url(run.id, name)
+        files.append({"name": name, "uploadUrl": url})
+    return {"runID": run_storage_id(run.key), "uploadHeaders": [], "files": files}
+
+
+CHANGE_RESOLVERS: Resolvers = {
+    "Mutation": {
+        "upsertBucket": _upsert_bucket,
+        "rewindRun": _rewind_run,
+        "stopRun": _stop_run,
+        "deleteRun": _delete_run,
+        "createRunFiles": _create_run_files,
+    },
+}

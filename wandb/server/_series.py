@@ -1,0 +1,249 @@
+"""Charts: every numeric metric of a run, folded into a bounded number of buckets.
+
+A column starts with one point in each bucket. When it has ``BUCKETS_MAX`` buckets, neighbours are
+merged and each bucket holds twice as many points from then on. A bucket keeps the lowest, the
+highest and the last value, so a spike of one point is still there after any number of merges.
+Memory is bounded by the number of metrics and not by the length of the run, and new rows cost
+only themselves: the index of a run remembers how far it has read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ._limits import BUCKETS_MAX, INDEXED_RUNS_MAX, MARKS_MAX, METRICS_MAX
+from ._store import HISTORY, Run, iterate_lines, line_count, rows_between
+from ._values import finite_number, spelled
+
+# Values under these keys place a row; they are not metrics of their own.
+AXES = ("_step", "_runtime", "_timestamp")
+
+_DEPTH_MAX = 8
+
+# Zooming goes by doubles, which are exact up to here.
+_STEP_MAX = 2**53
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class Column:
+    """One metric over one axis."""
+
+    def __init__(self) -> None:
+        self._x, self._low, self._high, self._last = (array("d") for _ in range(4))
+        self._width = 1
+        self._filled = 0
+        # Where a value was not finite: the place and its spelling.
+        self._marks: list[tuple[float, str]] = []
+
+    def add(self, x: float, value: float) -> None:
+        if not math.isfinite(value):
+            if len(self._marks) < MARKS_MAX:
+                self._marks.append((x, spelled(value)))
+            value = math.nan
+        if self._x and self._filled < self._width:
+            self._filled += 1
+            self._x[-1] = x
+            self._low[-1] = _lower(self._low[-1], value)
+            self._high[-1] = _higher(self._high[-1], value)
+            self._last[-1] = value
+            return
+        if len(self._x) == BUCKETS_MAX:
+            self._merge_neighbours()
+        for values, item in (
+            (self._x, x),
+            (self._low, value),
+            (self._high, value),
+            (self._last, value),
+        ):
+            values.append(item)
+        self._filled = 1
+
+    def _merge_neighbours(self) -> None:
+        # Reached only with every bucket full, and their number is even.
+        self._low = array("d", map(_lower, self._low[::2], self._low[1::2]))
+        self._high = array("d", map(_higher, self._high[::2], self._high[1::2]))
+        self._x, self._last = self._x[1::2], self._last[1::2]
+        self._width *= 2
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists in order of x, with null where a bucket ends in a value that is not finite.
+
+        ``low`` and ``high`` are left out while each bucket is a single point.
+        """
+        order = sorted(range(len(self._x)), key=self._x.__getitem__)
+        answer: dict[str, Any] = {
+            "x": [self._x[index] for index in order],
+            "last": [_finite(self._last[index]) for index in order],
+            "marks": self._marks,
+        }
+        if self._width > 1:
+            answer["low"] = [_finite(self._low[index]) for index in order]
+            answer["high"] = [_finite(self._high[index]) for index in order]
+        return answer
+
+
+def _lower(a: float, b: float) -> float:
+    return b if a != a or b < a else a
+
+
+def _higher(a: float, b: float) -> float:
+    return b if a != a or b > a else a
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+@dataclass
+class KeyFacts:
+    """What is known of a key without looking at its values again."""
+
+    type_counts: dict[str, int] = field(default_factory=dict)
+    monotonic: bool = True
+    previous: float | None = None
+
+
+class RunIndex:
+    """The columns and key facts of one stream of a run over one axis."""
+
+    def __init__(self, axis: str) -> None:
+        self._axis = axis
+        self.columns: dict[str, Column] = {}
+        self.facts: dict[str, KeyFacts] = {}
+        self.last_step: int | None = None
+        self.next_line = 0
+        self._rewrites = 0
+        self.lock = threading.Lock()
+
+    def catch_up(self, connection: Connection, run: Run, kind: str, lines_max: int | None) -> bool:
+        """Read what was added since the last time; False when lines that were read changed."""
+        if self.next_line and self._rewrites != run.rewrites:
+            return False
+        self._rewrites = run.rewrites
+        count = line_count(run, kind)
+        end = count if lines_max is None else min(count, self.next_line + lines_max)
+        for _, step, content in iterate_lines(connection, run.id, kind, self.next_line, end):
+            if step is not None:
+                self.add_row(step, json.loads(content))
+        self.next_line = max(self.next_line, end)
+        return True
+
+    def add_row(self, step: int, row: dict[str, Any]) -> None:
+        if self.last_step is None or step > self.last_step:
+            self.last_step = step
+        x = finite_number(step if self._axis == "_step" else row.get(self._axis))
+        for key, value in flattened(row):
+            kind, number = _classified(value)
+            facts = self.facts.get(key)
+            if facts is None:
+                if len(self.facts) >= METRICS_MAX:
+                    continue
+                facts = self.facts[key] = KeyFacts()
+            facts.type_counts[kind] = facts.type_counts.get(kind, 0) + 1
+            if number is None:
+                continue
+            if facts.previous is not None and not number >= facts.previous:
+                facts.monotonic = False
+            facts.previous = number
+            if key not in AXES and x is not None:
+                self.columns.setdefault(key, Column()).add(x, number)
+
+
+def flattened(row: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Keys and values of a row, the ones of nested objects joined by dots."""
+    for key, value in row.items():
+        yield prefix + key, value
+        if isinstance(value, dict) and "_type" not in value and depth < _DEPTH_MAX:
+            yield from flattened(value, f"{prefix}{key}.", depth + 1)
+
+
+def _classified(value: Any) -> tuple[str, float | None]:
+    if isinstance(value, bool):
+        return "boolean", None
+    if isinstance(value, (int, float)):
+        try:
+            return "number", float(value)
+        except OverflowError:
+            # An integer beyond the range of a double.
+            return "number", math.inf if value > 0 else -math.inf
+    if isinstance(value, str):
+        # Clients of before 2020 spelled these as texts.
+        return ("number", _SPECIAL[value]) if value in _SPECIAL else ("string", None)
+    if isinstance(value, dict):
+        return str(value.get("_type", "map")), None
+    return ("list", None) if isinstance(value, list) else ("nil", None)
+
+
+class SeriesCache:
+    """The indexes of the runs that somebody looks at, the longest unused ones forgotten."""
+
+    def __init__(self) -> None:
+        self._indexes: OrderedDict[tuple[int, str, str], RunIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def index(self, connection: Connection, run: Run, kind: str, axis: str, lines_max: int | None = None) -> RunIndex:
+        """The index of a run, up to date with what the connection sees.
+
+        With ``lines_max`` it may stop earlier; its ``next_line`` tells how far it got.
+        """
+        key = (run.id, kind, axis)
+        with self._lock:
+            index = self._indexes.setdefault(key, RunIndex(axis))
+            self._indexes.move_to_end(key)
+            while len(self._indexes) > INDEXED_RUNS_MAX:
+                self._indexes.popitem(last=False)
+        with index.lock:
+            if index.catch_up(connection, run, kind, lines_max):
+                return index
+        fresh = RunIndex(axis)
+        fresh.catch_up(connection, run, kind, lines_max)
+        with self._lock:
+            self._indexes[key] = fresh
+        return fresh
+
+
+def range_index(connection: Connection, run: Run, kind: str, axis: str, first: float, last: float) -> RunIndex:
+    """An index of only the rows with ``first <= x <= last``: a closer look at a part of a chart."""
+    index = RunIndex(axis)
+    if axis == "_step" and kind == HISTORY:
+        low, high = (int(max(-_STEP_MAX, min(bound, _STEP_MAX))) for bound in (first, last))
+        for step, content in rows_between(connection, run.id, low, high + 1):
+            if first <= step <= last:
+                index.add_row(step, json.loads(content))
+        return index
+    for line, place, content in iterate_lines(connection, run.id, kind, 0):
+        if place is None:
+            continue
+        row = json.loads(content)
+        x = finite_number(row.get(axis))
+        if x is not None and first <= x <= last:
+            index.add_row(line, row)
+    return index
+
+
+def history_keys(index: RunIndex) -> dict[str, Any]:
+    """The ``historyKeys`` object of the public Api."""
+    keys = {}
+    with index.lock:
+        found = list(index.facts.items())
+    for key, facts in found:
+        previous = facts.previous
+        keys[key] = {
+            "typeCounts": [{"type": kind, "count": count} for kind, count in facts.type_counts.items()],
+            "monotonic": facts.monotonic and previous is not None,
+            "previousValue": _finite(previous) if previous is not None else None,
+        }
+    return {
+        "lastStep": index.last_step if index.last_step is not None else -1,
+        "sets": [],
+        "keys": keys,
+    }

@@ -1,0 +1,76 @@
+"""What requests share, and what one request knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ._auth import ServerSecret, User, load_secret
+from ._database import Database
+from ._files import FileStore, UrlSigner
+from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
+from ._series import SeriesCache
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that lives as long as the server."""
+
+    database: Database
+    secret: ServerSecret
+    files: FileStore
+    signer: UrlSigner
+    series: SeriesCache
+    clock: Clock
+    file_bytes_max: int
+    index_rows_max: int
+
+
+def open_services(
+    data: Path,
+    clock: Clock,
+    file_bytes_max: int = FILE_BYTES_MAX,
+    index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
+) -> Services:
+    """Open a data directory, making it when it is not there."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = load_secret(data)
+    return Services(
+        database=Database(data / "server.db"),
+        secret=secret,
+        files=FileStore(data / "files"),
+        signer=UrlSigner(secret),
+        series=SeriesCache(),
+        clock=clock,
+        file_bytes_max=file_bytes_max,
+        index_rows_max=index_rows_max,
+    )
+
+
+@dataclass
+class RequestContext:
+    """What a resolver works with: who asks, when, and the transaction it is part of."""
+
+    services: Services
+    connection: Connection
+    user: User
+    base_url: str
+    now: float
+    # Called when the transaction is durable, for what a rollback could not undo.
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    def upload_url(self, run_id: int, name: str) -> str:
+        return self.base_url + self.services.signer.path("PUT", run_id, name, self.now + UPLOAD_URL_SECONDS)
+
+    def download_url(self, run_id: int, name: str) -> str:
+        return self.base_url + self.services.signer.path("GET", run_id, name, self.now + DOWNLOAD_URL_SECONDS)
+
+
+def iso_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,330 @@
+"""Projects and runs: the rows as values, how they are found, made and changed.
+
+Every function takes a connection, so the caller decides what belongs to one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
+
+from ._auth import User
+from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
+from ._names import RunKey, new_display_name
+from ._tables import files, lines, projects, runs, users
+from ._values import parse_object
+
+HISTORY, EVENTS, LOG = "h", "e", "l"
+
+# States a client may set by itself; the others follow from what the run does.
+SETTABLE_STATES = frozenset({"running", "pending", "finished", "failed", "crashed", "killed"})
+
+
+@dataclass(frozen=True)
+class Project:
+    """A row of ``projects``."""
+
+    id: int
+    entity: str
+    name: str
+    description: str
+    created_at: float
+    runs_made: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of ``runs`` with the names around it."""
+
+    id: int
+    project_id: int
+    user_id: int
+    name: str
+    display_name: str
+    notes: str | None
+    tags: str
+    run_group: str | None
+    job_type: str | None
+    sweep: str | None
+    commit_hash: str | None
+    repo: str | None
+    program: str | None
+    host: str | None
+    config: str
+    summary: str
+    state: str
+    exit_code: int | None
+    preempting: bool
+    stop_requested: bool
+    created_at: float
+    heartbeat_at: float
+    finished_at: float | None
+    history_count: int
+    events_count: int
+    log_count: int
+    rewrites: int
+    project: str
+    entity: str
+    user: str
+
+    @property
+    def key(self) -> RunKey:
+        return RunKey(self.name, self.project, self.entity)
+
+    def state_at(self, now: float) -> str:
+        """The state to show: a run that fell silent has crashed, or was preempted as it said."""
+        if self.state != "running" or now - self.heartbeat_at <= HEARTBEAT_SILENCE_SECONDS_MAX:
+            return "preempting" if self.state == "running" and self.preempting else self.state
+        return "preempted" if self.preempting else "crashed"
+
+
+def line_count(run: Run, kind: str) -> int:
+    return {HISTORY: run.history_count, EVENTS: run.events_count, LOG: run.log_count}[kind]
+
+
+def find_project(connection: Connection, entity: str, name: str) -> Project | None:
+    row = connection.execute(select(projects).where(projects.c.entity == entity, projects.c.name == name)).first()
+    return Project(**row._mapping) if row is not None else None
+
+
+def ensure_project(connection: Connection, entity: str, name: str, now: float) -> tuple[Project, bool]:
+    """Find or make a project; the second value says whether it was made."""
+    found = find_project(connection, entity, name)
+    if found is not None:
+        return found, False
+    connection.execute(insert(projects).values(entity=entity, name=name, description="", created_at=now, runs_made=0))
+    made = find_project(connection, entity, name)
+    assert made is not None
+    return made, True
+
+
+def list_projects(connection: Connection, entity: str | None = None) -> list[Project]:
+    query = select(projects).order_by(projects.c.created_at, projects.c.id)
+    if entity is not None:
+        query = query.where(projects.c.entity == entity)
+    return [Project(**row._mapping) for row in connection.execute(query)]
+
+
+def project_activity(connection: Connection) -> dict[int, tuple[int, float | None]]:
+    """For each project the number of its runs and when the last of them was heard."""
+    found = connection.execute(
+        select(runs.c.project_id, func.count(), func.max(runs.c.heartbeat_at)).group_by(runs.c.project_id)
+    )
+    return {row[0]: (row[1], row[2]) for row in found}
+
+
+def _runs_with_names() -> Select[Any]:
+    return (
+        select(
+            runs,
+            projects.c.name.label("project"),
+            projects.c.entity.label("entity"),
+            users.c.name.label("user"),
+        )
+        .join(projects, projects.c.id == runs.c.project_id)
+        .join(users, users.c.id == runs.c.user_id)
+    )
+
+
+def find_run(connection: Connection, key: RunKey) -> Run | None:
+    row = connection.execute(
+        _runs_with_names().where(
+            runs.c.name == key.name,
+            projects.c.name == key.project,
+            projects.c.entity == key.entity,
+        )
+    ).first()
+    return Run(**row._mapping) if row is not None else None
+
+
+def run_by_id(connection: Connection, run_id: int) -> Run:
+    row = connection.execute(_runs_with_names().where(runs.c.id == run_id)).one()
+    return Run(**row._mapping)
+
+
+def run_exists(connection: Connection, run_id: int) -> bool:
+    return connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first() is not None
+
+
+def list_runs(connection: Connection, project_id: int) -> list[Run]:
+    """All runs of a project, oldest first."""
+    found = connection.execute(
+        _runs_with_names().where(runs.c.project_id == project_id).order_by(runs.c.created_at, runs.c.id)
+    )
+    return [Run(**row._mapping) for row in found]
+
+
+def create_run(connection: Connection, project: Project, user: User, name: str, now: float) -> Run:
+    number = project.runs_made + 1
+    connection.execute(update(projects).where(projects.c.id == project.id).values(runs_made=number))
+    made = connection.execute(
+        insert(runs).values(
+            project_id=project.id,
+            user_id=user.id,
+            name=name,
+            display_name=new_display_name(number),
+            tags="[]",
+            config="{}",
+            summary="{}",
+            state="running",
+            preempting=False,
+            stop_requested=False,
+            created_at=now,
+            heartbeat_at=now,
+            history_count=0,
+            events_count=0,
+            log_count=0,
+            rewrites=0,
+        )
+    )
+    assert made.inserted_primary_key is not None
+    return run_by_id(connection, made.inserted_primary_key[0])
+
+
+def update_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None:
+    if values:
+        connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+
+
+def delete_run(connection: Connection, run_id: int) -> None:
+    for table in (lines, files):
+        connection.execute(delete(table).where(table.c.run_id == run_id))
+    connection.execute(delete(runs).where(runs.c.id == run_id))
+
+
+def merged_config(old: str, new: str) -> str:
+    """The config that a client's new one makes of the old one.
+
+    Clients send the whole config each time, so user keys are replaced. Three things under
+    ``_wandb`` are the server's to remember, because a later session of the run or the public Api
+    does not send them again: the environments of earlier sessions (``e``), the metric definitions
+    (``m``) and the telemetry (``t``), by which a resuming client knows that the run really began.
+    """
+    before, after = parse_object(old) or {}, parse_object(new) or {}
+    kept = before.get("_wandb")
+    if not isinstance(kept, dict) or not isinstance(kept.get("value"), dict):
+        return new
+    entry = after.get("_wandb")
+    if not isinstance(entry, dict) or not isinstance(entry.get("value"), dict):
+        return json.dumps({**after, "_wandb": kept})
+    value = dict(entry["value"])
+    old_value = kept["value"]
+    if isinstance(old_value.get("e"), dict) and isinstance(value.get("e", {}), dict):
+        value["e"] = {**old_value["e"], **value.get("e", {})}
+    for name in ("t", "m"):
+        if not value.get(name) and old_value.get(name):
+            value[name] = old_value[name]
+    if value == entry["value"]:
+        return new
+    return json.dumps({**after, "_wandb": {**entry, "value": value}})
+
+
+def last_line(connection: Connection, run_id: int, kind: str) -> str | None:
+    """The line with the highest number."""
+    return connection.execute(
+        select(lines.c.content)
+        .where(lines.c.run_id == run_id, lines.c.kind == kind)
+        .order_by(lines.c.line.desc())
+        .limit(1)
+    ).scalar()
+
+
+def first_step(connection: Connection, run_id: int) -> int | None:
+    return connection.execute(
+        select(func.min(lines.c.step)).where(lines.c.run_id == run_id, lines.c.kind == HISTORY)
+    ).scalar()
+
+
+def iterate_lines(
+    connection: Connection, run_id: int, kind: str, first: int, last: int | None = None
+) -> Iterator[tuple[int, int | None, str]]:
+    """Number, step and content of the lines from ``first`` up to and without ``last``."""
+    query = (
+        select(lines.c.line, lines.c.step, lines.c.content)
+        .where(lines.c.run_id == run_id, lines.c.kind == kind, lines.c.line >= first)
+        .order_by(lines.c.line)
+    )
+    if last is not None:
+        query = query.where(lines.c.line < last)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        yield row.line, row.step, row.content
+
+
+def rows_between(connection: Connection, run_id: int, first: int, last: int) -> list[tuple[int, str]]:
+    """Step and content of the history rows with ``first <= step < last``, in order of step."""
+    found = connection.execute(
+        select(lines.c.step, lines.c.content)
+        .where(
+            lines.c.run_id == run_id,
+            lines.c.kind == HISTORY,
+            lines.c.step >= first,
+            lines.c.step < last,
+        )
+        .order_by(lines.c.step, lines.c.line)
+    )
+    return [(row.step, row.content) for row in found]
+
+
+def sampled_rows(
+    connection: Connection,
+    run_id: int,
+    kind: str,
+    count_max: int,
+    contains: Sequence[Sequence[str]] = (),
+    steps: tuple[int | None, int | None] = (None, None),
+) -> list[str]:
+    """Evenly chosen rows, the first and the last always among them, in order of step.
+
+    ``contains`` narrows the choice before it is made: of each group of texts, a row must hold
+    one. ``steps`` are inclusive bounds.
+    """
+    condition = (lines.c.run_id == run_id) & (lines.c.kind == kind) & lines.c.step.is_not(None)
+    if steps[0] is not None:
+        condition &= lines.c.step >= steps[0]
+    if steps[1] is not None:
+        condition &= lines.c.step <= steps[1]
+    for group in contains:
+        clause = func.instr(lines.c.content, group[0]) > 0
+        for text in group[1:]:
+            clause |= func.instr(lines.c.content, text) > 0
+        condition &= clause
+    numbers = connection.scalars(select(lines.c.line).where(condition).order_by(lines.c.step, lines.c.line)).all()
+    chosen = list(evenly(numbers, count_max))
+    contents: list[str] = []
+    # SQLite limits the variables of one statement; 500 is below every build's limit.
+    for start in range(0, len(chosen), 500):
+        part = chosen[start : start + 500]
+        found = connection.execute(
+            select(lines.c.line, lines.c.content).where(
+                lines.c.run_id == run_id, lines.c.kind == kind, lines.c.line.in_(part)
+            )
+        )
+        by_number = {row.line: row.content for row in found}
+        contents.extend(by_number[number] for number in part)
+    return contents
+
+
+def evenly(items: Sequence[int], count_max: int) -> Iterator[int]:
+    """At most ``count_max`` of the items at equal distances, both ends included."""
+    if len(items) <= count_max:
+        yield from items
+        return
+    if count_max <= 1:
+        yield from items[-max(count_max, 0) or len(items) :]
+        return
+    for index in range(count_max):
+        yield items[index * (len(items) - 1) // (count_max - 1)]
+
+
+def rewind_history(connection: Connection, run: Run, last_kept: int) -> int:
+    """Forget the history after a step; the new line count is returned."""
+    in_history = (lines.c.run_id == run.id) & (lines.c.kind == HISTORY)
+    connection.execute(delete(lines).where(in_history, lines.c.step > last_kept))
+    highest = connection.execute(select(func.max(lines.c.line)).where(in_history)).scalar()
+    count = 0 if highest is None else highest + 1
+    update_run(connection, run.id, {"history_count": count, "rewrites": run.rewrites + 1})
+    return count

@@ -1,0 +1,108 @@
+"""Rows as the JSON values that the dashboard shows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ._files import StoredFile
+from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
+from ._services import iso_time
+from ._store import Project, Run
+from ._values import finite_number, strict_json
+
+
+def project_view(project: Project, run_count: int, active_at: float | None) -> dict[str, Any]:
+    return {
+        "entity": project.entity,
+        "name": project.name,
+        "created_at": project.created_at,
+        "runs": run_count,
+        "active_at": active_at or project.created_at,
+    }
+
+
+def run_view(run: Run, now: float) -> dict[str, Any]:
+    """A run as a row of the run table."""
+    return {
+        "id": run.name,
+        "name": run.display_name,
+        "state": run.state_at(now),
+        "user": run.user,
+        "created_at": run.created_at,
+        "seconds": run_seconds(run, now),
+        "rows": run.history_count,
+        "tags": json.loads(run.tags),
+        "group": run.run_group,
+        "job_type": run.job_type,
+        "config": user_config(run),
+        "summary": user_summary(run),
+    }
+
+
+def run_detail(run: Run, now: float, stored: list[StoredFile]) -> dict[str, Any]:
+    """A run as its own page shows it."""
+    return {
+        **run_view(run, now),
+        "entity": run.entity,
+        "project": run.project,
+        "ending": ending(run, now),
+        "heartbeat_at": run.heartbeat_at,
+        "stop_requested": run.stop_requested,
+        "notes": run.notes,
+        "program": run.program,
+        "host": run.host,
+        "commit": run.commit_hash,
+        "log_lines": run.log_count,
+        # Changes whenever there is something new to draw.
+        "version": f"{run.rewrites}-{run.history_count}-{run.events_count}",
+        "files": [{"name": file.name, "size": file.size, "updated_at": file.updated_at} for file in stored],
+    }
+
+
+def ending(run: Run, now: float) -> str:
+    """How the run ended, or that it has not, in one sentence."""
+    state = run.state_at(now)
+    silent_since = f"no sign of life since {iso_time(run.heartbeat_at)}"
+    if state == "running":
+        return "Asked to stop, still running." if run.stop_requested else "Still running."
+    sentences = {
+        "pending": "Created, not started yet.",
+        "preempting": "Warned that its machine will be taken away.",
+        "preempted": f"Its machine was taken away: {silent_since}.",
+        "crashed": f"Crashed: {silent_since} (limit {HEARTBEAT_SILENCE_SECONDS_MAX:.0f} s).",
+        "finished": "Finished.",
+        "failed": "Failed.",
+        "killed": "Stopped on request.",
+    }
+    sentence = sentences[state]
+    if run.exit_code is None:
+        return sentence
+    return f"{sentence[:-1]} with exit code {run.exit_code}."
+
+
+def run_seconds(run: Run, now: float) -> float:
+    """How long the run ran: by its own account if it gave one, else by the server's clock."""
+    summary = json.loads(run.summary)
+    nested = summary.get("_wandb")
+    nested_runtime = nested.get("runtime") if isinstance(nested, dict) else None
+    for runtime in (finite_number(summary.get("_runtime")), finite_number(nested_runtime)):
+        if runtime is not None and runtime >= 0:
+            return runtime
+    end = now if run.state_at(now) == "running" else run.finished_at or run.heartbeat_at
+    return max(0.0, end - run.created_at)
+
+
+def user_config(run: Run) -> dict[str, Any]:
+    """The config without the protocol's own entries and without its wrapping."""
+    config = json.loads(run.config)
+    return {
+        key: strict_json(entry["value"] if isinstance(entry, dict) and "value" in entry else entry)
+        for key, entry in config.items()
+        if key not in ("_wandb", "wandb_version")
+    }
+
+
+def user_summary(run: Run) -> dict[str, Any]:
+    summary = json.loads(run.summary)
+    return {key: strict_json(value) for key, value in summary.items() if key != "_wandb"}

@@ -1,0 +1,46 @@
+// Asking the server, once or again and again.
+
+const FAILED_WAIT_MS = 5000;
+const notice = document.getElementById("notice");
+
+export async function getJson(path) {
+  const response = await fetch(path, { cache: "no-cache", credentials: "same-origin" });
+  if (response.status === 401) {
+    const here = location.pathname + location.search;
+    location.assign(`/login?next=${encodeURIComponent(here)}`);
+  }
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error ?? `the server answered ${response.status}`);
+  return body;
+}
+
+export async function post(path) {
+  const response = await fetch(path, { method: "POST", credentials: "same-origin" });
+  if (!response.ok) throw new Error((await response.json()).error);
+}
+
+export function path(...parts) {
+  return parts.map(encodeURIComponent).join("/");
+}
+
+// Calls `work` forever. It returns how many milliseconds to wait; the wait grows with what the
+// work costs and a hidden page does not ask at all.
+export async function repeat(work) {
+  for (;;) {
+    const started = performance.now();
+    let wait = FAILED_WAIT_MS;
+    try {
+      wait = await work();
+      notice.hidden = true;
+    } catch (error) {
+      // A fetch that reached no server fails with a TypeError.
+      notice.textContent = error instanceof TypeError ? "The server does not answer. Trying again…" : error.message;
+      notice.hidden = false;
+    }
+    wait = Math.max(wait, performance.now() - started);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (document.hidden) {
+      await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+    }
+  }
+}

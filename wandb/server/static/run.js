@@ -1,0 +1,143 @@
+// The page of one run.
+
+import { getJson, path, post, repeat } from "./api.js";
+import { ChartPanel } from "./charts.js";
+import { ConsolePanel } from "./console.js";
+import { h, setText, setTrail } from "./dom.js";
+import { ago, bytes, duration, flat, moment, number, value } from "./format.js";
+
+const LIVE = new Set(["running", "preempting", "pending"]);
+const LIVE_WAIT_MS = 1000;
+// A run that has ended may be resumed, so the page keeps looking now and then.
+const ENDED_WAIT_MS = 10_000;
+
+export function showRun(main, entity, project, id) {
+  const base = `/api/runs/${path(entity, project, id)}`;
+  setTrail([entity], [project, `/${path(entity, project)}`], [id]);
+  const page = new RunPage(base, `/files/${path(entity, project, id)}`);
+  main.replaceChildren(page.element);
+  addEventListener("hashchange", () => page.select());
+  page.start((name) => setTrail([entity, "/"], [project, `/${path(entity, project)}`], [name]));
+}
+
+class RunPage {
+  constructor(base, files) {
+    this.base = base;
+    this.files = files;
+    this.title = h("h1");
+    this.state = h("span", { class: "state" });
+    this.tags = h("span", { class: "tags" });
+    this.stop = h("button", { type: "button", class: "danger", hidden: true, onclick: () => this.#stop() }, "Stop run");
+    this.facts = h("p", { class: "facts" });
+    this.panels = {
+      charts: new ChartPanel(base, "history"),
+      overview: { element: h("div", { class: "columns" }) },
+      system: new ChartPanel(base, "events"),
+      console: new ConsolePanel(base),
+      files: { element: h("div") },
+    };
+    this.links = Object.fromEntries(
+      [["charts", "Charts"], ["overview", "Overview"], ["system", "System"], ["console", "Console"], ["files", "Files"]].map(([name, text]) => [name, h("a", { href: `#${name}` }, text, " ", h("small"))]),
+    );
+    this.content = h("section");
+    // Shown with the first answer: until then there is nothing true to show.
+    this.element = h("div", { hidden: true }, h("div", { class: "head" }, this.title, this.state, this.tags, this.stop), this.facts, h("nav", { class: "tabs", "aria-label": "Parts of the run" }, Object.values(this.links)), this.content);
+    this.select();
+  }
+
+  select() {
+    const wanted = location.hash.slice(1);
+    this.selected = wanted in this.panels ? wanted : "charts";
+    for (const [name, link] of Object.entries(this.links)) {
+      if (name === this.selected) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    this.content.replaceChildren(this.panels[this.selected].element);
+    this.#refreshPanel();
+  }
+
+  start(named) {
+    let shown = null;
+    repeat(async () => {
+      const run = await getJson(this.base);
+      if (shown !== run.name) named((shown = run.name));
+      this.#update(run);
+      await this.#refreshPanel();
+      if (!run.indexed) return 0;
+      return LIVE.has(run.state) ? LIVE_WAIT_MS : ENDED_WAIT_MS;
+    });
+  }
+
+  #update(run) {
+    this.element.hidden = false;
+    setText(this.title, run.name);
+    setText(this.state, run.state);
+    this.state.className = `state ${run.state}`;
+    this.stop.hidden = run.state !== "running" || run.stop_requested;
+    replaceIfChanged(this.tags, run.tags, () => run.tags.map((tag) => h("span", { class: "tag" }, tag)));
+    this.facts.replaceChildren(
+      ...[["Started", moment(run.created_at)], ["Ran for", duration(run.seconds)], ["Rows", number(run.rows)], ["By", run.user], ["Group", run.group], ["Job", run.job_type], ["Outcome", run.ending]]
+        .filter(([, text]) => text)
+        .map(([label, text]) => h("span", null, `${label} `, h("b", null, text))),
+    );
+    const counts = { charts: run.history_keys.length, system: run.events_keys.length, console: run.log_lines, files: run.files.length };
+    for (const [name, count] of Object.entries(counts)) setText(this.links[name].lastChild, count ? number(count) : "");
+    // Nothing to fetch for charts when no row was added or rewritten.
+    if (this.version !== run.version) {
+      this.version = run.version;
+      this.panels.charts.setKeys(run.history_keys);
+      this.panels.system.setKeys(run.events_keys);
+    }
+    this.#overview(run);
+    this.#filesTable(run);
+  }
+
+  async #refreshPanel() {
+    await this.panels[this.selected].refresh?.();
+  }
+
+  #overview(run) {
+    const facts = [["Run id", run.id], ["Notes", run.notes], ["Program", run.program], ["Host", run.host], ["Commit", run.commit], ["Last heard", this.#heard(run)]].filter(([, item]) => item);
+    replaceIfChanged(this.panels.overview.element, [run.config, run.summary, facts], () => [
+      pairs("Summary", flat(run.summary), "The run has no summary yet."),
+      pairs("Config", flat(run.config), "The run has no config."),
+      pairs("About", facts, ""),
+    ]);
+  }
+
+  #heard(run) {
+    return LIVE.has(run.state) ? ago(run.heartbeat_at) : moment(run.heartbeat_at);
+  }
+
+  #filesTable(run) {
+    replaceIfChanged(this.panels.files.element, run.files, () => {
+      if (!run.files.length) return [h("p", { class: "card empty" }, "The run has uploaded no files yet.")];
+      const rows = run.files.map((file) => {
+        const address = `${this.files}/${file.name.split("/").map(encodeURIComponent).join("/")}`;
+        return h("tr", null, h("td", null, h("a", { href: address, download: "" }, file.name)), h("td", { class: "number" }, bytes(file.size)), h("td", null, moment(file.updated_at)));
+      });
+      const head = h("tr", null, h("th", { scope: "col" }, "Name"), h("th", { scope: "col", class: "number" }, "Size"), h("th", { scope: "col" }, "Updated"));
+      return [h("div", { class: "card scroll" }, h("table", null, h("thead", null, head), h("tbody", null, rows)))];
+    });
+  }
+
+  async #stop() {
+    if (!confirm("Ask this run to stop? Its program is interrupted as if by Ctrl-C.")) return;
+    await post(`${this.base}/stop`);
+    this.stop.hidden = true;
+  }
+}
+
+function pairs(title, entries, empty) {
+  const rows = entries.map(([key, item]) => h("tr", null, h("td", null, key), h("td", { class: "mono" }, value(item))));
+  const body = rows.length ? h("table", { class: "pairs" }, h("tbody", null, rows)) : h("p", { class: "empty" }, empty);
+  return h("section", { class: "card" }, h("h2", null, title), body);
+}
+
+// Rebuilding an element every second would drop the reader's selection and focus.
+function replaceIfChanged(element, source, build) {
+  const text = JSON.stringify(source);
+  if (element.source === text) return;
+  element.source = text;
+  element.replaceChildren(...build());
+}
