@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,11 +21,13 @@ def program_path() -> str:
 
 def describe_environment(program: str) -> Dict[str, Any]:
     """The machine, the interpreter, the program and its arguments, the code's revision."""
+    import platform  # slow to import, as subprocess below
+
     described: Dict[str, Any] = {
         "os": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "executable": sys.executable,
         "cpu_count": os.cpu_count(),
         "root": os.getcwd(),
@@ -64,6 +63,8 @@ def _git(folder: Path) -> Optional[Dict[str, str]]:
 
 
 def _ask_git(folder: Path, *arguments: str) -> Optional[str]:
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", *arguments],

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import tempfile
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Optional
 
 from ..errors import UsageError
 from ._terminal import termwarn
-
-_RUN_FOLDER = re.compile(r"(?P<offline>offline-)?run-(?P<when>\d{8}_\d{6})-(?P<run_id>.+)")
-
-
-class RunFolder(NamedTuple):
-    """A run's folder, told by its name."""
-
-    path: Path
-    run_id: str
-    when: str
-    offline: bool
 
 
 def wandb_folder(root: str = "") -> Path:
@@ -42,23 +28,14 @@ def make_wandb_folder(root: str = "") -> Path:
         reason = "it is not writable"
     except OSError as error:
         reason = error.strerror or str(error)
+    import tempfile  # rarely needed, and slow to import
+
     fallback = Path(tempfile.gettempdir()) / f"wandb-{os.getuid()}" / "wandb"
     fallback.mkdir(parents=True, exist_ok=True, mode=0o700)
     if fallback.parent.stat().st_uid != os.getuid():
         raise UsageError(f"{folder} can't be used ({reason}), and {fallback.parent} belongs to somebody else; set dir=")
     termwarn(f"{folder} can't be used ({reason}); the run is kept in {fallback}")
     return fallback
-
-
-def run_folders(folder: Path, run_id: Optional[str] = None) -> List[RunFolder]:
-    """The runs of a wandb folder, the oldest first; only those of one id where given."""
-    found = []
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            match = _RUN_FOLDER.fullmatch(entry.name)
-            if match and (run_id is None or match["run_id"] == run_id) and entry.is_dir(follow_symlinks=False):
-                found.append(RunFolder(Path(entry.path), match["run_id"], match["when"], bool(match["offline"])))
-    return sorted(found, key=lambda run: run.when)
 
 
 def new_run_folder(folder: Path, run_id: str, offline: bool) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -23,11 +22,12 @@ from wandb_storage import (
     dump_json,
 )
 
+from .._run_folders import run_folders
 from ..errors import Error, UsageError
 from . import _globals, _report
 from ._environment import describe_environment, program_path
 from ._exit import program_end
-from ._folders import link_latest, make_wandb_folder, new_run_folder, run_folders
+from ._folders import link_latest, make_wandb_folder, new_run_folder
 from ._names import new_run_id, new_run_name
 from ._terminal import set_silent, termlog, termwarn
 from ._upload import start_uploader
@@ -198,7 +198,7 @@ def _find_resumed(settings: Settings, folder: Path) -> Optional[Path]:
         if resume == "must":
             raise UsageError('resume="must" needs the id of the run: wandb.init(id=..., resume="must")')
         return None
-    found = run_folders(folder, settings.run_id)
+    found = [run for run in run_folders(folder) if run.run_id == settings.run_id]
     if resume == "never" and found:
         raise UsageError(f'the run {settings.run_id} exists in {found[-1].path}, and resume="never"')
     if resume == "must" and not found:
@@ -225,7 +225,7 @@ def _held_by_a_run(path: Path) -> bool:
     """Whether the log's writer is a process of this machine that is alive: then waiting doesn't help."""
     with Reader(path) as reader:
         writer = reader.writer()
-    if writer is None or writer.host != socket.gethostname() or not writer.pid:
+    if writer is None or writer.host != os.uname().nodename or not writer.pid:
         return False
     try:
         os.kill(writer.pid, 0)
@@ -281,7 +281,7 @@ def _run_start(settings: Settings, start: float, restored: _report.Restored) -> 
         job_type=settings.run_job_type,
         sweep_id=settings.sweep_id,
         time=start,
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         pid=os.getpid(),
         boot_id=boot_id(),
         program=program,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Optional
 
@@ -23,6 +22,8 @@ def api_key_for(base_url: str) -> Optional[str]:
 
 def ask_for_key(base_url: str) -> bool:
     """Ask whoever sits at the terminal for a key and keep it; False where they want none."""
+    import getpass
+
     from wandb_uploader import CredentialError, save_api_key
 
     termlog(f"To upload runs to {base_url}, paste an API key (nothing is shown), or press Enter to log offline.")

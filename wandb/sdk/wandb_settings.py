@@ -7,9 +7,7 @@ of `wandb.init`. Each value remembers its source.
 
 from __future__ import annotations
 
-import configparser
 import dataclasses
-import difflib
 import os
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union, cast
@@ -173,6 +171,8 @@ _FIELDS: Dict[str, Any] = {field.name: field for field in dataclasses.fields(Set
 
 def unknown_setting(name: str) -> str:
     """What to say of a setting that doesn't exist."""
+    import difflib
+
     near = difflib.get_close_matches(name, _FIELDS, n=1)
     return f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
@@ -188,12 +188,18 @@ def read_settings_file(path: Path) -> Dict[str, str]:
 
     Raises UsageError for a file that can't be parsed.
     """
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return {}
-    except (configparser.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the settings file {path} is no UTF-8 text: {error}; mend or remove it") from None
+    import configparser  # only those who have a file pay for it
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
         raise UsageError(f"the settings file {path} can't be read: {error}; mend or remove it") from None
     return dict(parser["default"]) if parser.has_section("default") else {}
 

@@ -1,0 +1,150 @@
+"""What the measurements share: sizes, the clients that run here, and running their jobs."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
+
+from ._peers import OURS, PEERS, Environment, Peer, PeerFailed, prepare
+
+SCALARS = (1, 10, 100)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured; `slow_calls` is for clients that take long, and 0 leaves a part out."""
+
+    rounds: int = 3
+    calls: int = 20_000
+    slow_calls: int = 5_000
+    paced_calls: int = 400
+    start_rounds: int = 7
+    disk_rows: int = 50_000
+    disk_other_rows: int = 20_000
+    disk_others: Tuple[str, ...] = ("walk", "held", "constant")
+    kept_rounds: int = 3
+    memory_rows: int = 100_000
+
+
+QUICK = Sizes(
+    rounds=1,
+    calls=1_000,
+    slow_calls=300,
+    paced_calls=0,
+    start_rounds=1,
+    disk_rows=1_000,
+    disk_other_rows=500,
+    disk_others=(),
+    kept_rounds=1,
+    memory_rows=2_000,
+)
+
+
+class Bench:
+    """One run of the benchmark. A context manager: its scratch folder goes with it."""
+
+    def __init__(self, sizes: Sizes, folder: Path) -> None:
+        """`folder` gets the environments and, for the time being, what the clients write: it says which disk is
+        measured."""
+        self.sizes = sizes
+        self.failures: Dict[str, List[str]] = {}
+        self.environments: Dict[str, Environment] = {}
+        self._folder = folder
+        self._began = time.monotonic()
+        self._count = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self.scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], traceback: Optional[TracebackType]
+    ) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Make the environments, and find out which clients run."""
+        for peer in PEERS:
+            self.say(f"{peer.title}: environment")
+            home = self.scratch / peer.name
+            home.mkdir()
+            try:
+                environment = prepare(peer, self._folder / "peers", home)
+                counted = environment.run("probe", folder=str(self.new_folder(peer.name)))["rows"]
+                if counted != 3:
+                    raise PeerFailed(f"probe: {counted} of 3 rows can be read after finish")
+            except PeerFailed as error:
+                self._failed(peer.name, str(error))
+            else:
+                self.environments[peer.name] = environment
+
+    def peers(self, names: Optional[Iterable[str]] = None) -> List[Peer]:
+        """The clients that run here, of those named."""
+        return [peer for peer in PEERS if peer.name in self.environments and (names is None or peer.name in names)]
+
+    def run(self, peer: Peer, job: str, folder: Optional[Path] = None, **parameters: Any) -> Optional[Any]:
+        """A job's result, or None where it failed, which the report says. What the job writes is removed, unless it
+        was told where to write."""
+        place = folder or self.new_folder(peer.name)
+        try:
+            return self.environments[peer.name].run(job, folder=str(place), **parameters)
+        except PeerFailed as error:
+            self._failed(peer.name, str(error))
+            return None
+        finally:
+            if folder is None:
+                shutil.rmtree(place, ignore_errors=True)
+
+    def run_script(self, peer: Peer, script: str) -> Optional[str]:
+        place = self.new_folder(peer.name)
+        try:
+            return self.environments[peer.name].run_script(script, place)
+        except PeerFailed as error:
+            self._failed(peer.name, str(error))
+            return None
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def new_folder(self, name: str) -> Path:
+        self._count += 1
+        path = self.scratch / f"{name}-{self._count}"
+        path.mkdir()
+        return path
+
+    def say(self, what: str) -> None:
+        print(f"[{time.monotonic() - self._began:6.1f} s] {what}", file=sys.stderr, flush=True)
+
+    def _failed(self, name: str, reason: str) -> None:
+        self.say(f"{name}: {reason}")
+        reasons = self.failures.setdefault(name, [])
+        if reason not in reasons:
+            reasons.append(reason)
+
+    @property
+    def ours_failed(self) -> bool:
+        return OURS in self.failures
+
+
+def medians(rounds: List[Dict[str, float]]) -> Dict[str, float]:
+    """The median of each figure over the rounds; of a maximum, the largest."""
+    return {
+        name: (max if name == "max_ns" else statistics.median)(round_[name] for round_ in rounds)
+        for name in (rounds[0] if rounds else ())
+    }
+
+
+def ratio(above: Optional[float], below: Optional[float]) -> Optional[float]:
+    return above / below if above is not None and below else None
+
+
+def spread(values: List[float]) -> Tuple[float, float, float]:
+    """Median, least, largest."""
+    return statistics.median(values), min(values), max(values)

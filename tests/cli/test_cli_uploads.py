@@ -1,0 +1,216 @@
+"""`wandb status` and `wandb sync`: what waits and why, and bringing it to a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+import pytest
+
+from wandb_storage import Exit, FileSaved, Log, RowFlag, RunStart, boot_id
+
+KEY = "0123456789abcdef" * 2 + "01234567"
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def write_run(home: Path, run_id: str, rows: int, offline: bool = True, end: bool = True) -> Path:
+    """A run with rows; without `end` nothing says how it ended."""
+    folder = home / "wandb" / f"{'offline-' if offline else ''}run-20260105_120000-{run_id}"
+    (folder / "files").mkdir(parents=True)
+    with Log.create(folder, run_id) as log:
+        log.append(
+            RunStart(
+                run_id=run_id, project="digits", name=f"name of {run_id}", time=1.7e9, host=socket.gethostname(),
+                pid=1, boot_id=boot_id(), settings="{}",
+            )
+        )  # fmt: skip
+        for step in range(rows):
+            log.append_row({"loss": 1.0 / (step + 1)}, step, 1.7e9 + step, int(RowFlag.COMMIT))
+        if end:
+            log.append(Exit(code=0, time=1.7e9 + rows))
+    return folder
+
+
+class Shell:
+    """Runs the command in a folder, with a home and a key of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        known = {name: value for name, value in os.environ.items() if "WANDB" not in name}
+        self.environment: Dict[str, str] = {**known, "HOME": str(folder), "NETRC": str(folder / "netrc")}
+        self.environment.update(WANDB_CONFIG_DIR=str(folder / "config"), WANDB_API_KEY=KEY)
+
+    def __call__(self, *arguments: str, key: Optional[str] = None) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, **({"WANDB_API_KEY": key} if key else {})}
+        return subprocess.run(
+            [sys.executable, "-m", "wandb", *arguments],
+            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def status(self) -> Dict[str, Any]:
+        runs: List[Dict[str, Any]] = json.loads(self("status", "--json").stdout)["runs"]
+        return {run["id"]: run for run in runs}
+
+
+class Server(NamedTuple):
+    url: str
+    key: str
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`wandb server` on a free port."""
+    for name in ("ariadne", "sqlalchemy", "starlette", "uvicorn"):
+        pytest.importorskip(name, reason="the server's libraries are not installed")
+    folder = tmp_path_factory.mktemp("server")
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "wandb", "server", "--port", "0", "--data", str(folder / "data")]
+    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL, cwd=folder)
+    try:
+        until = time.monotonic() + 30
+        while not ready.exists() or not ready.read_text().endswith("}"):
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < until, "the server isn't ready"
+            time.sleep(0.05)
+        facts = json.loads(ready.read_text())
+        yield Server(facts["url"], facts["api_key"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def test_status_tells_state_rows_and_what_waits(shell: Shell) -> None:
+    write_run(shell.folder, "aaa", 3)
+    write_run(shell.folder, "bbb", 0, offline=False)
+    runs = shell.status()
+    assert (runs["aaa"]["state"], runs["aaa"]["rows"], runs["aaa"]["acknowledged"]) == ("finished", 3, 0)
+    assert runs["aaa"]["records"] == runs["aaa"]["waiting"] > 3
+    assert runs["aaa"]["bytes"] > 0
+    lines = shell("status").stdout.splitlines()
+    assert lines[0].startswith("wandb: 2 runs, ")
+    assert sorted(line.split()[0] for line in lines[2:]) == ["RUN", "aaa", "bbb"]
+    assert any(line.startswith("aaa") and "offline" in line and "finished" in line for line in lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_status_of_an_empty_place(shell: Shell) -> None:
+    outcome = shell("status")
+    assert (outcome.returncode, outcome.stdout) == (0, "There are no runs in wandb.\n")
+    assert shell.status() == {}
+    assert shell("status", "nowhere").returncode == 2
+
+
+def test_status_of_a_large_log_tells_its_end_without_reading_it(shell: Shell) -> None:
+    folder = write_run(shell.folder, "large", 0, end=False)
+    with Log.open(folder) as log:
+        for step in range(60_000):
+            log.append_row({"a": step * 0.7390851332151607, "b": step**0.5}, step, 1.7e9, int(RowFlag.COMMIT))
+        log.append(Exit(code=3))
+        last = log.sequence
+    run = shell.status()["large"]
+    assert (run["state"], run["records"], run["rows"]) == ("failed", last, None)
+    assert run["name"] == "name of large"
+
+
+def test_status_names_a_log_that_cannot_be_read(shell: Shell) -> None:
+    folder = write_run(shell.folder, "bad", 3)
+    (folder / "run-bad.wandb").write_bytes(b"something else" * 1000)
+    outcome = shell("status")
+    assert outcome.returncode == 0
+    assert "unreadable" in outcome.stdout
+    assert str(folder.relative_to(shell.folder) / "run-bad.wandb") in outcome.stdout
+
+
+def test_status_sees_a_living_writer(shell: Shell) -> None:
+    folder = write_run(shell.folder, "live", 2, end=False)
+    log = Log.open(folder)
+    try:
+        assert shell.status()["live"]["state"] == "running"
+    finally:
+        log.close()
+
+
+def test_a_server_that_is_down_is_said_and_the_run_waits(shell: Shell) -> None:
+    folder = write_run(shell.folder, "aaa", 3)
+    url = f"http://127.0.0.1:{free_port()}"
+    outcome = shell("sync", "--url", url, "--give-up", "0")
+    assert outcome.returncode == 1
+    assert f"wandb: ERROR {folder.name}: " in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert shell.status()["aaa"]["waiting"] > 0
+    assert f"aaa to {url}: waits: " in shell("status").stdout
+
+
+def test_sync_brings_offline_runs_once(shell: Shell, server: Server) -> None:
+    write_run(shell.folder, "sync1", 20)
+    write_run(shell.folder, "sync2", 5)
+    write_run(shell.folder, "online", 5, offline=False)
+    outcome = shell("sync", "--url", server.url, key=server.key)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.count(": done, ") == 2
+    assert "done, 20 rows" in outcome.stdout
+    assert server.url in outcome.stdout
+    runs = shell.status()
+    assert [runs[one]["waiting"] for one in ("sync1", "sync2")] == [0, 0]
+    assert runs["sync1"]["uploads"][0]["rows_acked"] == 20
+    again = shell("sync", "--url", server.url, key=server.key)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "Nothing to upload" in again.stderr
+    rest = shell("sync", "--all", "--url", server.url, key=server.key)
+    assert (rest.returncode, rest.stdout.count(": done, ")) == (0, 1)
+
+
+def test_sync_takes_ids_files_and_patterns(shell: Shell, server: Server) -> None:
+    first, second = write_run(shell.folder, "named1", 1), write_run(shell.folder, "named2", 1)
+    write_run(shell.folder, "named3", 1)
+    file = str((first / "run-named1.wandb").relative_to(shell.folder))
+    outcome = shell("sync", "named3", file, f"wandb/*{second.name[-6:]}", "--url", server.url, key=server.key)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.count("done, 1 row ") == 3
+    assert shell("sync", "nobody", "--url", server.url).returncode == 1
+    assert shell("sync", "wandb/nothing*", "--url", server.url).returncode == 1
+
+
+def test_a_key_that_the_server_refuses_ends_it(shell: Shell, server: Server) -> None:
+    write_run(shell.folder, "refused", 1)
+    outcome = shell("sync", "--url", server.url)
+    assert outcome.returncode == 1
+    assert "API key" in outcome.stderr
+    assert KEY not in outcome.stderr
+
+
+def test_a_file_that_is_gone_is_said(shell: Shell, server: Server) -> None:
+    folder = write_run(shell.folder, "nofile", 2, end=False)
+    with Log.open(folder) as log:
+        log.append(FileSaved(path="model.npz", policy="now"))
+        log.append(Exit(code=0))
+    outcome = shell("sync", "--url", server.url, key=server.key)
+    assert outcome.returncode == 1
+    assert "the file model.npz was not uploaded" in outcome.stderr
+    assert "done, 2 rows" in outcome.stdout
+
+
+def test_another_place_than_the_logs_is_refused(shell: Shell) -> None:
+    write_run(shell.folder, "aaa", 1)
+    outcome = shell("sync", "aaa", "--project", "other")
+    assert outcome.returncode == 1
+    assert "its project is digits" in outcome.stderr

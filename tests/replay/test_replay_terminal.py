@@ -1,0 +1,82 @@
+"""The story in a terminal: colours where they are wanted, the terminal's width, and the same text in a pipe."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from written_runs import run_folder, wandb_command, write_run
+
+import wandb.replay
+from wandb.replay import Replay
+from wandb_storage import Exit
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]")
+_ANY_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def in_terminal(folder: Path, columns: int, **environment: str) -> str:
+    """What `wandb replay` writes to a terminal of that width."""
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "wandb", "replay", str(folder)]
+    with subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal,
+        env={**known, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        written = b""
+        while True:
+            try:
+                part = os.read(master, 65536)
+            except OSError:  # the last one to hold the terminal has let go
+                break
+            if not part:
+                break
+            written += part
+        os.close(master)
+    assert process.returncode == 0, written
+    return written.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [{"loss": 1 / (step + 1), "accuracy": step / 100} for step in range(100)]
+    return write_run(run_folder(tmp_path), rows, Exit(code=0), config={"lr": 0.1}, name="noisy-hill-3")
+
+
+@pytest.mark.parametrize("columns", [50, 80, 140])
+def test_the_story_fits_the_terminal(folder: Path, columns: int) -> None:
+    shown = in_terminal(folder, columns)
+    assert _COLOUR.search(shown)
+    assert max(len(line) for line in _ANY_SEQUENCE.sub("", shown).splitlines()) <= columns
+
+
+def test_no_color_is_obeyed(folder: Path) -> None:
+    assert not _COLOUR.search(in_terminal(folder, 80, NO_COLOR="1"))
+
+
+def test_a_pipe_gets_the_text_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = wandb_command(capsys, "replay", folder)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == Replay(folder).story(100)
+    assert "\x1b" not in outcome.out
+
+
+def test_the_package_is_the_function(folder: Path) -> None:
+    call = vars(type(wandb.replay))["__call__"]
+    assert call(wandb.replay, folder).rows == wandb.replay.replay(folder).rows == 100
+
+
+def test_public_names_are_there() -> None:
+    assert wandb.replay.__all__ == sorted(wandb.replay.__all__)
+    assert all(hasattr(wandb.replay, name) for name in wandb.replay.__all__)

@@ -1,0 +1,54 @@
+"""A run as it was at a step or a record, and what is told of rows that came late."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from written_runs import COMMIT, START_TIME, run_folder, start, wandb_command, write_run
+
+from wandb.replay import Replay
+from wandb_storage import ConfigChange, Exit, Log, RowFlag
+
+
+def test_a_step_shows_what_was_then(tmp_path: Path) -> None:
+    folder = write_run(run_folder(tmp_path), [{"loss": 1.0 / (n + 1)} for n in range(10)], Exit(code=0))
+    then = Replay(folder).at(step=4)
+    assert then.summary["loss"] == 0.2
+    assert then.rows == 5
+    assert [row["_step"] for row in then.history()] == [0, 1, 2, 3, 4]
+    assert then.state == "running"
+    assert "later records" in then.ended.evidence
+
+
+def test_a_record_shows_what_was_then(tmp_path: Path) -> None:
+    change = ConfigChange(json=json.dumps({"lr": 2}), time=START_TIME)
+    folder = write_run(run_folder(tmp_path), [{"a": n} for n in range(3)], change, Exit(code=0), config={"lr": 1})
+    assert Replay(folder).config == {"lr": 2}
+    last = Replay(folder).scan().last_sequence
+    assert Replay(folder).at(sequence=last - 2).config == {"lr": 1}
+    assert Replay(folder).at(sequence=last - 1).state == "running"
+    assert Replay(folder).at(sequence=last).state == "finished"
+    assert Replay(folder).at(sequence=last + 100).state == "finished"
+
+
+def test_one_moment_is_named_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_run(run_folder(tmp_path), [{"a": 1}, {"a": 2}], Exit(code=0))
+    with pytest.raises(ValueError, match="either a step or a sequence"):
+        Replay(folder).at(step=1, sequence=2)
+    assert wandb_command(capsys, "replay", folder, "--at-step", 1, "--at", 2).code == 2
+    document = wandb_command(capsys, "replay", folder, "--json", "--at-step", 0).json()
+    assert [row["a"] for row in document["history"]] == [1]
+
+
+def test_late_rows_are_told_and_counted(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with Log.create(folder, "abc12345") as log:
+        log.append(start())
+        for step in (0, 1, 2, 1, 0, 3):
+            log.append_row({"a": step}, step, START_TIME, COMMIT | RowFlag.EXPLICIT)
+        log.append(Exit(code=0))
+    run = Replay(folder)
+    assert [row["a"] for row in run.history()] == [0, 1, 2, 1, 0, 3]
+    assert "6 rows, steps 0 to 3, 2 late" in run.story()

@@ -1,0 +1,41 @@
+"""The folders of runs in a wandb folder, told by their names: `run-YYYYmmdd_HHMMSS-ID`, `offline-run-…`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import List, NamedTuple
+
+from wandb_storage import is_log_file
+
+RUN_FOLDER_NAME = re.compile(r"(?P<offline>offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<run_id>.+)")
+
+
+class RunFolder(NamedTuple):
+    """A run's folder, as its name tells it."""
+
+    path: Path
+    run_id: str
+    stamp: str  # YYYYmmdd_HHMMSS of its start
+    offline: bool
+
+
+def run_folders(directory: Path) -> List[RunFolder]:
+    """The run folders of a wandb directory, oldest first; empty where there is none."""
+    found: List[RunFolder] = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for path in directory.iterdir():
+            match = RUN_FOLDER_NAME.fullmatch(path.name)
+            # `latest-run` is a link to one of them, and not another run.
+            if match and path.is_dir() and not path.is_symlink():
+                found.append(RunFolder(path, match["run_id"], match["stamp"], bool(match["offline"])))
+    return sorted(found, key=lambda run: (run.stamp, _created(run.path), run.path.name))
+
+
+def _created(folder: Path) -> float:
+    """Tells the order of runs of the same second: nothing in the folder is older than its log's first segment."""
+    times = []
+    with contextlib.suppress(OSError):
+        times = [path.stat().st_ctime for path in folder.iterdir() if is_log_file(path.name)]
+    return min(times, default=0.0)

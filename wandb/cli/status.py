@@ -1,0 +1,187 @@
+"""`wandb status`: the runs of a directory, what has been uploaded of them, what waits and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import click
+
+if TYPE_CHECKING:
+    from wandb.replay._glance import Glance
+    from wandb_uploader import RunStatus
+
+_EXAMPLES = """\b
+Examples:
+  wandb status
+  wandb status --json | jq '.runs[] | select(.waiting > 0) | .id'
+  wandb status /scratch/experiments
+"""
+_STYLES = {"running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red"}
+_TITLES = ("RUN", "NAME", "STATE", "ROWS", "RECORDS", "UPLOADED", "DISK")
+_RIGHT = {"ROWS", "RECORDS", "DISK"}
+
+
+class Listed(NamedTuple):
+    """A run and how far each server has it."""
+
+    glance: Glance
+    uploads: List[RunStatus]
+
+    @property
+    def acknowledged(self) -> int:
+        """The last record that a server has: of several servers the one that is furthest."""
+        return max((upload.sequence_acked for upload in self.uploads), default=0)
+
+    @property
+    def waiting(self) -> int:
+        """Records that no server has yet."""
+        return max(0, self.glance.records - self.acknowledged)
+
+
+@click.command("status", epilog=_EXAMPLES)
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document with every figure.")
+def status(directory: Optional[Path], as_json: bool) -> None:
+    """List the runs in DIRECTORY (by default ./wandb): state, rows, what is uploaded, what waits and why.
+
+    A run is `running` while a living process holds its log, and `crashed` when its process ended without a word.
+    """
+    from wandb.replay import wandb_directory
+
+    if directory is not None and not directory.is_dir():
+        raise click.BadParameter(f"{directory} is no folder", param_hint="DIRECTORY")
+    home = wandb_directory(directory)
+    runs = list_runs(home)
+    if as_json:
+        click.echo(json.dumps({"directory": str(home.absolute()), "runs": [_fields(run) for run in runs]}, indent=2))
+    elif not runs:
+        click.echo(f"There are no runs in {home}.")
+    else:
+        _show(home, runs)
+
+
+def list_runs(home: Path) -> List[Listed]:
+    """All runs of a directory, oldest first."""
+    import wandb_uploader
+    from wandb.replay import run_folders
+    from wandb.replay._glance import glance
+
+    uploads: Dict[str, List[RunStatus]] = {}
+    for one in wandb_uploader.status(home):
+        uploads.setdefault(Path(one.folder).name, []).append(one)
+    listed = []
+    for run in run_folders(home):
+        known = uploads.get(run.path.name, [])
+        listed.append(Listed(glance(run, max((one.sequence_acked for one in known), default=0)), known))
+    return listed
+
+
+def _fields(run: Listed) -> Mapping[str, Any]:
+    one = run.glance
+    return {
+        "id": one.run_id, "folder": str(one.folder.absolute()), "name": one.name, "project": one.project,
+        "state": one.state, "offline": one.offline, "started": one.started, "rows": one.rows, "records": one.records,
+        "acknowledged": run.acknowledged, "waiting": run.waiting, "bytes": one.bytes,
+        "error": None if one.error is None else str(one.error),
+        "uploads": [_plain(dataclasses.asdict(upload)) for upload in run.uploads],
+    }  # fmt: skip
+
+
+def _plain(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def _show(home: Path, runs: Sequence[Listed]) -> None:
+    from wandb.replay._words import count, size
+
+    waiting = [run for run in runs if run.waiting]
+    total = size(sum(run.glance.bytes for run in runs))
+    click.echo(f"{home}: {count(len(runs), 'run')}, {total}, {count(len(waiting), 'run')} with records to upload")
+    click.echo()
+    rows = [_row(run) for run in runs]
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        _show_table(rows)
+    else:
+        for line in _aligned([_TITLES, *rows]):
+            click.echo(line)
+    notes = [note for run in runs for note in _notes(run)]
+    if notes:
+        click.echo()
+    for note in notes:
+        click.echo(note)
+
+
+def _row(run: Listed) -> Tuple[str, ...]:
+    from wandb.replay._words import clean, size
+
+    one = run.glance
+    rows = "" if one.rows is None else f"{one.rows:,}"
+    name = clean(one.name or "", 28)
+    return (clean(one.run_id, 28), name, one.state, rows, f"{one.records:,}", _uploaded(run), size(one.bytes))
+
+
+def _uploaded(run: Listed) -> str:
+    if any(upload.done for upload in run.uploads) and not run.waiting:
+        return "all"
+    if any(upload.parked_reason for upload in run.uploads):
+        return "refused"
+    if not run.acknowledged:
+        return "offline" if run.glance.offline else "nothing yet"
+    if run.waiting:
+        return f"all but {run.waiting:,}"
+    return "all so far" if run.glance.state == "running" else "all rows"  # and not all files
+
+
+def _notes(run: Listed) -> List[str]:
+    """Why something waits, a line each."""
+    from wandb.replay._words import clean
+
+    one = run.glance
+    if one.error is not None:
+        return [clean(f"{one.run_id}: {one.error}")]
+    notes: List[str] = []
+    for upload in run.uploads:
+        place = f"{one.run_id} to {upload.destination}"
+        if upload.parked_reason:
+            notes.append(f"{place}: refused: {upload.parked_reason}")
+        elif upload.last_error and not upload.done:
+            notes.append(f"{place}: waits: {upload.last_error}")
+        notes += [f"{place}: not uploaded: file {path}: {reason}" for path, reason in upload.parked_files.items()]
+    return [clean(note) for note in notes]
+
+
+def _show_table(rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in _TITLES:
+        table.add_column(
+            title, justify="right" if title in _RIGHT else "left", no_wrap=True, overflow="ellipsis",
+            min_width=8 if title in ("RUN", "STATE", "UPLOADED") else None,
+        )  # fmt: skip
+    for row in rows:
+        cells = [Text(cell) for cell in row]
+        cells[_TITLES.index("STATE")].stylize(_STYLES.get(row[_TITLES.index("STATE")], "yellow"))
+        table.add_row(*cells)
+    Console(highlight=False).print(table)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> List[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
+    return [
+        "  ".join(
+            cell.rjust(width) if title in _RIGHT else cell.ljust(width)
+            for title, cell, width in zip(_TITLES, row, widths)
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,167 @@
+"""A run for programs: JSON and CSV, streamed row by row, so that memory stays the same for any number of rows.
+
+JSON has no NaN and no infinities: they stand as the strings "NaN", "Infinity" and "-Infinity". Integers and doubles are
+written so that reading gives the very value that was logged. In CSV a missing value is an empty cell, None is `null`,
+truth is `true` or `false`, and what is neither number nor text is JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from typing import IO, Any, Dict, Iterator, List, Optional, Sequence
+
+from wandb_storage import ConsoleLine, LogDamaged, Record
+
+from ._replay import Replay, order_keys
+from ._scan import Scan, Session
+
+# The last lines of the console that a JSON document holds.
+CONSOLE_LINES = 100
+
+
+def write_json(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> None:
+    """One JSON document of all that the log tells, one row of the history a line."""
+    replay = replay.pinned()
+    file.write("{\n")
+    for name, value in _facts(replay).items():
+        file.write(f"{json.dumps(name)}: {strict_json(value)},\n")
+    file.write('"history": [')
+    before = "\n"
+    for row in _rows(replay, keys):
+        ordered = row if keys is not None else {key: row[key] for key in order_keys(row)}
+        file.write(before + strict_json(ordered))
+        before = ",\n"
+    file.write("\n]}\n")
+
+
+def write_csv(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> None:
+    """The history as a table with a line of titles."""
+    replay = replay.pinned()
+    columns = replay.keys if keys is None else ["_step", *(key for key in keys if key != "_step")]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    for row in _rows(replay, keys):
+        writer.writerow([_cell(row[key]) if key in row else "" for key in columns])
+
+
+def _rows(replay: Replay, keys: Optional[Sequence[str]]) -> Iterator[Dict[str, Any]]:
+    """Up to the damage, where there is one: the caller tells of it when what is readable is out."""
+    rows = replay.history(keys)
+    while True:
+        try:
+            row = next(rows)
+        except (StopIteration, LogDamaged):
+            return
+        yield row
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def strict_json(value: Any, indent: Optional[int] = None) -> str:
+    """JSON that every reader takes."""
+    try:
+        return json.dumps(value, allow_nan=False, indent=indent)
+    except ValueError:
+        return json.dumps(_named(value), allow_nan=False, indent=indent)
+
+
+def _named(value: Any) -> Any:
+    """The value with names for the numbers that JSON lacks."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    return value
+
+
+def _facts(replay: Replay) -> Dict[str, Any]:
+    found = replay.scan()
+    state = found.state
+    lines = [{"time": line.time, "stream": line.stream, "text": line.text} for line in _last_lines(replay)]
+    return {
+        "run": _run(replay, found),
+        "ended": dataclasses.asdict(replay.ended),
+        "sessions": [_session(session) for session in found.sessions],
+        "config": replay.config,
+        "summary": replay.summary,
+        "files": [{"path": path, "policy": policy} for path, policy in replay.files.items()],
+        "alerts": [_fields(alert) for alert in replay.alerts],
+        "artifacts": [{**_fields(artifact), "json": _parsed(artifact.json)} for artifact in state.artifacts],
+        "console": {"lines": state.console.count, "last": lines},
+        "log": {
+            "folder": str(replay.folder),
+            "first_record": found.first_sequence,
+            "last_record": found.last_sequence,
+            "torn_bytes": found.torn_bytes,
+            "lost_records": state.lost_records,
+            "unknown_kinds": found.unknown_kinds,
+            "damage": None if found.damage is None else str(found.damage),
+        },
+        "rows": state.rows,
+        "late_rows": state.late_rows,
+        "steps": None if found.first_step is None else [found.first_step, found.last_step],
+        "keys": {key: found.keys[key] for key in replay.keys},
+    }
+
+
+def _run(replay: Replay, found: Scan) -> Dict[str, Any]:
+    start = replay.start
+    fields = _fields(start)
+    for name in ("settings", "environment"):
+        fields[name] = _parsed(fields[name])
+    del fields["run_id"], fields["resumed"], fields["first_step"]  # `id`, and what belongs to a session
+    fields.update(id=replay.run_id, state=replay.state, runtime=found.state.runtime, created=found.created)
+    return {name: fields[name] for name in ("id", "state", *(one for one in fields if one not in ("id", "state")))}
+
+
+def _session(session: Session) -> Dict[str, Any]:
+    start = session.start
+    return {
+        "time": start.time, "host": start.host, "pid": start.pid, "resumed": start.resumed, "rows": session.rows,
+        "first_step": start.first_step, "exit": _fields(session.exit), "writer_lost": _fields(session.writer_lost),
+    }  # fmt: skip
+
+
+def _fields(record: Optional[Record]) -> Any:
+    return None if record is None else dataclasses.asdict(record)
+
+
+def _parsed(text: str) -> Any:
+    """A record's JSON as the value that it is; the text itself where it is none."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
+
+
+def _last_lines(replay: Replay) -> List[ConsoleLine]:
+    last: Dict[int, ConsoleLine] = {}
+    try:
+        for line in replay.console:
+            last[line.number] = line
+            if len(last) > CONSOLE_LINES:
+                del last[min(last)]
+    except LogDamaged:
+        pass  # what stands before the damage is all there is, and the document says so
+    return list(last.values())
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return strict_json(value)

@@ -1,0 +1,119 @@
+"""A run at a glance, for lists of many: its state and its size, without reading all of its log."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Optional
+
+from wandb_storage import LogError, Reader, RunStart, RunState
+
+from ._ended import explain
+from ._folders import RunFolder
+from ._scan import Scan, Until
+
+# A log of this size is read in about 50 ms; of a larger one only the ends are.
+FOLD_BYTES_MAX = 256 << 10
+# An exit is followed by at most a few records: last lines of the console, the loss of a writer that was killed while it
+# closed the log.
+_LAST_RECORDS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Glance:
+    """What a list shows of a run."""
+
+    folder: Path
+    run_id: str
+    offline: bool
+    state: str  # as `Ended.state`, or `unreadable`
+    bytes: int  # on disk, with its files
+    name: Optional[str] = None
+    project: Optional[str] = None
+    started: float = 0.0
+    records: int = 0  # the number of the last record
+    rows: Optional[int] = None  # None: the log is too large to count them in a glance
+    error: Optional[LogError] = None
+
+
+def glance(run: RunFolder, acknowledged: int = 0) -> Glance:
+    """Look at a run. `acknowledged`: a record that is known to be there, to search from."""
+    size = disk_bytes(run.path)
+    try:
+        with Reader(run.path) as reader:
+            if _log_bytes(run.path) <= FOLD_BYTES_MAX:
+                return _fold(run, reader, size)
+            return _look_at_ends(run, reader, size, acknowledged)
+    except LogError as error:
+        return Glance(run.path, run.run_id, run.offline, "unreadable", size, error=error)
+
+
+def _fold(run: RunFolder, reader: Reader, size: int) -> Glance:
+    found = _read(reader, reader.first_sequence)
+    return _glance(run, reader, found, size, found.state.start, found.state.rows)
+
+
+def _look_at_ends(run: RunFolder, reader: Reader, size: int, acknowledged: int) -> Glance:
+    first = next((entry.record for entry in reader.entries()), None)
+    start = first if isinstance(first, RunStart) else RunStart()
+    last = last_committed(reader, acknowledged)
+    found = _read(reader, max(reader.first_sequence, last - _LAST_RECORDS))
+    return _glance(run, reader, found, size, start, None)
+
+
+def _read(reader: Reader, start: int) -> Scan:
+    found = Scan(state=RunState(), first_sequence=start, last_sequence=start - 1)
+    try:
+        for entry in reader.entries(start):
+            found.state.apply(entry.record)
+            found.take(entry)
+    except LogError as error:
+        found.damage = error
+    found.state.complete_row()
+    found.writer = reader.writer()
+    return found
+
+
+def _glance(run: RunFolder, reader: Reader, found: Scan, size: int, start: RunStart, rows: Optional[int]) -> Glance:
+    ended = explain(run.path, reader.run_id, found, Until())
+    return Glance(
+        run.path, run.run_id, run.offline, ended.state, size, start.name, start.project, start.time,
+        found.last_sequence, rows, found.damage,
+    )  # fmt: skip
+
+
+def last_committed(reader: Reader, known: int = 0) -> int:
+    """The number of the log's last committed record, found by doubling and halving: some 40 reads of a block at most.
+
+    Raises LogDamaged where one of them is unreadable.
+    """
+    low = max(known, reader.first_sequence - 1)
+    reach = 1
+    while reader.read(low + reach, 1):
+        low += reach
+        reach *= 2
+    high = low + reach  # there is no such record, and `low` is one
+    while high - low > 1:
+        middle = (low + high) // 2
+        if reader.read(middle, 1):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _log_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("run-*") if path.is_file())
+
+
+def disk_bytes(folder: Path) -> int:
+    """What a folder takes on the disk."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue  # a temporary file of a living writer
+    return total

@@ -1,0 +1,190 @@
+"""A run as its log tells it: `replay(run)` and what it returns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
+
+from wandb_storage import Alert, ConsoleLine, LogError, RunStart
+
+from ._ended import Ended, explain
+from ._folders import AnyPath, find_run
+from ._scan import HistoryRow, OnConsole, OnRow, Scan, Session, Until, console_lines, rows, scan
+
+# Console lines that a later write may still change: more than a screenful of progress bars.
+CONSOLE_WINDOW = 1000
+
+
+class Replay:
+    """A run, read from its log: finished, killed or still running. Nothing is written, and the writer isn't disturbed.
+
+    What the properties say is read once, at the first use of one; `history` and `console` read the log each time. A
+    running run's replay is a picture of the moment: call `replay` again for the next.
+
+    Where the middle of the log is damaged, everything before the damage is there and `damage` says what is wrong;
+    `history` and `console` raise LogDamaged when they arrive there.
+    """
+
+    def __init__(self, folder: AnyPath, until: Until = Until()) -> None:  # noqa: B008 - a tuple, immutable
+        self.folder = Path(folder)
+        self._until = until
+        self._scan: Optional[Scan] = None
+        self._ended: Optional[Ended] = None
+
+    def __repr__(self) -> str:
+        return f"<Replay of {self.folder.name}: {self.state}, {self.rows} rows>"
+
+    # --- what the run was ---------------------------------------------------------------------------------------------
+
+    @property
+    def start(self) -> RunStart:
+        """Identity and labels of the run as they are now: `run_id`, `project`, `name`, `tags`, `host`, `program`, …"""
+        return self.scan().state.start
+
+    @property
+    def run_id(self) -> str:
+        return self.start.run_id or self.folder.name.rpartition("-")[2]
+
+    @property
+    def name(self) -> Optional[str]:
+        return self.start.name
+
+    @property
+    def config(self) -> Dict[str, Any]:
+        return self.scan().state.config
+
+    @property
+    def summary(self) -> Dict[str, Any]:
+        return self.scan().state.summary
+
+    @property
+    def files(self) -> Dict[str, str]:
+        """Saved files, as paths in the run's `files` folder, and the policy of each: live, now or end."""
+        return self.scan().state.files
+
+    @property
+    def alerts(self) -> List[Alert]:
+        return self.scan().state.alerts
+
+    @property
+    def sessions(self) -> List[Session]:
+        """The processes that wrote to the run, one after the other."""
+        return self.scan().sessions
+
+    @property
+    def rows(self) -> int:
+        """How many rows the history has."""
+        return self.scan().state.rows
+
+    @property
+    def keys(self) -> List[str]:
+        """The history's keys: `_step`, then those logged, in the order of their first appearance, then the clocks."""
+        return order_keys(self.scan().keys)
+
+    # --- how it ended -------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """running, finished, failed, crashed or unknown: see `Ended`."""
+        return self.ended.state
+
+    @property
+    def ended(self) -> Ended:
+        """How the run ended, and the evidence for it."""
+        found = self.scan()
+        if self._ended is None:
+            self._ended = explain(self.folder, self.run_id, found, self._until)
+        return self._ended
+
+    @property
+    def damage(self) -> Optional[LogError]:
+        """What is wrong with the log, where it can't be read to its end."""
+        return self.scan().damage
+
+    # --- what it logged -----------------------------------------------------------------------------------------------
+
+    def history(self, keys: Optional[Sequence[str]] = None) -> Iterator[HistoryRow]:
+        """The history row by row, in constant memory.
+
+        With `keys`, each row has `_step` and those of the keys that it holds, and rows that hold none are left out.
+
+        >>> for row in replay("latest").history(["loss"]):      # doctest: +SKIP
+        ...     print(row["_step"], row["loss"])
+        """
+        return select(rows(self.folder, self._until), keys)
+
+    @property
+    def console(self) -> Iterator[ConsoleLine]:
+        """What the program wrote to its terminal, line by line: `number`, `time`, `stream`, `text`."""
+        return console_lines(self.folder, self._until, CONSOLE_WINDOW)
+
+    # --- at another moment --------------------------------------------------------------------------------------------
+
+    def at(self, *, step: Optional[int] = None, sequence: Optional[int] = None) -> Replay:
+        """The run as it was: when its row of `step` was complete, or after the record numbered `sequence`.
+
+        >>> replay("latest").at(step=100).summary["loss"]      # doctest: +SKIP
+        0.25
+        """
+        if (step is None) == (sequence is None):
+            raise ValueError("name either a step or a sequence number")
+        return Replay(self.folder, Until(sequence, step))
+
+    def pinned(self) -> Replay:
+        """This replay for several passes that must agree with each other while the run goes on."""
+        found = self.scan()
+        pinned = Replay(self.folder, self._until._replace(sequence=found.last_sequence))
+        pinned._scan, pinned._ended = found, self.ended
+        return pinned
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def scan(self, on_row: Optional[OnRow] = None, on_console: Optional[OnConsole] = None) -> Scan:
+        """The facts about the run; with a callback, from a pass that hands over each row and each console line."""
+        if self._scan is None or on_row is not None or on_console is not None:
+            self._scan, self._ended = scan(self.folder, self._until, on_row, on_console), None
+        return self._scan
+
+    def story(self, width: int = 100) -> str:
+        """The story of the run for a person, as plain text."""
+        from ._story import plain_story  # a terminal's worth of imports that the data doesn't need
+
+        return plain_story(self, width)
+
+
+def replay(run: AnyPath = "latest", directory: Optional[AnyPath] = None) -> Replay:
+    """Read a run from its log alone.
+
+    `run` is a run's id, its folder, a file in it, or `latest`. Ids are looked up in `directory`, by default the wandb
+    directory of `$WANDB_DIR` or of the working directory. Raises LogNotFound where there is no such run, or more than
+    one, and another LogError where its log can't be read at all.
+
+    >>> run = replay("latest")                                  # doctest: +SKIP
+    >>> run.state, run.config["lr"], run.summary["loss"]        # doctest: +SKIP
+    ('crashed', 0.001, 0.0412)
+    >>> print(run.ended.evidence)                               # doctest: +SKIP
+    process 4711 on gpu-3 ended without closing the log: the lock that it held until its end is free
+    """
+    found = Replay(find_run(run, directory))
+    found.scan()
+    return found
+
+
+_CLOCKS = ("_runtime", "_timestamp")
+
+
+def order_keys(keys: Collection[str]) -> List[str]:
+    """`_step` first, the clocks last, the others as they came."""
+    logged = [key for key in keys if key != "_step" and key not in _CLOCKS]
+    return [key for key in ("_step", *logged, *_CLOCKS) if key in keys]
+
+
+def select(history: Iterator[HistoryRow], keys: Optional[Sequence[str]]) -> Iterator[HistoryRow]:
+    """`_step` and those of the keys that a row holds, of the rows that hold any."""
+    if keys is None:
+        yield from history
+        return
+    for row in history:
+        chosen = {key: row[key] for key in keys if key in row}
+        if chosen:
+            yield {"_step": row["_step"], **chosen}

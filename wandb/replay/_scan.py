@@ -1,0 +1,200 @@
+"""One pass over a log: what replay knows of a run besides the rows themselves.
+
+Memory stays the same whatever the length of the run: rows and console lines are handed on and forgotten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from wandb_storage import (
+    ConsoleLine,
+    Entry,
+    Exit,
+    LogDamaged,
+    LogError,
+    Reader,
+    Row,
+    RunStart,
+    RunState,
+    Writer,
+    WriterLost,
+)
+
+HistoryRow = Dict[str, Any]
+
+
+class Until(NamedTuple):
+    """Where a replay stops: behind a record, or before the run goes on to a later step."""
+
+    sequence: Optional[int] = None
+    step: Optional[int] = None
+
+    def passed(self, entry: Entry) -> bool:
+        """Whether a record comes after the stop."""
+        if self.sequence is not None and entry.sequence > self.sequence:
+            return True
+        return self.step is not None and isinstance(entry.record, Row) and entry.record.step > self.step
+
+
+@dataclasses.dataclass
+class Session:
+    """One process's part of the run."""
+
+    start: RunStart
+    first_row: int  # rows of the run before this session
+    rows: int = 0
+    exit: Optional[Exit] = None
+    writer_lost: Optional[WriterLost] = None
+
+
+@dataclasses.dataclass
+class Scan:
+    """What the pass found."""
+
+    state: RunState = dataclasses.field(default_factory=RunState)
+    sessions: List[Session] = dataclasses.field(default_factory=list)
+    keys: Dict[str, int] = dataclasses.field(default_factory=dict)  # of rows, as first seen -> how many rows have it
+    first_step: Optional[int] = None
+    last_step: Optional[int] = None
+    created: float = 0.0
+    first_sequence: int = 1
+    last_sequence: int = 0
+    stopped: bool = False  # there are records behind the stop
+    torn_bytes: int = 0
+    unknown_kinds: int = 0
+    damage: Optional[LogError] = None
+    writer: Optional[Writer] = None  # the living one, when the pass was over
+
+    def take_row(self, row: HistoryRow) -> None:
+        keys = self.keys
+        for key in row:
+            keys[key] = keys.get(key, 0) + 1
+        step = row["_step"]
+        if self.first_step is None or self.last_step is None:
+            self.first_step = self.last_step = step
+        elif step > self.last_step:
+            self.last_step = step
+        elif step < self.first_step:
+            self.first_step = step
+
+    def take(self, entry: Entry) -> None:
+        """What the state doesn't keep of a record, after the state has taken it."""
+        self.last_sequence = entry.sequence
+        record = entry.record
+        if record is None:
+            self.unknown_kinds += 1
+        elif type(record) is RunStart:
+            self.sessions.append(Session(record, self.state.rows))
+        elif self.sessions and isinstance(record, Exit):
+            self.sessions[-1].exit = record
+        elif self.sessions and isinstance(record, WriterLost):
+            self.sessions[-1].writer_lost = record
+
+    def finish(self) -> None:
+        following = [session.first_row for session in self.sessions[1:]] + [self.state.rows]
+        for session, end in zip(self.sessions, following):
+            session.rows = end - session.first_row
+
+
+OnRow = Callable[[HistoryRow], None]
+OnConsole = Callable[[Sequence[ConsoleLine]], None]
+
+
+def scan(folder: Path, until: Until, on_row: Optional[OnRow] = None, on_console: Optional[OnConsole] = None) -> Scan:
+    """Read the log in `folder` up to `until`.
+
+    Damage in its middle ends the pass and stands in the result; LogNotFound, ForeignFile, NewerFormat and LogDamaged
+    are raised where not even its beginning can be read.
+    """
+    with Reader(folder) as reader:
+        found = Scan(created=reader.identity.created, first_sequence=reader.first_sequence)
+        while True:
+            before = reader.writer()
+            _pass(reader, found, until, on_row, on_console)
+            found.writer = reader.writer()
+            if found.stopped or found.damage is not None or before is None or found.writer is not None:
+                break
+            # The writer has ended since the pass began: what it wrote meanwhile says how.
+        for row in found.state.complete_row():
+            found.take_row(row)
+            if on_row is not None:
+                on_row(row)
+        found.finish()
+        found.torn_bytes = reader.torn_bytes
+    return found
+
+
+def _pass(reader: Reader, found: Scan, until: Until, on_row: Optional[OnRow], on_console: Optional[OnConsole]) -> None:
+    """From the record behind the last one that was taken to the end, the stop or the damage."""
+    state = found.state
+    try:
+        for entry in reader.entries(found.last_sequence + 1):
+            if until.passed(entry):
+                found.stopped = True
+                return
+            completed = state.apply(entry.record)
+            if completed.rows:
+                for row in completed.rows:
+                    found.take_row(row)
+                    if on_row is not None:
+                        on_row(row)
+            if completed.console and on_console is not None:
+                on_console(completed.console)
+            if type(entry.record) is Row:
+                found.last_sequence = entry.sequence
+            else:
+                found.take(entry)
+    except LogDamaged as error:
+        found.damage = error
+
+
+def rows(folder: Path, until: Until) -> Iterator[HistoryRow]:
+    """The history rows, one by one; the row that was still being put together comes last, as it stood.
+
+    Raises LogDamaged at the damage, after every row before it.
+    """
+    state = RunState()
+    damage: Optional[LogDamaged] = None
+    with Reader(folder) as reader:
+        try:
+            for entry in reader.entries():
+                if until.passed(entry):
+                    break
+                yield from state.apply(entry.record).rows
+        except LogDamaged as error:
+            damage = error
+        yield from state.complete_row()
+    if damage is not None:
+        raise damage
+
+
+def console_lines(folder: Path, until: Until, window: int) -> Iterator[ConsoleLine]:
+    """The lines that the program wrote to its terminal, as they stood in the end.
+
+    A later write may change a line, of which a progress bar makes much use. What `window` newer lines have followed is
+    taken to be final. Raises LogDamaged as `rows`.
+    """
+    state = RunState()
+    open_lines: Dict[int, ConsoleLine] = {}
+    passed = -1
+    damage: Optional[LogDamaged] = None
+    with Reader(folder) as reader:
+        try:
+            for entry in reader.entries():
+                if until.passed(entry):
+                    break
+                for line in state.apply(entry.record).console:
+                    if line.number > passed:
+                        open_lines[line.number] = line
+                while len(open_lines) > window:
+                    passed = min(open_lines)
+                    yield open_lines.pop(passed)
+        except LogDamaged as error:
+            damage = error
+    for _, line in sorted(open_lines.items()):
+        yield line
+    if damage is not None:
+        raise damage
