@@ -24,6 +24,7 @@ DEV = [
     "pytest>=8.2",
     "ruff==0.14.5",
     "tox>=4.20",
+    "types-psutil>=5.9",
     "types-requests>=2.31",
 ]
 

@@ -152,7 +152,7 @@ class Demo:
             process.send_signal(signal.SIGKILL)
             process.wait()
         folder = wait_for("the run's folder", self.run_folder)
-        run = folder.name.rpartition("-")[2]
+        run: str = folder.name.rpartition("-")[2]
         logged = self.count()
         say(f"killed with SIGKILL after {logged} rows by the script's own count; what does the log hold?")
         self.check_log(run, logged)

@@ -18,8 +18,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .._run_folders import RunFolder, run_folders
 from ._ended import Ended
-from ._folders import RunFolder, find_run, run_folders, wandb_directory
+from ._folders import find_run, wandb_directory
 from ._replay import Replay, replay
 from ._scan import Session
 

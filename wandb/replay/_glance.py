@@ -9,8 +9,8 @@ from typing import Optional
 
 from wandb_storage import LogError, Reader, RunStart, RunState
 
+from .._run_folders import RunFolder
 from ._ended import explain
-from ._folders import RunFolder
 from ._scan import Scan, Until
 
 # A log of this size is read in about 50 ms; of a larger one only the ends are.

@@ -86,7 +86,7 @@ class ConsoleCapture:
         for stream, wrapper in self._wrapped:
             # Somebody may have wrapped the stream after us: their wrapper stays, and ours passes everything on.
             if stream.__dict__.get("write") is wrapper:
-                del stream.write  # type: ignore[method-assign]
+                del stream.write
         self._wrapped.clear()
         with contextlib.suppress(Exception):
             self._flush_all()

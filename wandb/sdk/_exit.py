@@ -9,7 +9,7 @@ import atexit
 import os
 import sys
 from types import TracebackType
-from typing import Callable, List, NoReturn, Optional, Type
+from typing import Callable, List, NoReturn, Optional, Type, Union
 
 
 class ProgramEnd:
@@ -42,12 +42,12 @@ class ProgramEnd:
             self.note(kind, error)
             excepthook(kind, error, traceback)
 
-        def record_exit(status: object = None) -> NoReturn:
+        def record_exit(status: Union[str, int, None] = None) -> NoReturn:
             self.code = status if isinstance(status, int) else 0 if status is None else 1
             exit_(status)
 
         sys.excepthook = record_exception
-        sys.exit = record_exit  # type: ignore[assignment]
+        sys.exit = record_exit
 
     def note(self, kind: Optional[Type[BaseException]], error: Optional[BaseException]) -> None:
         """An exception that nobody caught ends the program, or a run's `with` block."""

@@ -270,19 +270,23 @@ class Run:
         # Outside the lock: a watcher that is about to append must be able to end.
         for watcher in self._watchers:
             watcher.stop()
+        if self._seal():
+            self._on_finish(self)
+            _report.show_end(self, bool(quiet))
+
+    def _seal(self) -> bool:
+        """Append the last record and close the log; False where another thread was first."""
         with self._lock:
             if self._finished:
-                return
+                return False
             self._append(self._exit_record())
             self._finished = True
-            log = self._log
-        if log is not None:
+        if self._log is not None:
             try:
-                log.close()
+                self._log.close()
             except LogError as error:
                 termwarn(f"the run's log could not be sealed ({error}); the next reader recovers it")
-        self._on_finish(self)
-        _report.show_end(self, bool(quiet))
+        return True
 
     def _exit_record(self) -> Exit:
         from ._exit import program_end
