@@ -33,6 +33,7 @@ from . import _report
 from ._console_capture import ConsoleCapture
 from ._system_metrics import SystemSampler
 from ._terminal import termwarn
+from ._upload import start_uploader
 from ._values import storable_row
 from .wandb_config import Config
 from .wandb_settings import Settings
@@ -272,6 +273,9 @@ class Run:
             watcher.stop()
         if self._seal():
             self._on_finish(self)
+            if not self.offline:
+                # The uploader that init started may have been killed or stopped since.
+                start_uploader(self._folder.parent, self._settings.base_url)
             _report.show_end(self, bool(quiet))
 
     def _seal(self) -> bool:

@@ -1,0 +1,65 @@
+"""Bringing runs to a W&B server: a process of its own, which tails the logs of a wandb directory.
+
+    start(wandb_dir, base_url)  ──►  one process per directory and server  ──►  HTTP
+         the user's process              _service: all runs, fairly              _transport
+                                         _run_upload: one run, _cursor: how far
+
+What is promised:
+
+* Everything that is committed to a run's log reaches the server exactly once in effect, in order: after an outage of
+  any length, and after the death of the uploader at any instant.
+* What the server refuses for good is parked with the server's words (`status`), and nothing is dropped.
+* Nobody waits for the uploader: it reads logs without delaying their writers, and writes into a run's folder only to
+  bring a dead writer's log in order.
+* An API key is read from the environment or netrc, and written nowhere.
+
+Only committed records are sent. What waits in the tail could be taken back by a power loss.
+
+**Exactly once in effect.** A batch is a range of records. Its last record is written into the run's cursor before the
+first request, and everything in the request follows from the log and the cursor, never from timing. The cursor moves
+when the server has acknowledged. So what was in flight at a crash, or was applied while its reply got lost, is sent
+again byte for byte, and repeating each kind of thing changes nothing:
+
+| what    | why a repetition changes nothing                                                                         |
+|---------|----------------------------------------------------------------------------------------------------------|
+| history | a line has a number, and its text is a function of the log: the same text comes to the same place        |
+| events  | the same, with a numbering of its own                                                                    |
+| console | the same; a line that is rewritten is sent again whole, and a later batch holds the later text           |
+| summary | one line, the full summary as of the batch's last record; the last one to arrive is the right one        |
+| config  | the whole config and every label as of the batch's last record; batches are never out of order           |
+| files   | a path holds one content; the cursor knows the MD5 of what arrived, and sending it again replaces alike  |
+| exit    | sent when all rows and files are acknowledged; it names the exit code, which the log holds               |
+
+A cursor that is lost is rebuilt by asking the server for its last rows and finding them in the log (`_adopt`).
+Console lines of a run that was continued on this machine from elsewhere are the one exception: after the loss of such a
+run's cursor they can appear twice.
+
+**Which runs.** Folders `run-*` whose settings name this server, those of dead writers included. `upload` does the same
+for one folder in the foreground, offline runs too.
+
+**Errors** are drawn in `_errors`, and what follows from each is a table in `_retry`. `_home` shows the files.
+"""
+
+from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
+from ._errors import (
+    CredentialError,
+    CredentialsRefused,
+    NotUploadable,
+    Refused,
+    TooLarge,
+    TransientError,
+    UploadError,
+    UploaderRunning,
+)
+from ._home import normalize_url
+from ._spawn import start
+from ._status import RunStatus, app_url, page_url, status
+from ._stopped import stop_requested
+from ._upload import UploadResult, upload
+from ._verify import verify_api_key
+
+__all__ = [
+    "CredentialError", "CredentialsRefused", "NotUploadable", "Refused", "RunStatus", "TooLarge", "TransientError",
+    "UploadError", "UploadResult", "UploaderRunning", "app_url", "check_api_key", "find_api_key", "netrc_path",
+    "normalize_url", "page_url", "save_api_key", "start", "status", "stop_requested", "upload", "verify_api_key",
+]  # fmt: skip

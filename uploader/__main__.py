@@ -1,0 +1,137 @@
+"""`wandb-uploader`: run, look at and stop the uploader of a wandb directory."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from ._destination import Destination
+from ._errors import NotUploadable, UploaderRunning
+from ._home import Home, lock_holder
+from ._service import STOP_SECONDS, Service
+from ._status import RunStatus
+from ._status import status as read_status
+
+# The log of the process: one file of this size, and the one before it.
+LOG_BYTES_MAX = 1 << 20
+_STOP_WAIT_SECONDS = STOP_SECONDS + 5.0
+
+_DIR = click.option(
+    "--dir", "wandb_dir", type=click.Path(path_type=Path, file_okay=False), default=Path("wandb"), show_default=True,
+    help="The wandb directory, which holds the folders of the runs.",
+)  # fmt: skip
+_URL = click.option(
+    "--url", "base_url", envvar="WANDB_BASE_URL", show_envvar=True, help="The server's address, as in WANDB_BASE_URL."
+)
+
+
+@click.group()
+def main() -> None:
+    """Bring the runs of a wandb directory to a W&B server.
+
+    wandb.init() starts the uploader by itself; these commands are for looking after it. API keys come from
+    WANDB_API_KEY or from the netrc file, never from the command line.
+    """
+
+
+@main.command()
+@_DIR
+@_URL
+@click.option("--verbose", is_flag=True, help="Write the log to the terminal instead of the log file.")
+def run(wandb_dir: Path, base_url: Optional[str], verbose: bool) -> None:
+    """Upload until nothing is left to do and no run is being written."""
+    home = _home(wandb_dir, base_url)
+    home.create()
+    _log_to(None if verbose else home.log_path)
+    service = Service(home, Destination(home.base_url))
+    # The terminal's signals are for the training script; the uploader goes on with what is left.
+    signal.signal(signal.SIGINT, signal.default_int_handler if verbose else signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: service.stop())
+    try:
+        service.run()
+    except UploaderRunning as error:
+        logging.getLogger("wandb_uploader").info("not needed: %s", error)
+        click.echo(str(error), err=True)
+    except KeyboardInterrupt:
+        pass
+    logging.shutdown()
+    sys.stdout.flush()
+    # A request in flight may hold its thread for minutes; the cursors are on disk.
+    os._exit(0)
+
+
+@main.command()
+@_DIR
+@_URL
+def status(wandb_dir: Path, base_url: Optional[str]) -> None:
+    """Show how far the runs of a directory have come."""
+    for one in read_status(wandb_dir, base_url):
+        click.echo(f"{one.folder.name}  {_describe(one)}")
+
+
+@main.command()
+@_DIR
+@_URL
+def stop(wandb_dir: Path, base_url: Optional[str]) -> None:
+    """Stop the uploader of a directory; what is left goes out with the next one."""
+    home = _home(wandb_dir, base_url)
+    holder = lock_holder(home.lock_path)
+    if holder is None:
+        click.echo("no uploader is running for this directory and server")
+        return
+    if not holder.get("pid"):
+        raise click.ClickException("the uploader is just starting; try again")
+    os.kill(int(holder["pid"]), signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_WAIT_SECONDS
+    while lock_holder(home.lock_path) is not None:
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"process {holder['pid']} has not ended yet; see {home.log_path}")
+        time.sleep(0.05)
+    click.echo(f"process {holder['pid']} has stopped")
+
+
+def _home(wandb_dir: Path, base_url: Optional[str]) -> Home:
+    if not base_url:
+        raise click.UsageError("which server? Give --url or set WANDB_BASE_URL")
+    try:
+        return Home(wandb_dir, base_url)
+    except NotUploadable as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _log_to(path: Optional[Path]) -> None:
+    handler: logging.Handler = (
+        logging.StreamHandler()
+        if path is None
+        else logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=1, encoding="utf-8")
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    logger = logging.getLogger("wandb_uploader")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def _describe(one: RunStatus) -> str:
+    said = f"{one.rows_acked} rows, {one.bytes_acked} bytes at {one.destination or 'no server yet'}"
+    if one.parked_reason:
+        said += f"; PARKED: {one.parked_reason}"
+    elif one.last_error:
+        said += f"; waiting: {one.last_error}"
+    elif one.done:
+        said += "; done"
+    for path, reason in one.parked_files.items():
+        said += f"; file {path} PARKED: {reason}"
+    return said
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The GraphQL operations that an upload needs."""
+
+from __future__ import annotations
+
+VIEWER = """query Viewer { viewer { id entity username email flags teams { edges { node { name } } } } }"""
+
+UPSERT_BUCKET = """
+mutation UpsertBucket(
+  $id: String, $name: String, $project: String, $entity: String, $groupName: String, $description: String,
+  $displayName: String, $notes: String, $commit: String, $config: JSONString, $host: String, $debug: Boolean,
+  $program: String, $repo: String, $jobType: String, $state: String, $sweep: String, $tags: [String!],
+  $summaryMetrics: JSONString
+) {
+  upsertBucket(input: {
+    id: $id, name: $name, groupName: $groupName, modelName: $project, entityName: $entity,
+    description: $description, displayName: $displayName, notes: $notes, config: $config, commit: $commit,
+    host: $host, debug: $debug, jobProgram: $program, jobRepo: $repo, jobType: $jobType, state: $state,
+    sweep: $sweep, tags: $tags, summaryMetrics: $summaryMetrics
+  }) {
+    bucket { id name displayName sweepName project { id name entity { id name } } historyLineCount }
+    inserted
+  }
+}
+"""
+
+RUN_RESUME_STATUS = """
+query RunResumeStatus($project: String, $entity: String, $name: String!) {
+  model(name: $project, entityName: $entity) {
+    id
+    name
+    entity { id name }
+    bucket(name: $name, missingOk: true) {
+      id name displayName summaryMetrics logLineCount historyLineCount eventsLineCount historyTail eventsTail config
+      tags notes wandbConfig(keys: ["t"])
+    }
+  }
+}
+"""
+
+CREATE_RUN_FILES = """
+mutation CreateRunFiles($entity: String!, $project: String!, $run: String!, $files: [String!]!) {
+  createRunFiles(input: {entityName: $entity, projectName: $project, runName: $run, files: $files}) {
+    runID
+    uploadHeaders
+    files { name uploadUrl }
+  }
+}
+"""

@@ -1,0 +1,80 @@
+"""The committed records of a run's log, one after the other, and whether more may have come.
+
+Only committed records: what waits in the tail could be taken back by a power loss, and then the server would hold what
+the log does not.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import Deque, Optional, Tuple
+
+from wandb_storage import Entry, LogDamaged, Reader, Writer, is_log_file
+
+# Raw bytes read at once: one block of the log. Records are about ten times as large when they are decoded.
+READ_BYTES = 1 << 18
+# A file system counts modification times in ticks; what happens within the tick of a look is seen by the next one.
+TICK_SECONDS = 0.1
+
+Signature = Tuple[Tuple[str, int, int], ...]
+
+
+class Feed:
+    """A log from a position on. Not safe between threads; raises LogError as `wandb_storage.Reader` does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reader = Reader(folder)
+        self._entries: Deque[Entry] = deque()
+        self._position = 1  # of the first record that is not in `_entries`
+        self._seen: Optional[Signature] = None
+
+    def close(self) -> None:
+        self.reader.close()
+
+    def writer(self) -> Optional[Writer]:
+        return self.reader.writer()
+
+    def seek(self, sequence: int) -> None:
+        """Go on with the record `sequence`, back or ahead."""
+        self._entries.clear()
+        self._position = sequence
+        self._seen = None
+
+    def next(self) -> Optional[Entry]:
+        """The next record; None at the end. Raises LogDamaged after everything before the damage."""
+        if not self._entries:
+            try:
+                self._entries.extend(self.reader.read(self._position, READ_BYTES))
+            except LogDamaged:
+                # Of several blocks only a later one may be damaged: what stands before it is still good.
+                self._entries.extend(self.reader.read(self._position, 1))
+            if not self._entries:
+                return None
+            self._position = self._entries[-1].sequence + 1
+        return self._entries.popleft()
+
+    def may_have_grown(self) -> bool:
+        """Whether the log's files have changed since this was last asked, or records wait. Costs a few system calls."""
+        if self._entries:
+            return True
+        signature = self._signature()
+        if signature == self._seen:
+            return False
+        newest = max((mtime for _, mtime, _ in signature), default=0)
+        settled = time.time() - newest / 1e9 > TICK_SECONDS
+        self._seen = signature if settled else None
+        return True
+
+    def _signature(self) -> Signature:
+        """Of the segments: commits write them, and appends to the tail don't."""
+        found = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".wandb") and is_log_file(entry.name):
+                    status = entry.stat()
+                    found.append((entry.name, status.st_mtime_ns, status.st_size))
+        return tuple(sorted(found))

@@ -1,0 +1,131 @@
+"""The files of a run: which belong on the server, what is generated, and how they are opened.
+
+A run's files live in `files/` inside its folder. A name that leaves that folder, through `..` or a link, is refused:
+whoever can make a run save a link must not be able to publish the file behind it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, cast
+
+from wandb_storage import Console, Reader, RunState, is_log_file
+
+from ._batch import summary_line
+from ._config_wire import config_yaml, wire_config
+from ._cursor import Cursor
+
+# Files that other parts of the client leave in the folder without a record of their own.
+STANDARD_FILES = ("requirements.txt", "diff.patch", "conda-environment.yaml")
+_HASH_BYTES = 1 << 20
+
+
+class Source(NamedTuple):
+    """One file to upload. `open` raises OSError, with the reason, where it can't be had."""
+
+    path: str  # relative, with forward slashes
+    open: Callable[[], BinaryIO]
+
+
+class FileRefused(OSError):
+    """A name that doesn't lead to a regular file within the run's files folder."""
+
+
+def run_files(folder: Path, cursor: Cursor, state: RunState, console: ConsoleText) -> List[Source]:
+    """The files of a run that has ended, each once, in a fixed order."""
+    generated: Dict[str, Callable[[], BinaryIO]] = {
+        "config.yaml": lambda: io.BytesIO(config_yaml(wire_config(state, cursor.earlier.config)).encode()),
+        "wandb-summary.json": lambda: io.BytesIO(summary_line(cursor, state).encode()),
+    }
+    if state.start.environment:
+        generated["wandb-metadata.json"] = lambda: io.BytesIO(state.start.environment.encode())
+    if state.console.count:
+        generated["output.log"] = console.open
+    root = folder / "files"
+    saved = [path for path in sorted(state.files) if path not in generated]
+    standard = [path for path in STANDARD_FILES if path not in state.files and (root / path).is_file()]
+    sources = [Source(path, opener) for path, opener in generated.items()]
+    return sources + [Source(path, _opener(root, path)) for path in [*saved, *standard]]
+
+
+def _opener(root: Path, path: str) -> Callable[[], BinaryIO]:
+    return lambda: open_inside(root, path)
+
+
+def open_inside(root: Path, path: str) -> BinaryIO:
+    """Open a regular file below `root`. Raises FileRefused for what lies elsewhere, OSError for what can't be read."""
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or "\0" in path:
+        raise FileRefused(errno.EPERM, "the name leaves the run's files folder", path)
+    if is_log_file(pure.name):
+        raise FileRefused(errno.EPERM, "it has the name of a log's file", path)
+    base = root.resolve()
+    target = (base / pure).resolve(strict=True)
+    if base not in target.parents:
+        raise FileRefused(errno.EPERM, "it is a link to a file outside of the run's files folder", path)
+    # Without O_NONBLOCK a pipe of that name would hold up the uploader for ever.
+    descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileRefused(errno.EPERM, "it is no regular file", path)
+    return os.fdopen(descriptor, "rb")
+
+
+def file_digest(file: BinaryIO) -> str:
+    """The MD5 of a file from its beginning."""
+    digest = hashlib.md5(usedforsecurity=False)
+    while True:
+        piece = file.read(_HASH_BYTES)
+        if not piece:
+            return digest.hexdigest()
+        digest.update(piece)
+
+
+class ConsoleText:
+    """The console output of a run as plain text, as a terminal would have left it: read from the log once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: Optional[BinaryIO] = None
+
+    def open(self) -> BinaryIO:
+        if self._file is None:
+            self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  it ends with this object
+            for text in _final_lines(self._folder):
+                self._file.write(text.encode("utf-8", "replace") + b"\n")
+            self._file.flush()
+        copy = os.fdopen(os.dup(self._file.fileno()), "rb")
+        copy.seek(0)
+        return copy
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _final_lines(folder: Path) -> Iterator[str]:
+    """Lines by number. Kept back is only what a later write can still change: from the oldest open line on."""
+    state = RunState()
+    pending: Dict[int, str] = {}
+    written, position = 0, 1
+    with Reader(folder) as reader:
+        while True:
+            entries = reader.read(position)
+            if not entries:
+                break
+            position = entries[-1].sequence + 1
+            for entry in entries:
+                if type(entry.record) is Console:
+                    pending.update((line.number, line.text) for line in state.apply(entry.record).console)
+            still_open = [line[0] for line in state.console.snapshot()["open"].values()]
+            for number in range(written, min(still_open, default=state.console.count)):
+                yield pending.pop(number)
+                written = number + 1
+    yield from (pending[number] for number in sorted(pending))

@@ -1,0 +1,160 @@
+"""The uploader's own durable state: one folder for each wandb directory and destination, and its lock.
+
+    <wandb directory>/.uploader/<host>_<port>-<hash of the URL>/
+        lock                  held with flock by the one uploader; names it
+        uploader.log          what it did
+        <run folder>.json     the run's cursor
+        <run folder>.lock     held with flock by whoever uploads the run: the uploader, or `wandb sync`
+        <run folder>.stop     the server wants the run to stop
+
+Lock files are never removed, since a lock on a removed file protects nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional
+from urllib.parse import urlsplit
+
+from ._errors import NotUploadable, UploaderRunning
+
+STATES_FOLDER = ".uploader"
+# Somebody who only asks whether the lock is held holds it for an instant.
+_LOCK_TRIES = 50
+_LOCK_PAUSE_SECONDS = 0.01
+_HOLDER_BYTES_MAX = 4096
+
+
+def normalize_url(base_url: str) -> str:
+    """A server's address in one form. Raises NotUploadable for what is no http URL."""
+    text = base_url.strip().rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise NotUploadable(f"{base_url!r} is no server's address; it looks like https://api.wandb.ai")
+    if parts.username or parts.password:
+        raise NotUploadable("the server's address holds a password; put the key into WANDB_API_KEY or netrc instead")
+    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower(), query="", fragment="").geturl()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that a reader, or a power loss, finds the old content or the new."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+class Home:
+    """The state of one wandb directory and destination."""
+
+    def __init__(self, wandb_dir: Path, base_url: str) -> None:
+        self.wandb_dir = Path(os.path.abspath(wandb_dir))
+        self.base_url = normalize_url(base_url)
+        parts = urlsplit(self.base_url)
+        digest = hashlib.sha256(self.base_url.encode()).hexdigest()[:8]
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.folder = self.wandb_dir / STATES_FOLDER / f"{parts.hostname}_{port}-{digest}"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.folder / "lock"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "uploader.log"
+
+    def create(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def run_folder(self, name: str) -> Path:
+        return self.wandb_dir / name
+
+    def cursor_path(self, run_folder: str) -> Path:
+        return self.folder / f"{run_folder}.json"
+
+    def run_lock_path(self, run_folder: str) -> Path:
+        return self.folder / f"{run_folder}.lock"
+
+    def stop_path(self, run_folder: str) -> Path:
+        return self.folder / f"{run_folder}.stop"
+
+
+class FileLock:
+    """An exclusive lock that ends with the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+
+    @property
+    def held(self) -> bool:
+        return self._fd >= 0
+
+    def acquire(
+        self, signature: Optional[Dict[str, Any]] = None, tries: int = _LOCK_TRIES,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        """Take the lock and sign it. Raises UploaderRunning, which names the holder."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            for attempt in range(tries):
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if attempt + 1 == tries:
+                        raise UploaderRunning(f"{_describe(_read_holder(fd))} holds {self.path}") from None
+                    sleep(_LOCK_PAUSE_SECONDS)
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), **(signature or {})}
+            raw = json.dumps(holder).encode()
+            os.pwrite(fd, raw, 0)
+            os.ftruncate(fd, len(raw))
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def lock_holder(path: Path) -> Optional[Dict[str, Any]]:
+    """Who holds a lock: what it signed with, or None where nobody does."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        return _read_holder(fd)
+    finally:
+        os.close(fd)
+
+
+def _read_holder(fd: int) -> Dict[str, Any]:
+    try:
+        value = json.loads(os.pread(fd, _HOLDER_BYTES_MAX, 0))
+        return value if isinstance(value, dict) else {}
+    except ValueError:
+        return {}  # it has the lock and hasn't signed yet
+
+
+def _describe(holder: Dict[str, Any]) -> str:
+    return f"process {holder['pid']} on {holder.get('host')}" if holder.get("pid") else "another process"

@@ -1,0 +1,299 @@
+"""The uploader process: all runs of one wandb directory, to one server.
+
+The main thread looks for runs and hands those that are due to a few workers; a run is with one worker at a time. A run
+that fails waits by itself, so that one that the server chokes on doesn't hold up the others.
+
+**Leaving.** A run may be made in the instant in which the uploader leaves. `start` is called when the run's log exists,
+and spawns nobody while the lock is held. So the uploader lets go of the lock first and looks a last time after that:
+whoever found the lock held made their run before that look, and the look finds it; whoever found it free has spawned
+another uploader. Where both happen, the lock decides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Dict, NamedTuple, Optional, Set
+
+from wandb_storage import LogError, LogNotFound, Reader
+
+from ._cursor import Cursor
+from ._destination import Destination
+from ._errors import CredentialsRefused, NotUploadable, TransientError, UploaderRunning
+from ._home import FileLock, Home
+from ._retry import Attempts
+from ._run_upload import Parked, RunUpload
+
+SCAN_SECONDS = 1.0
+# The workers wait for the server most of the time; more of them would take turns on one interpreter.
+WORKERS = 4
+# Without anything to do and without a living writer for so long, the uploader leaves.
+IDLE_SECONDS = 5.0
+# A run that somebody else uploads, or a destination that waits for credentials, is looked at again after this.
+ASIDE_SECONDS = 1.0
+# How soon a request to stop is seen.
+STOP_LOOK_SECONDS = 0.5
+# How long a request in flight may take to end when the uploader is asked to stop; cursors don't need it to.
+STOP_SECONDS = 5.0
+
+Clock = Callable[[], float]
+_log = logging.getLogger("wandb_uploader")
+
+
+class _Stamp(NamedTuple):
+    """Changes when a session begins or ends in a run's folder, and when somebody else moves its cursor."""
+
+    folder: int
+    cursor: int
+
+
+@dataclasses.dataclass
+class _Job:
+    upload: RunUpload
+    due: float
+    attempts: Attempts = dataclasses.field(default_factory=Attempts)
+    busy: bool = False
+    unreachable: bool = False  # waits because nothing came back from the server
+
+
+class Service:
+    """`run` returns when nothing is left to do, or after `stop`."""
+
+    def __init__(
+        self, home: Home, destination: Destination, clock: Clock = time.monotonic, idle_seconds: float = IDLE_SECONDS,
+        before_last_look: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._home, self._destination = home, destination
+        self._clock = clock
+        self._idle_seconds = idle_seconds
+        self._before_last_look = before_last_look  # the lock is free: what can happen in between is tested here
+        self._lock = FileLock(home.lock_path)
+        self._changed = threading.Condition()  # guards the jobs
+        self._jobs: Dict[str, _Job] = {}
+        self._aside: Dict[str, _Stamp] = {}  # folders without work
+        self._parked: Set[str] = set()  # among them
+        self._stopping = False
+        self._said_paused = False
+
+    def stop(self) -> None:
+        """Safe to call from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Raises UploaderRunning, which names the process, where another one serves this directory."""
+        self._home.create()
+        self._lock.acquire({"base_url": self._home.base_url})
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="upload")
+        try:
+            _log.info("serving %s for %s", self._home.wandb_dir, self._home.base_url)
+            self._serve(pool)
+        finally:
+            pool.shutdown(wait=False)
+            self._end()
+
+    def _serve(self, pool: ThreadPoolExecutor) -> None:
+        idle_since: Optional[float] = None
+        next_scan = self._clock()
+        while not self._stopping:
+            now = self._clock()
+            if now >= next_scan:
+                self._scan()
+                next_scan = now + SCAN_SECONDS
+            if self._destination.may_go_on():
+                self._said_paused = False
+                self._dispatch(pool, now)
+            with self._changed:
+                if self._jobs:
+                    idle_since = None
+                elif idle_since is None:
+                    idle_since = now
+                elif now - idle_since >= self._idle_seconds and not self._writer_aside() and self._leave():
+                    return
+                self._changed.wait(self._wait_seconds(next_scan))
+
+    def _wait_seconds(self, next_scan: float) -> float:
+        """Until the next thing is due; the condition is held. Bounded, so that a stop is seen."""
+        busy = sum(job.busy for job in self._jobs.values())
+        may_dispatch = busy < WORKERS and not self._destination.paused
+        due = [job.due for job in self._jobs.values() if not job.busy] if may_dispatch else []
+        return min(max(0.0, min([next_scan, *due]) - self._clock()), STOP_LOOK_SECONDS)
+
+    # --- finding runs -------------------------------------------------------------------------------------------------
+
+    def _scan(self) -> None:
+        """Take on every run folder that may have something to do."""
+        try:
+            with os.scandir(self._home.wandb_dir) as entries:
+                found = [entry for entry in entries if entry.name.startswith("run-") and _is_folder(entry)]
+        except OSError as error:
+            _log.warning("%s can't be read: %s", self._home.wandb_dir, error)
+            return
+        with self._changed:
+            for entry in found:
+                if entry.name in self._jobs or self._is_aside(entry.name):
+                    continue
+                upload = RunUpload(self._home, Path(entry.path), self._clock)
+                self._jobs[entry.name] = _Job(upload, self._clock())
+
+    def _is_aside(self, name: str) -> bool:
+        """Whether a folder is known to have no work, and hasn't changed since."""
+        stamp = self._stamp(name)
+        if name not in self._aside:
+            cursor = Cursor.load(self._home.cursor_path(name))
+            if cursor is None or not cursor.done or cursor.folder_mtime_ns != stamp.folder:
+                return False
+            self._aside[name] = stamp
+        return self._aside[name] == stamp
+
+    def _stamp(self, name: str) -> _Stamp:
+        return _Stamp(_mtime_ns(self._home.run_folder(name)), _mtime_ns(self._home.cursor_path(name)))
+
+    def _writer_aside(self) -> bool:
+        """Whether a parked run's writer lives: it may be unparked, and its log goes on."""
+        for name in self._parked:
+            try:
+                with Reader(self._home.run_folder(name)) as reader:
+                    if reader.writer() is not None:
+                        return True
+            except LogError:
+                continue  # that is why it is parked
+        return False
+
+    # --- working ------------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, pool: ThreadPoolExecutor, now: float) -> None:
+        with self._changed:
+            waiting = sum(job.busy for job in self._jobs.values())
+            # Who has waited longest comes first; no more than the workers take, so that the order stays fair.
+            for job in sorted(self._jobs.values(), key=lambda job: job.due):
+                if job.busy or job.due > now or waiting >= WORKERS:
+                    continue
+                job.busy = True
+                waiting += 1
+                pool.submit(self._work, job)
+
+    def _work(self, job: _Job) -> None:
+        name = job.upload.folder.name
+        before = self._stamp(name)
+        wait: Optional[float] = ASIDE_SECONDS
+        parked = False
+        try:
+            wait = job.upload.advance(self._destination.transport())
+            self._succeeded(job)
+        except TransientError as error:
+            wait = self._failed(job, error)
+        except CredentialsRefused as error:
+            wait = self._refused(job, error)
+        except Parked as error:
+            _log.error("%s is parked: %s", name, error)
+            wait, parked = None, True
+        except NotUploadable:
+            wait = None
+        except LogNotFound:
+            # Of a folder that was made a moment ago, the log may come within the same tick of the file system's clock.
+            wait = None if time.time() - before.folder / 1e9 > ASIDE_SECONDS else ASIDE_SECONDS
+        except UploaderRunning:
+            job.upload.close()  # somebody in the foreground has it
+        except BaseException as error:
+            # A fault of our own must not end the other runs' upload, nor make a busy loop of this one's.
+            _log.exception("%s: a fault in the uploader", name)
+            wait = job.attempts.failed(TransientError(repr(error)), time.time())
+        with self._changed:
+            job.busy = False
+            if wait is None:
+                self._set_aside(name, job, before, parked)
+            else:
+                job.due = self._clock() + wait
+            self._changed.notify()
+
+    def _set_aside(self, name: str, job: _Job, before: _Stamp, parked: bool) -> None:
+        """Nothing is to be done unless the folder or the cursor changes from what they were before the last look."""
+        job.upload.close()
+        cursor = job.upload.cursor
+        self._aside[name] = _Stamp(
+            cursor.folder_mtime_ns if cursor.done and not parked else before.folder, self._stamp(name).cursor
+        )
+        (self._parked.add if parked else self._parked.discard)(name)
+        del self._jobs[name]
+
+    def _succeeded(self, job: _Job) -> None:
+        job.upload.note_progress()
+        if not job.attempts.count:
+            return
+        _log.info("%s goes on after %d failures", job.upload.folder.name, job.attempts.count)
+        job.attempts.succeeded()
+        with self._changed:  # the server is back: for all of them
+            for other in self._jobs.values():
+                if other.unreachable:
+                    other.due, other.unreachable = self._clock(), False
+
+    def _failed(self, job: _Job, error: TransientError) -> float:
+        wait = job.attempts.failed(error, time.time())
+        job.unreachable = error.unreachable
+        if job.attempts.count == 1:
+            _log.warning("%s: %s; it is tried again until it succeeds", job.upload.folder.name, error)
+        since = job.attempts.since or time.time()
+        job.upload.note_trouble(error, since, time.time() + wait)
+        return wait
+
+    def _refused(self, job: _Job, error: CredentialsRefused) -> float:
+        if self._destination.pause(error):
+            return 0.0
+        if not self._said_paused:
+            self._said_paused = True
+            _log.error("%s", self._destination.paused)
+        job.upload.note_trouble(CredentialsRefused(self._destination.paused), time.time(), time.time() + ASIDE_SECONDS)
+        return ASIDE_SECONDS
+
+    # --- leaving ------------------------------------------------------------------------------------------------------
+
+    def _leave(self) -> bool:
+        """See the module's text. The condition is held, and there are no jobs."""
+        self._lock.release()
+        self._before_last_look()
+        self._scan_again()
+        if not self._jobs and not self._writer_aside():
+            _log.info("nothing is left to do")
+            return True
+        try:
+            self._lock.acquire({"base_url": self._home.base_url})
+            return False
+        except UploaderRunning:
+            return True  # a younger uploader has taken over
+
+    def _scan_again(self) -> None:
+        self._changed.release()
+        try:
+            self._scan()
+        finally:
+            self._changed.acquire()
+
+    def _end(self) -> None:
+        """Let requests in flight end, for a moment; then let go of everything."""
+        deadline = time.monotonic() + STOP_SECONDS
+        with self._changed:
+            while any(job.busy for job in self._jobs.values()) and time.monotonic() < deadline:
+                self._changed.wait(0.1)
+            for job in self._jobs.values():
+                if not job.busy:
+                    job.upload.close()
+        self._lock.release()
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False

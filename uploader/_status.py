@@ -1,0 +1,129 @@
+"""How far the runs of a wandb directory have come, read from the cursors: no process is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional
+from urllib.parse import quote, urlsplit
+
+from wandb_storage import LogError, Reader, RunStart, find_run_id
+
+from ._cursor import Cursor
+from ._errors import NotUploadable
+from ._home import STATES_FOLDER, normalize_url
+
+# The addresses of the hosted service that don't follow the rule `api.` -> `app.`.
+_HOSTED = {"https://api.forge.coreweave.com": "https://forge.coreweave.com/wandb"}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunStatus:
+    """One run on its way to one server. Times are seconds since the epoch."""
+
+    folder: Path
+    run_id: str
+    destination: str  # the server's base URL
+    rows_acked: int = 0
+    sequence_acked: int = 0  # the last record that the server has
+    bytes_acked: int = 0
+    done: bool = False
+    retrying_since: Optional[float] = None
+    next_attempt: Optional[float] = None
+    last_error: str = ""
+    parked_reason: str = ""
+    parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
+    stopped: bool = False  # the server wants the run to stop
+    entity: str = ""
+    project: str = ""
+    url: str = ""  # the run's page, once the server knows the run
+
+
+def page_url(base_url: str, entity: str, project: str, run_id: str) -> str:
+    """The page of a run in the browser."""
+    path = "/".join(quote(part, safe="") for part in (entity, project, "runs", run_id))
+    return f"{app_url(base_url)}/{path}"
+
+
+def app_url(base_url: str) -> str:
+    """Where a server's pages are: the hosted service has them on another host than its API."""
+    base = base_url.rstrip("/")
+    if base in _HOSTED:
+        return _HOSTED[base]
+    parts = urlsplit(base)
+    if (parts.hostname or "").startswith("api."):
+        return base.replace("://api.", "://app.", 1)
+    return base
+
+
+def status(wandb_dir: Path, base_url: Optional[str] = None) -> List[RunStatus]:
+    """Every run of a wandb directory, and of one server where given, the oldest first.
+
+    A run that no uploader has met yet is there too, with nothing acknowledged.
+    """
+    wanted = normalize_url(base_url) if base_url else None
+    wandb_dir = Path(wandb_dir)
+    found: List[RunStatus] = []
+    for state_folder in _folders(wandb_dir / STATES_FOLDER):
+        for path in state_folder.glob("*.json"):
+            cursor = Cursor.load(path)
+            if cursor is not None:
+                found.append(status_of(wandb_dir / path.stem, cursor))
+    met = {one.folder.name for one in found}
+    for folder in _folders(wandb_dir):
+        if folder.name.startswith(("run-", "offline-run-")) and folder.name not in met:
+            found.extend(_unmet(folder))
+    if wanted is not None:
+        found = [one for one in found if one.destination in (wanted, "")]
+    return sorted(found, key=lambda one: (one.folder.name.replace("offline-", "", 1), one.destination))
+
+
+def status_of(folder: Path, cursor: Cursor) -> RunStatus:
+    bucket, trouble = cursor.bucket, cursor.trouble
+    return RunStatus(
+        folder=folder,
+        run_id=cursor.run_id or folder.name,
+        destination=cursor.base_url,
+        rows_acked=cursor.rows,
+        sequence_acked=cursor.next - 1,
+        bytes_acked=cursor.bytes,
+        done=cursor.done,
+        retrying_since=trouble.since if trouble else None,
+        next_attempt=trouble.next_attempt if trouble else None,
+        last_error=trouble.error if trouble else "",
+        parked_reason=cursor.parked,
+        parked_files=dict(cursor.parked_files),
+        stopped=cursor.stopped,
+        entity=bucket.entity if bucket else "",
+        project=bucket.project if bucket else "",
+        url=page_url(cursor.base_url, bucket.entity, bucket.project, bucket.name) if bucket else "",
+    )
+
+
+def _unmet(folder: Path) -> Iterator[RunStatus]:
+    try:
+        run_id = find_run_id(folder)
+        with Reader(folder) as reader:
+            entries = reader.read(1, 1)
+    except LogError as error:
+        if any(folder.glob("run-*.wandb")):
+            yield RunStatus(folder, folder.name, "", last_error=str(error))
+        return
+    yield RunStatus(folder, run_id, _destination(entries[0].record if entries else None))
+
+
+def _destination(record: object) -> str:
+    if isinstance(record, RunStart):
+        try:
+            return normalize_url(json.loads(record.settings)["base_url"])
+        except (ValueError, KeyError, TypeError, AttributeError, NotUploadable):
+            pass  # a run that names no server goes to whichever uploader meets it
+    return ""
+
+
+def _folders(parent: Path) -> List[Path]:
+    try:
+        return [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:
+        return []
