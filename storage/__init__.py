@@ -18,7 +18,7 @@ The shape of it (FORMAT.md documents every byte):
     append ──► tail (one write) ──► block (zstd) ──► segment (LMDB, full sync) ──► Reader ──► RunState
                     └── the writer died: recover() does the same from the files ──┘
 
-`_format` holds the layouts, `_encode` and `_decode` the records; `_log` is the writer, `_reader` the reader,
+`_format` holds the layouts, `_encode` and `_decode` the records; `_log` and `_committer` write, `_reader` reads,
 `_recovery` what happens in between when nobody closed the log. `_state` folds records into the run that they describe.
 """
 
@@ -70,8 +70,8 @@ __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "READ_BYTES", "RECORD_BYTES_MAX", "ROW_KEYS_MAX",
     "Alert", "Artifact", "Completed", "ConfigChange", "Console", "ConsoleLine", "Entry", "Exit", "FileSaved",
     "ForeignFile", "Labels", "Log", "LogClosed", "LogDamaged", "LogError", "LogInUse", "LogNotFound",
-    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "Row",
-    "RowFlag", "RunStart", "RunState", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry",
-    "UnstorableValue", "Writer", "WriterLost", "boot_id", "dump_json", "find_run_id", "is_log_file", "recover",
-    "segments",
+    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record",
+    "Recovered", "Row", "RowFlag", "RunStart", "RunState", "Scalar", "Shape", "Stream", "SummaryChange",
+    "SystemMetrics", "Telemetry", "UnstorableValue", "Writer", "WriterLost", "boot_id", "dump_json", "find_run_id",
+    "is_log_file", "recover", "segments",
 ]  # fmt: skip

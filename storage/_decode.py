@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import operator
 import struct
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ._encode import ROW_REST_AT, ROW_STEP_AT, SCALAR_BYTES, RowTemplate, storage_order, wire_fields
-from ._format import FRAME_HEADER, SHAPES_MAX
+from ._format import FRAME_HEADER, SHAPE_KEYS_MAX, SHAPES_MAX
 from ._records import RECORD_TYPES, Record, Row, Scalar, Shape
 
 _U16 = struct.Struct("<H")
@@ -53,6 +53,17 @@ class _Table:
             raise Undecodable(f"a string of {length} bytes at {position}")
         return self.raw[position + 4 : position + 4 + length].decode("utf-8", "surrogatepass")
 
+    def texts(self, slots: range) -> List[str]:
+        # Many slots may point at one long string: what comes out must not outgrow what came in.
+        found: List[str] = []
+        budget = len(self.raw)
+        for slot in slots:
+            found.append(self.text(self.follow(slot)))
+            budget -= len(found[-1])
+            if budget < 0:
+                raise Undecodable(f"{len(slots)} strings that share their bytes")
+        return found
+
     def value(self, position: int, wire: str) -> Any:
         if wire in SCALAR_BYTES:
             return struct.unpack_from("<" + wire, self.raw, position)[0]
@@ -64,8 +75,7 @@ class _Table:
         if start + 4 + count * SCALAR_BYTES[element] > len(self.raw):
             raise Undecodable(f"a vector of {count} at {start}")
         if wire == "texts":
-            slots = range(start + 4, start + 4 + 4 * count, 4)
-            return [self.text(self.follow(slot)) for slot in slots]
+            return self.texts(range(start + 4, start + 4 + 4 * count, 4))
         return list(struct.unpack_from(f"<{count}{element}", self.raw, start + 4))
 
 
@@ -96,64 +106,69 @@ def decode(kind: int, payload: bytes) -> Optional[Record]:
 class _FastRow(NamedTuple):
     """How to unpack rows that differ from a known one in step, time and values only."""
 
+    rest: bytes  # the bytes between the time and the values
+    values_at: int
     unpack: Callable[[bytes], Tuple[Any, ...]]
     arrange: Optional[Callable[[Tuple[Any, ...]], Tuple[Any, ...]]]  # from the order stored to the order logged
     keys: Tuple[str, ...]
     booleans: Tuple[str, ...]
     shape: int
     flags: int
-    rest: bytes
-    values_at: int
 
 
 class RowDecoder:
     """Decodes rows, whose keys stand in another record: `find_shape` gets that record's sequence number."""
 
-    def __init__(self, find_shape: Callable[[int], Optional[Record]]) -> None:
+    def __init__(self, find_shape: Callable[[int], Optional[Shape]]) -> None:
         self._find_shape = find_shape
         self._shapes: Dict[int, Shape] = {}
+        self._keys = 0  # in all of them
         self._fast: Dict[bytes, _FastRow] = {}
+        self._starts: Dict[int, bytes] = {}  # shape -> its key in _fast
 
     def add_shape(self, sequence: int, shape: Shape) -> None:
-        if len(self._shapes) >= SHAPES_MAX:
-            self._shapes.clear()
-            self._fast.clear()
+        """Remember a shape. Raises Undecodable where it is none."""
+        if len(shape.keys) != len(shape.scalars) or any(scalar > Scalar.NULL for scalar in shape.scalars):
+            raise Undecodable("a shape whose keys and types don't match")
+        self._forget(sequence)
+        # The writer starts over when it has this many, so rows only ever refer to the latest.
+        while self._shapes and (len(self._shapes) >= SHAPES_MAX or self._keys + len(shape.keys) > SHAPE_KEYS_MAX):
+            self._forget(next(iter(self._shapes)))
         self._shapes[sequence] = shape
+        self._keys += len(shape.keys)
+
+    def _forget(self, sequence: int) -> None:
+        shape = self._shapes.pop(sequence, None)
+        if shape is not None:
+            self._keys -= len(shape.keys)
+            self._fast.pop(self._starts.pop(sequence, b""), None)
 
     def decode(self, payload: bytes) -> Row:
         """A row with its `values`. Raises Undecodable."""
         fast = self._fast.get(payload[:ROW_STEP_AT])
         # The writer's layout is a matter of the bytes around step, time and values: all of them must be the known ones.
-        if fast is not None and fast.rest == payload[ROW_REST_AT : fast.values_at]:
-            step, time, *numbers = fast.unpack(payload)
-            if fast.arrange is not None:
-                numbers = fast.arrange((*numbers, None))
-            values = dict(zip(fast.keys, numbers))
-            for key in fast.booleans:
+        if fast is not None and fast[0] == payload[ROW_REST_AT : fast[1]]:
+            _, _, unpack, arrange, keys, booleans, shape, flags = fast
+            step, time, *numbers = unpack(payload)
+            values = dict(zip(keys, numbers if arrange is None else arrange((*numbers, None))))
+            for key in booleans:
                 values[key] = bool(values[key])
-            return Row(shape=fast.shape, step=step, time=time, flags=fast.flags, values=values)
+            return Row(shape, step, time, flags, [], [], None, values)
         row = decode(Row.kind, payload)
         assert isinstance(row, Row)
         if row.shape:
             self._fill_scalars(row)
             self._remember(payload, row)
         if row.json:
-            try:
-                rest = json.loads(row.json)
-            except ValueError as error:
-                raise Undecodable(f"a row's JSON: {error}") from error
-            if not isinstance(rest, dict):
-                raise Undecodable("a row's JSON is no object")
-            row.values.update(rest)
+            row.values.update(parse_object(row.json))
         return row
 
     def _shape(self, sequence: int) -> Shape:
         shape = self._shapes.get(sequence)
         if shape is None:
-            found = self._find_shape(sequence)
-            if not isinstance(found, Shape) or len(found.keys) != len(found.scalars):
+            shape = self._find_shape(sequence)
+            if shape is None:
                 raise Undecodable(f"a row's shape, record {sequence}, is missing")
-            shape = found
             self.add_shape(sequence, shape)
         return shape
 
@@ -181,7 +196,7 @@ class RowDecoder:
         rest = bytes(known[ROW_REST_AT:values_at])
         if row.json is not None or len(known) != len(payload) or known[:ROW_STEP_AT] != payload[:ROW_STEP_AT]:
             return
-        if rest != payload[ROW_REST_AT:values_at] or len(self._fast) >= 4 * SHAPES_MAX:
+        if rest != payload[ROW_REST_AT:values_at]:
             return
         doubles, integers, nulls = storage_order(shape.scalars)
         form = f"<{ROW_STEP_AT}xqd{values_at - ROW_REST_AT}x{len(doubles)}d"
@@ -193,13 +208,27 @@ class RowDecoder:
         arrange = None
         if nulls or stored != sorted(stored):
             arrange = operator.itemgetter(*order) if len(order) > 1 else lambda numbers: (numbers[order[0]],)
-        self._fast[payload[:ROW_STEP_AT]] = _FastRow(
+        start = payload[:ROW_STEP_AT]
+        self._fast.pop(self._starts.get(row.shape, b""), None)
+        self._starts[row.shape] = start
+        self._fast[start] = _FastRow(
+            rest,
+            values_at,
             packer.unpack_from,
             arrange,
             tuple(shape.keys),
             tuple(key for key, scalar in zip(shape.keys, shape.scalars) if scalar == Scalar.BOOLEAN),
             row.shape,
             row.flags,
-            rest,
-            values_at,
         )
+
+
+def parse_object(text: str) -> Dict[str, Any]:
+    """The JSON object that stands in a record. Raises Undecodable."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Undecodable(f"JSON that is none: {error}") from error
+    if not isinstance(value, dict):
+        raise Undecodable("JSON that is no object")
+    return value

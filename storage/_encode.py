@@ -34,10 +34,15 @@ _BODY_VTABLE = 28
 _FRAME_HEADER_BYTES = FRAME_HEADER.size
 
 
-@functools.lru_cache(maxsize=None)
+_WIRE_FIELDS = {
+    kind: tuple((field.name, field.metadata[WIRE]) for field in dataclasses.fields(record_type) if field.metadata)
+    for kind, record_type in RECORD_TYPES.items()
+}
+
+
 def wire_fields(record_type: Type[Record]) -> Tuple[Tuple[str, str], ...]:
     """(name, type on the wire) of each slot of a record's table."""
-    return tuple((field.name, field.metadata[WIRE]) for field in dataclasses.fields(record_type) if field.metadata)
+    return _WIRE_FIELDS[record_type.kind]
 
 
 class _Layout:
@@ -111,18 +116,21 @@ def _append_vector(out: bytearray, wire: str, values: Sequence[Any]) -> int:
 def encode(record: Record) -> bytes:
     """The size-prefixed flatbuffer of any record.
 
-    Raises UnstorableValue for a record above `RECORD_BYTES_MAX`.
+    Raises UnstorableValue for a record above `RECORD_BYTES_MAX`, and for integers that its fields can't hold.
     """
     fields = wire_fields(type(record))
     values = [getattr(record, name) for name, _ in fields]
     layout = _layout(record.kind, tuple(value is not None for value in values))
     out = bytearray(layout.head)
-    for slot, (_, wire) in enumerate(fields):
-        if values[slot] is None or wire in SCALAR_BYTES:
-            continue
-        start = _append_text(out, values[slot]) if wire == "text" else _append_vector(out, wire, values[slot])
-        values[slot] = start - layout.positions[slot]
-    layout.inline.pack_into(out, layout.table + 4, *(values[slot] for slot in layout.inline_order))
+    try:
+        for slot, (_, wire) in enumerate(fields):
+            if values[slot] is None or wire in SCALAR_BYTES:
+                continue
+            start = _append_text(out, values[slot]) if wire == "text" else _append_vector(out, wire, values[slot])
+            values[slot] = start - layout.positions[slot]
+        layout.inline.pack_into(out, layout.table + 4, *(values[slot] for slot in layout.inline_order))
+    except struct.error as error:
+        raise UnstorableValue(f"a {type(record).__name__} record holds a number out of range: {error}") from error
     if len(out) > RECORD_BYTES_MAX:
         raise UnstorableValue(
             f"a {type(record).__name__} record of {len(out):,} bytes is above the limit of {RECORD_BYTES_MAX:,}; "

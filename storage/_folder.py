@@ -1,25 +1,27 @@
 """Which files of a run's folder are its log's, and in what order.
 
-    run-ID.wandb            the first segment
-    run-ID.seg-0002.wandb   the second, and so on
-    run-ID.tail-0, -1       the tails
-    run-ID.owner            the writer's lock
-    *.wandb-lock            LMDB's own lock files
+run-ID.wandb            the first segment
+run-ID.seg-0002.wandb   the second, and so on
+run-ID.tail-0, -1       the tails
+run-ID.tail-0.damaged   a tail in which a recovery found more than it could read
+run-ID.owner            the writer's lock
+*.wandb-lock            LMDB's own lock files
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Union
+from typing import List, NamedTuple, Optional, Union
 
-from ._errors import ForeignFile, LogNotFound
+from ._errors import ForeignFile, LogNotFound, LogUnavailable
 from ._owner import living_writer
-from ._segment import Identity, Segment, SegmentFile, segment_path
+from ._segment import Identity, Segment, SegmentFile, inherited, mapped_errors, segment_path
 
 _FIRST_SEGMENT = re.compile(r"run-(?P<run_id>.+?)\.wandb")
 _LATER_SEGMENT = re.compile(r"run-(?P<run_id>.+)\.seg-(?P<index>\d{4,})\.wandb")
-_LOG_FILE = re.compile(r"\.?run-.+\.(wandb(-lock)?|tail-[01]|owner)(\.new(-lock)?)?")
+_LOG_FILE = re.compile(r"\.?run-.+\.(wandb(-lock)?|tail-[01](\.damaged)?|owner)(\.new(-lock)?)?")
 
 
 def is_log_file(name: str) -> bool:
@@ -37,6 +39,8 @@ def find_run_id(folder: Path) -> str:
         names = sorted(path.name for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         raise LogNotFound("there is no such run folder", folder) from None
+    except OSError as error:
+        raise LogUnavailable(f"the system says {error.strerror}", folder) from error
     for pattern in (_FIRST_SEGMENT, _LATER_SEGMENT):  # retention may have removed the first
         for name in names:
             match = pattern.fullmatch(name)
@@ -46,7 +50,9 @@ def find_run_id(folder: Path) -> str:
 
 
 def has_living_writer(folder: Path, run_id: str) -> bool:
-    return living_writer(owner_path(folder, run_id)) is not None
+    path = owner_path(folder, run_id)
+    with mapped_errors(path):
+        return living_writer(path) is not None
 
 
 class SegmentInfo(NamedTuple):
@@ -54,12 +60,12 @@ class SegmentInfo(NamedTuple):
     identity: Identity
 
 
-def segments(folder: Path, run_id: str) -> List[SegmentInfo]:
-    """The log's segments in order.
+def segments(folder: Path, run_id: str, live: Optional[bool] = None) -> List[SegmentInfo]:
+    """The log's segments in order. `live`: whether somebody may be writing them, None to find out.
 
     Raises LogNotFound where there is none, ForeignFile for one of another log.
     """
-    indexes = [1] if segment_path(folder, run_id, 1).exists() else []
+    indexes = [1] if os.path.lexists(segment_path(folder, run_id, 1)) else []
     for path in folder.iterdir():
         match = _LATER_SEGMENT.fullmatch(path.name)
         if match and match["run_id"] == run_id:
@@ -67,7 +73,8 @@ def segments(folder: Path, run_id: str) -> List[SegmentInfo]:
     if not indexes:
         raise LogNotFound(f"no segment of run {run_id}'s log", folder)
     found: List[SegmentInfo] = []
-    live = has_living_writer(folder, run_id)
+    if live is None:
+        live = has_living_writer(folder, run_id)
     for index in sorted(indexes):
         path = segment_path(folder, run_id, index)
         segment = open_segment(path, live)
@@ -75,9 +82,9 @@ def segments(folder: Path, run_id: str) -> List[SegmentInfo]:
             identity = segment.identity()
         finally:
             segment.close()
-        if identity.index != index or identity.run_id != run_id:
+        if identity.segment != index or identity.run_id != run_id:
             raise ForeignFile(
-                f"segment {identity.index} of run {identity.run_id}, not what its name says; move it away", path
+                f"segment {identity.segment} of run {identity.run_id}, not what its name says; move it away", path
             )
         if found and identity.log_uuid != found[0].identity.log_uuid:
             raise ForeignFile(f"a segment of another log of run {run_id}; move it away", path)
@@ -86,9 +93,7 @@ def segments(folder: Path, run_id: str) -> List[SegmentInfo]:
 
 
 def open_segment(path: Path, live: bool) -> Union[Segment, SegmentFile]:
-    """A segment for reading: through LMDB while somebody may write it, without LMDB otherwise."""
+    """A segment for reading: through LMDB while somebody may write it and LMDB can be had, without it otherwise."""
     if path.is_dir():
         raise ForeignFile("a directory stands where a log's file should be; move it away", path)
-    return Segment(path) if live else SegmentFile(path)
-
-
+    return Segment(path) if live and not inherited(path) else SegmentFile(path)

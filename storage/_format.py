@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Iterator, NamedTuple, Tuple, Union
+from typing import List, NamedTuple, Tuple, Union
 
 FORMAT_VERSION = 1
 
@@ -29,8 +29,10 @@ SEGMENT_BYTES = 256 << 20
 SEGMENT_FILL_BYTES = SEGMENT_BYTES * 3 // 4
 # Frames held in memory while the disk refuses them.
 MEMORY_BYTES_MAX = 64 << 20
-# Row templates kept by a writer and by a reader; a program that never repeats its keys can't fill memory with them.
+# Row templates kept by a writer and by a reader, and the keys in all of them together; a program that never repeats its
+# keys can't fill memory with them.
 SHAPES_MAX = 1024
+SHAPE_KEYS_MAX = 1 << 20
 
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -43,12 +45,9 @@ _FRAME_START = struct.Struct("<IHHQI")
 FRAME_BYTES_MIN = _FRAME_START.size
 
 
-class Frame(NamedTuple):
-    """One record as it stands in a tail or a block: its place, its kind and its size-prefixed flatbuffer."""
-
-    sequence: int
-    kind: int
-    payload: bytes
+# One record as it stands in a tail or a block: sequence number, kind, size-prefixed flatbuffer. A plain tuple, because
+# reading makes one of these for every record.
+Frame = Tuple[int, int, bytes]
 
 
 def seal_frame(frame: bytearray, kind: int, sequence: int) -> None:
@@ -58,25 +57,30 @@ def seal_frame(frame: bytearray, kind: int, sequence: int) -> None:
 
 
 _CRC_OF_ZERO = zlib.crc32(bytes(4))
+_HEADER_BYTES = FRAME_HEADER.size
+_unpack_start = _FRAME_START.unpack_from
+_crc32 = zlib.crc32
 
 
-def parse_frames(raw: bytes, expected: int) -> Iterator[Tuple[int, Frame]]:
-    """Yield (offset of the frame's end, frame) for each intact frame, from the first, numbered `expected`, on.
+def parse_frames(raw: bytes, expected: int) -> Tuple[List[Frame], int]:
+    """All intact frames of `raw` from the first, numbered `expected`, on, and the offset where they end.
 
     Stops silently at the first byte that is not an intact frame of the expected number: whether that is a torn tail or
     damage is for the caller to say, who knows where `raw` comes from.
     """
-    offset, end = 0, len(raw)
-    while end - offset >= FRAME_BYTES_MIN:
-        crc, kind, zero, sequence, length = _FRAME_START.unpack_from(raw, offset)
+    frames: List[Frame] = []
+    offset, end, view = 0, len(raw) - FRAME_BYTES_MIN, memoryview(raw)
+    while offset <= end:
+        crc, kind, zero, sequence, length = _unpack_start(raw, offset)
         stop = offset + FRAME_BYTES_MIN + length
-        if sequence != expected or zero or length > RECORD_BYTES_MAX or stop > end:
-            return
+        if sequence != expected or zero or length > RECORD_BYTES_MAX or stop > end + FRAME_BYTES_MIN:
+            break
         # The writer computes the checksum with zero in the checksum's own place.
-        if zlib.crc32(memoryview(raw)[offset + 4 : stop], _CRC_OF_ZERO) != crc:
-            return
+        if _crc32(view[offset + 4 : stop], _CRC_OF_ZERO) != crc:
+            break
+        frames.append((sequence, kind, raw[offset + _HEADER_BYTES : stop]))
         offset, expected = stop, expected + 1
-        yield stop, Frame(sequence, kind, raw[stop - length - 4 : stop])
+    return frames, offset
 
 
 # --- tails ------------------------------------------------------------------------------------------------------------
@@ -116,7 +120,7 @@ CODEC_ZSTD = 1
 
 
 class BlockHeader(NamedTuple):
-    count: int
+    records: int
     raw_length: int
     first_sequence: int
 

@@ -1,12 +1,14 @@
-"""The writer of a log: `append`, `flush`, `close`, and the thread that commits.
+"""The writer of a log: `append`, `flush`, `close`.
 
-Two locks:
+The append lock is held for one frame, or for the instant in which the tails change places; nothing waits under it.
+Everything slow is the committer's (`_committer`).
 
-* `_append_lock` is held for one frame, or for the instant in which the tails change places. Nothing waits under it.
-* `_commit_lock` is held while frames go into LMDB. Whoever holds it may take the append lock, never the other way.
+An append may be interrupted in its middle, by a signal handler or by the KeyboardInterrupt that one raises:
 
-A signal handler may append while the code that it interrupted is in the middle of an append: the append lock is
-reentrant, and such a call is put off until the frame at hand is complete.
+* A handler that appends finds `_writing` set. Its frame is put off until the frame at hand is complete, and written
+  before the interrupted `append` returns. `flush` can't be had there, and `close` happens when that `append` is over.
+* After an exception, `_unsettled` says that nobody knows whether the frame was written. Whoever comes next counts what
+  stands in the tail, which is the truth.
 """
 
 from __future__ import annotations
@@ -16,28 +18,30 @@ import os
 import struct
 import threading
 import time
-import uuid
 import weakref
 import zlib
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Tuple
 
-from ._blocks import pack_blocks
+from ._committer import CLOSE, LATER, NOW, Committer, Retired
 from ._encode import encode
-from ._errors import LogClosed, LogError, LogInUse
+from ._errors import LogClosed, LogError, LogInUse, LogUnavailable
 from ._folder import find_run_id, owner_path, segments
-from ._format import COMMIT_BYTES, COMMIT_SECONDS, FRAME_HEADER, MEMORY_BYTES_MAX, SEGMENT_FILL_BYTES
+from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX
 from ._owner import OwnerLock
-from ._records import Record
+from ._records import Record, Row
 from ._recovery import Recovered, recover_locked
-from ._rows import RowEncoder
+from ._rows import RowEncoder, dump_json
 from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
+from ._segment_writer import SegmentWriter
 from ._tail import Tail, tail_paths
 
-_CHECKSUM = struct.Struct("<I")
-_RETRY_SECONDS_MAX = 5.0
-
 Warn = Callable[[str], None]
+
+_pack_header = FRAME_HEADER.pack_into
+_pack_checksum = struct.Struct("<I").pack_into
+_crc32 = zlib.crc32
+_os_write = os.write
 
 
 class Log:
@@ -52,30 +56,39 @@ class Log:
         self._warn = warn
         self._warned = False
         self._owner = owner
-        self._uuid = uuid.UUID(identity.log_uuid).bytes
+        self._uuid = bytes.fromhex(identity.log_uuid)
         self._append_lock = threading.RLock()
-        self._commit_lock = threading.Lock()
-        self._sequence = self._committed = identity.first_sequence - 1
-        self._segment: Optional[Segment] = Segment(segment_path(folder, identity.run_id, identity.index))
-        self._segment_bytes = 0
+        self._sequence = identity.first_sequence - 1
         self._rows = RowEncoder(self._write)
         self._writing = False  # somebody is in the middle of an append
-        self._deferred: List[Callable[[], int]] = []  # appends by signal handlers that interrupted one
-        first, second = tail_paths(folder, identity.run_id)
-        self._active = Tail(first)
-        self._active.start(self._uuid, self._sequence + 1, False)
-        self._standby: Optional[Tail] = Tail(second)
-        self._standby.clear()
-        self._retired: Optional[Tail] = None  # holds frames that are being committed
+        self._unsettled = False  # an append was interrupted: count what is in the tail before going on
+        self._stirred = False  # the committer knows that something waits
+        self._deferred: List[Tuple[bytearray, int]] = []  # frames of signal handlers that interrupted an append
+        self._close_deferred = False
         self._closed = False
         self._forked = False
-        self._waiting = threading.Event()  # there is something to commit
-        self._due = threading.Event()  # and it should be committed now
-        self._stopping = False
-        self._trouble: Optional[LogError] = None
-        self._committer = threading.Thread(target=self._commit_loop, daemon=True)
-        self._committer.name = f"wandb-log-{identity.run_id}"
-        self._committer.start()
+        with contextlib.ExitStack() as undo:
+            segment = Segment(segment_path(folder, identity.run_id, identity.segment))
+            undo.callback(segment.close)
+            first, second = tail_paths(folder, identity.run_id)
+            self._active = Tail(first)
+            undo.callback(self._active.close)
+            self._standby: Optional[Tail] = Tail(second)
+            undo.callback(self._standby.close)
+            self._active.start(self._uuid, self._sequence + 1, False)
+            self._standby.clear()
+            self._committer = Committer(
+                f"wandb-log-{identity.run_id}",
+                SegmentWriter(folder, identity, self._sequence, segment),
+                self._retire,
+                self._give_back,
+                self._warn_once,
+            )
+            try:
+                self._committer.thread.start()
+            except RuntimeError as error:  # the system's limit of threads
+                raise LogUnavailable(str(error), folder) from error
+            undo.pop_all()
         _live_logs.add(self)
 
     # --- opening ------------------------------------------------------------------------------------------------------
@@ -90,12 +103,12 @@ class Log:
         with mapped_errors(path):
             owner = OwnerLock(owner_path(folder, run_id))
         try:
-            if path.exists():
+            if os.path.lexists(path):
                 raise LogInUse("this folder already holds a log of the run; open it to go on with it", path)
-            identity = Identity(run_id, uuid.uuid4().hex, 1, 1, time.time())
+            identity = Identity(run_id, os.urandom(16).hex(), 1, 1, time.time())
             with mapped_errors(path):
-                create_segment(path, identity)
                 owner.sign()
+                create_segment(path, identity)
                 fsync_folder(folder.parent)
                 return cls(folder, identity, owner, warn)
         except BaseException:
@@ -109,18 +122,18 @@ class Log:
         Raises LogNotFound, LogInUse, LogUnavailable, or another LogError where the log can't be trusted.
         """
         run_id = find_run_id(folder)
-        owner = OwnerLock(owner_path(folder, run_id))
+        with mapped_errors(folder):
+            owner = OwnerLock(owner_path(folder, run_id))
         try:
-            recovered = recover_locked(folder, run_id, owner)
-            last = segments(folder, run_id)[-1]
-            previous = last.identity
-            identity = previous._replace(
-                index=previous.index + 1, first_sequence=recovered.last_sequence + 1, created=time.time()
-            )
-            path = segment_path(folder, run_id, identity.index)
-            with mapped_errors(path):
-                create_segment(path, identity)
+            with mapped_errors(folder):
+                recovered = recover_locked(folder, run_id, owner)
+                previous = segments(folder, run_id, live=False)[-1].identity
+                identity = previous._replace(
+                    segment=previous.segment + 1, first_sequence=recovered.last_sequence + 1, created=time.time()
+                )
+                # Whoever dies from here on is this process: an unsealed segment must not be laid to the one before.
                 owner.sign()
+                create_segment(segment_path(folder, run_id, identity.segment), identity)
                 log = cls(folder, identity, owner, warn)
             log.recovered = recovered
             return log
@@ -138,83 +151,111 @@ class Log:
     @property
     def committed(self) -> int:
         """The number of the last record that survives a power loss."""
-        return self._committed
+        return self._committer.committed
 
     @property
     def trouble(self) -> Optional[LogError]:
         """Why records wait in the tail or in memory, or None."""
-        return self._trouble
+        return self._committer.trouble
 
     def append(self, record: Record) -> int:
-        """Append a record; when this returns, it survives the death of this process. Returns its sequence number.
+        """Append a record; when this returns, it survives the death of this process. Returns its sequence number, 0
+        for a record that is lost.
 
         Never raises because of the disk: see `lost` and `trouble`. Raises UnstorableValue for a record that is too
-        large, LogClosed after `close` and in a forked child.
+        large, LogClosed after `close` and in a forked child. In a signal handler that interrupted an append, the record
+        gets its number, and its place on disk, when the handler has returned.
         """
         frame = bytearray(FRAME_HEADER.size) + encode(record)
-        with self._append_lock:
-            if self._writing:
-                return self._defer(lambda: self.append(record))
-            self._writing = True
-            try:
-                return self._write(frame, record.kind)
-            except BaseException:
-                self._settle()
-                raise
-            finally:
-                self._writing = False
+        try:
+            with self._append_lock:
+                if self._writing:
+                    return self._defer(frame, record.kind)
                 if self._deferred:
-                    self._append_deferred()
+                    self._catch_up()
+                self._writing = True
+                try:
+                    return self._write(frame, record.kind)
+                finally:
+                    self._writing = False
+                    if self._deferred:
+                        self._catch_up()
+        finally:
+            if self._close_deferred:
+                self._close_now()
 
     def append_row(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
         """Append one `log` call: `row` maps strings to None, bool, int, float and JSON values. As `append`."""
-        with self._append_lock:
-            if self._writing:
-                copy = dict(row)
-                return self._defer(lambda: self.append_row(copy, step, time, flags))
-            self._writing = True
-            try:
-                return self._rows.append(row, step, time, flags)
-            except BaseException:
-                self._settle()
-                raise
-            finally:
-                self._writing = False
+        try:
+            with self._append_lock:
+                if self._writing:
+                    # The templates are in use; as JSON a row needs none.
+                    payload = encode(Row(step=step, time=time, flags=flags, json=dump_json(row)))
+                    return self._defer(bytearray(FRAME_HEADER.size) + payload, Row.kind)
                 if self._deferred:
-                    self._append_deferred()
+                    self._catch_up()
+                self._writing = True
+                try:
+                    return self._rows.append(row, step, time, flags)
+                finally:
+                    self._writing = False
+                    if self._deferred:
+                        self._catch_up()
+        finally:
+            if self._close_deferred:
+                self._close_now()
 
-    def _defer(self, append: Callable[[], int]) -> int:
-        """A signal handler wants to append while the frame of the code that it interrupted is half done: its turn
-        comes when that frame is written, before the interrupted `append` returns."""
-        self._deferred.append(append)
+    def _defer(self, frame: bytearray, kind: int) -> int:
+        if self._closed:
+            raise self._closed_error()
+        self._deferred.append((frame, kind))
         return self._sequence
 
-    def _append_deferred(self) -> None:
+    def _catch_up(self) -> None:
+        """Write what signal handlers appended in the middle of an append. The append lock is held."""
         while self._deferred:
-            self._deferred.pop(0)()
+            self._writing = True
+            try:
+                if not self._deferred:
+                    break  # a handler that came a moment ago has done it
+                frame, kind = self._deferred[0]
+                if self._unsettled:
+                    self._settle()
+                # Deferred frames go before everything else, so a number that this one got in an attempt which was
+                # interrupted is its own: it is in the tail already if the tail has come that far.
+                if not 0 < FRAME_HEADER.unpack_from(frame)[-1] <= self._sequence:
+                    self._write(frame, kind)
+                del self._deferred[0]
+            finally:
+                self._writing = False
 
-    def _settle(self) -> None:
-        """After an exception in the middle of an append, a KeyboardInterrupt say: find out whether the frame was
-        written. The append lock is held."""
-        if not self._closed:
-            with contextlib.suppress(OSError):
-                self._sequence += self._active.unread(self._sequence + 1)
+    def _close_now(self) -> None:
+        """Close the log as a signal handler asked; what it interrupted has let go of the lock."""
+        self._close_deferred = False
+        with contextlib.suppress(LogError):  # `trouble` and the warning tell; the interrupted call is not at fault
+            self.close()
+
+    def _interrupting(self) -> bool:
+        """Whether this is a signal handler, or the like, that interrupted a holder of the append lock: it can wait for
+        nothing that needs the lock."""
+        # The name is private, but threading.Condition relies on it for any lock that it is given.
+        return bool(self._append_lock._is_owned())  # type: ignore[attr-defined]
 
     def _write(self, frame: bytearray, kind: int) -> int:
         """Number, seal and write one frame; the append lock is held."""
         if self._closed:
-            raise LogClosed(
-                "the log belongs to the parent process; call wandb.init() in this one" if self._forked
-                else "the log is closed", self.folder
-            )  # fmt: skip
+            raise self._closed_error()
+        if self._unsettled:
+            self._settle()
         tail = self._active
         sequence = self._sequence + 1
-        FRAME_HEADER.pack_into(frame, 0, 0, kind, 0, sequence)
-        _CHECKSUM.pack_into(frame, 0, zlib.crc32(frame))
+        _pack_header(frame, 0, 0, kind, 0, sequence)
+        _pack_checksum(frame, 0, _crc32(frame))
+        self._unsettled = True
         if tail.refusing:
             return self._write_to_memory(frame, sequence)
         try:
-            written = os.write(tail.fd, frame)
+            written = _os_write(tail.fd, frame)
         except OSError as error:
             return self._refused(frame, sequence, 0, error.strerror or str(error))
         if written != len(frame):
@@ -222,11 +263,25 @@ class Log:
         before = tail.length
         tail.length = before + written
         self._sequence = sequence
+        self._unsettled = False
+        if not self._stirred:
+            self._stirred = True
+            self._committer.request(LATER)
         if before < COMMIT_BYTES <= tail.length:
-            self._due.set()
-        elif not self._waiting.is_set():
-            self._waiting.set()
+            self._committer.request(NOW)
         return sequence
+
+    def _settle(self) -> None:
+        """After an exception in the middle of an append: find out from the tail whether the frame was written."""
+        tail = self._active
+        try:
+            count = tail.settle()
+        except OSError:
+            # Not even reading works: what was counted so far stands, and the file gets no more frames.
+            tail.refusing = True
+        else:
+            self._sequence = tail.first_sequence - 1 + count
+        self._unsettled = False
 
     def _refused(self, frame: bytearray, sequence: int, written: int, reason: str) -> int:
         """The disk didn't take a frame: from here on this tail's frames stay in memory, until a commit gets through."""
@@ -244,105 +299,80 @@ class Log:
 
     def _write_to_memory(self, frame: bytearray, sequence: int) -> int:
         tail = self._active
-        held = tail.memory_bytes + (self._retired.memory_bytes if self._retired is not None else 0)
+        retired = self._committer.retired
+        held = tail.memory_bytes + (retired.tail.memory_bytes if retired is not None else 0)
         if held + len(frame) > MEMORY_BYTES_MAX:
             self.lost += 1
-            return self._sequence
+            self._unsettled = False
+            return 0
         tail.memory.append(bytes(frame))
         tail.memory_bytes += len(frame)
         self._sequence = sequence
-        self._waiting.set()
+        self._unsettled = False
+        if not self._stirred:
+            self._stirred = True
+            self._committer.request(LATER)
         return sequence
 
     def _warn_once(self, message: str) -> None:
         if not self._warned:
             self._warned = True
-            self._warn(message)
+            # A warning that becomes an error must not end a training loop, nor the committer.
+            with contextlib.suppress(Exception):
+                self._warn(message)
+
+    def _closed_error(self) -> LogClosed:
+        if self._forked:
+            return LogClosed("the log belongs to the parent process; call wandb.init() in this one", self.folder)
+        return LogClosed("the log is closed", self.folder)
 
     # --- committing ---------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
         """Return when everything appended before this call survives a power loss.
 
-        Raises LogUnavailable where the disk refuses; the records stay where they are and are tried again.
+        Raises LogUnavailable where the disk refuses; the records stay where they are and are tried again. So it does in
+        a signal handler that interrupted an append: the commit has to wait for that append's end.
         """
-        target = self._sequence
-        with self._commit_lock:
-            while self._committed < target:
-                if self._closed:
-                    raise LogClosed("the log is closed", self.folder)
-                self._commit_once()
-
-    def _commit_once(self) -> bool:
-        """Commit one tail's frames, if there are any; the commit lock is held. Raises LogUnavailable."""
-        if self._retired is None and not self._retire_active():
-            return False
-        tail = self._retired
-        assert tail is not None
-        last = self._active.first_sequence - 1
+        if self._interrupting():
+            raise LogUnavailable("a signal handler interrupted an append, which a flush must wait for", self.folder)
         try:
-            if last > self._committed:
-                with mapped_errors(tail.path):
-                    raw = tail.frames()
-                if tail.starts_segment:
-                    self._next_segment()
-                    tail.starts_segment = False
-                self._put(pack_blocks(raw, tail.first_sequence, last - tail.first_sequence + 1))
-        except LogError as error:
-            self._trouble = error
-            raise
-        self._trouble = None
-        self._committed = max(last, self._committed)
-        tail.clear()
-        self._retired, self._standby = None, tail
-        return True
+            with self._append_lock:
+                if self._forked:
+                    raise self._closed_error()
+                if not self._closed:
+                    if self._deferred:
+                        self._catch_up()
+                    if self._unsettled:
+                        self._settle()
+                target = self._sequence
+        finally:
+            if self._close_deferred:
+                self._close_now()
+        if self.committed < target:
+            if self._closed and not self._committer.thread.is_alive():
+                raise self._closed_error()
+            self._committer.wait(target)
 
-    def _retire_active(self) -> bool:
-        """Let the other tail take the appends, so that the active one can be committed; False: nothing to do."""
-        tail, standby = self._active, self._standby
-        assert standby is not None
+    def _retire(self, full: bool) -> Optional[Retired]:
+        """For the committer: let the other tail take the appends, so that the active one can be committed."""
         with self._append_lock:
-            self._due.clear()
-            self._waiting.clear()
+            if self._unsettled:
+                self._settle()
+            self._stirred = False
+            tail, standby = self._active, self._standby
             if tail.empty:
-                return False
-            # What is appended from here on may go into a segment of its own, which must not need the one before.
-            roll = self._segment_bytes > SEGMENT_FILL_BYTES and not tail.starts_segment
-            if roll:
+                return None
+            assert standby is not None, "a tail is retired when the one before it is committed"
+            if full:
+                # What is appended from here on goes into a segment of its own, which must not need the one before.
                 self._rows.reset()
-            standby.start(self._uuid, self._sequence + 1, roll)
-            self._active, self._standby, self._retired = standby, None, tail
-        return True
+            standby.start(self._uuid, self._sequence + 1, full)
+            self._active, self._standby = standby, None
+            return Retired(tail, self._sequence)
 
-    def _put(self, blocks: List[Tuple[int, bytes]], seal: Optional[int] = None) -> None:
-        """Into the current segment or, where that one refuses, into the next."""
-        if self._segment is None:
-            self._next_segment()
-        assert self._segment is not None
-        try:
-            self._segment.put(blocks, seal)
-        except LogError:
-            # After a failed commit an environment can't be trusted, nor can the pages behind it: what isn't known to
-            # be durable goes into a fresh file.
-            self._segment.close()
-            self._segment = None
-            self._next_segment()
-            self._segment.put(blocks, seal)
-        self._segment_bytes += sum(len(value) for _, value in blocks)
-
-    def _next_segment(self) -> None:
-        if self._segment is not None:
-            self._segment.put([], seal=self._committed)
-            self._segment.close()
-            self._segment = None
-        identity = self.identity._replace(
-            index=self.identity.index + 1, first_sequence=self._committed + 1, created=time.time()
-        )
-        path = segment_path(self.folder, identity.run_id, identity.index)
-        with mapped_errors(path):
-            create_segment(path, identity)
-        self.identity, self._segment = identity, Segment(path)
-        self._segment_bytes = 0
+    def _give_back(self, tail: Tail) -> None:
+        self._standby = tail
 
     # --- closing ------------------------------------------------------------------------------------------------------
 
@@ -350,37 +380,43 @@ class Log:
         """Commit everything, seal the log and let go of it. Idempotent.
 
         Raises LogUnavailable where the disk refuses: the log is then closed unsealed, and whoever opens it next
-        recovers what the tail holds.
+        recovers what the tail holds. In a signal handler that interrupted an append, the log is closed when that append
+        is complete.
         """
-        with self._commit_lock:
-            if self._closed:
-                return
-            try:
-                while self._commit_once():
-                    pass
-                with self._append_lock:
-                    self._closed = True
-                while self._commit_once():  # what was appended between the last commit and the closing
-                    pass
-                self._put([], seal=self._committed)
-            finally:
-                self._closed = self._stopping = True
-                self._waiting.set()
-                self._due.set()
+        if self._forked:
+            return
+        if self._interrupting():
+            self._close_deferred = True
+            return
+        with self._append_lock:
+            if not self._closed:
+                if self._deferred:
+                    self._catch_up()
+                self._closed = True
+        self._committer.request(CLOSE)  # again where an earlier call was interrupted before it got here
+        self._committer.join()
+        with self._append_lock:
+            if not self._committer.thread.is_alive():
                 self._release()
-        if self._committer is not threading.current_thread():
-            self._committer.join()
+        error, self._committer.failed = self._committer.failed, None
+        if error is not None:
+            raise error
 
     def _release(self) -> None:
-        sealed = self._committed == self._sequence and self._trouble is None
-        for tail in {self._active, self._standby, self._retired} - {None}:
-            assert tail is not None
+        """Let go of the files; the committer has ended."""
+        if self._owner.released:
+            return
+        sealed = self._committer.sealed
+        retired = self._committer.retired
+        for tail in (self._active, self._standby, retired.tail if retired is not None else None):
+            if tail is None:
+                continue
             if sealed:
                 with contextlib.suppress(OSError):
                     tail.path.unlink()
+            else:
+                self.lost += len(tail.memory)
             tail.close()
-        if self._segment is not None:
-            self._segment.close()
         self._owner.release()
         _live_logs.discard(self)
 
@@ -390,28 +426,15 @@ class Log:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _commit_loop(self) -> None:
-        """The committer: waits for the first record, then for the bound in time or in size, then commits."""
-        pause = COMMIT_SECONDS
-        while not self._stopping:
-            self._waiting.wait()
-            self._due.wait(pause)
-            try:
-                with self._commit_lock:
-                    if not self._closed:
-                        self._commit_once()
-                pause = COMMIT_SECONDS
-            except LogError as error:
-                self._warn_once(f"the run's log can't be committed ({error}). Logging goes on; the commit is retried")
-                self._waiting.set()
-                pause = min(2 * pause, _RETRY_SECONDS_MAX)
-
     def _leave_in_child(self) -> None:
         """In a forked child: the parent's log is not the child's; let go of the files, so that the owner's lock ends
         with the parent."""
-        self._append_lock, self._commit_lock = threading.RLock(), threading.Lock()
+        self._append_lock = threading.RLock()
         self._closed = self._forked = True
-        for tail in (self._active, self._standby, self._retired):
+        self._writing = self._close_deferred = False
+        self._deferred = []
+        retired = self._committer.retired
+        for tail in (self._active, self._standby, retired.tail if retired is not None else None):
             if tail is not None:
                 tail.close()
         self._owner.release()

@@ -11,7 +11,6 @@ import dataclasses
 import fcntl
 import json
 import os
-import socket
 import time
 from pathlib import Path
 from typing import Optional
@@ -35,16 +34,14 @@ class Writer:
 
     @classmethod
     def current(cls) -> Writer:
-        return cls(socket.gethostname(), os.getpid(), boot_id(), _process_start())
+        return cls(os.uname().nodename, os.getpid(), boot_id(), _process_start())
 
     @classmethod
     def parse(cls, raw: bytes) -> Optional[Writer]:
         try:
             fields = json.loads(raw)
-            return cls(
-                str(fields["host"]), int(fields["pid"]), str(fields["boot_id"]), float(fields["process_start"])
-            )
-        except (ValueError, KeyError, TypeError):
+            return cls(str(fields["host"]), int(fields["pid"]), str(fields["boot_id"]), float(fields["process_start"]))
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             return None  # an empty or half-written owner file: nobody is known
 
     def __str__(self) -> str:
@@ -100,6 +97,10 @@ class OwnerLock:
         raw = json.dumps(dataclasses.asdict(Writer.current())).encode()
         os.pwrite(self._fd, raw, 0)
         os.ftruncate(self._fd, len(raw))
+
+    @property
+    def released(self) -> bool:
+        return self._fd < 0
 
     def release(self) -> None:
         if self._fd >= 0:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from ._errors import ForeignFile, LogDamaged
+from ._format import BLOCK_BYTES_MAX
 
 _PAGE_HEADER = struct.Struct("<QHHHH")  # page number, pad, flags, lower, upper (or one u32: pages of an overflow run)
 _META = struct.Struct("<IIQQ48s48sQQ")  # magic, version, address, map size, two databases, last page, transaction
@@ -25,6 +26,8 @@ _BRANCH, _LEAF, _OVERFLOW = 0x01, 0x02, 0x04
 _BIG_VALUE = 0x01
 _NO_PAGE = (1 << 64) - 1
 _DEPTH_MAX = 32
+# No value of a log is larger: a block that doesn't compress, or an identity.
+_VALUE_BYTES_MAX = BLOCK_BYTES_MAX + (1 << 20)
 
 
 class _Meta(NamedTuple):
@@ -66,7 +69,7 @@ class PageFile:
         candidates = [meta for meta in (self._parse_meta(first), *self._second_metas()) if meta is not None]
         if not candidates:
             raise ForeignFile("not a log: neither of its first two pages is an LMDB meta page", self.path, 0)
-        problem: Optional[LogDamaged] = None
+        self._damage: Optional[LogDamaged] = None
         for meta in sorted(candidates, key=lambda meta: -meta.transaction):
             self._meta = meta
             try:
@@ -74,9 +77,10 @@ class PageFile:
                     self._page(meta.root)
                 return meta
             except LogDamaged as error:
-                problem = problem or error
-        assert problem is not None
-        raise problem
+                # The state before this one may be whole: it is read, and the damage told behind it.
+                self._damage = self._damage or error
+        assert self._damage is not None
+        raise self._damage
 
     def _second_metas(self) -> Iterator[Optional[_Meta]]:
         # The second meta page stands at the page size, which a damaged first one can't tell.
@@ -130,11 +134,15 @@ class PageFile:
 
         Raises LogDamaged at the first page that can't be read; everything before it has been yielded by then.
         """
+        self._visits = 0
         if self._meta.root != _NO_PAGE:
             yield from self._walk(self._meta.root, start, 0)
+        if self._damage is not None:
+            raise self._damage
 
     def _walk(self, number: int, start: bytes, depth: int) -> Iterator[Tuple[bytes, bytes, int]]:
-        if depth > _DEPTH_MAX:
+        self._visits += 1
+        if depth > _DEPTH_MAX or self._visits > self._size // self._meta.page_bytes:
             raise LogDamaged("a tree without end", self.path, number * self._meta.page_bytes)
         page = self._page(number)
         if page[10] & _BRANCH:
@@ -162,6 +170,8 @@ class PageFile:
             raise LogDamaged("a value outside its page", self.path, position)
         (number,) = struct.unpack_from("<Q", page, at)
         start = number * self._meta.page_bytes
+        if value_bytes > _VALUE_BYTES_MAX:
+            raise LogDamaged(f"a value of {value_bytes:,} bytes", self.path, start)
         if start + 16 + value_bytes > self._size or number > self._meta.last_page:
             raise LogDamaged(
                 f"a value of {value_bytes:,} bytes is missing: the file ends at {self._size}; it was cut off",

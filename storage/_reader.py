@@ -22,6 +22,9 @@ from ._tail import join_tails, load_tails
 
 # Raw bytes that one call of `read` takes on: bounds the memory of a reader, and the time of a transaction.
 READ_BYTES = 4 << 20
+# How often to look before a segment that is read without LMDB is called damaged.
+_LOOKS = 4
+_ROW = Row.kind
 
 
 class Entry(NamedTuple):
@@ -43,7 +46,8 @@ class Reader:
         self.run_id = find_run_id(folder)
         self.torn_bytes = 0  # at the end of the tail, seen by the last `entries`
         self.unknown_kinds = 0  # records of kinds that this version doesn't know
-        self._rows = RowDecoder(self._find_record)
+        self._rows = RowDecoder(self._find_shape)
+        self._shape_reader: Optional[Reader] = None
         self._open: Optional[Union[Segment, SegmentFile]] = None
         self._segments: List[SegmentInfo] = segments(folder, self.run_id)
 
@@ -62,6 +66,12 @@ class Reader:
         return living_writer(owner_path(self.folder, self.run_id))
 
     def close(self) -> None:
+        if self._shape_reader is not None:
+            self._shape_reader.close()
+            self._shape_reader = None
+        self._close_segment()
+
+    def _close_segment(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -79,7 +89,7 @@ class Reader:
 
         Raises LogDamaged where the next record is unreadable.
         """
-        return [self._entry(frame) for frame in self._read_frames(start, bytes_max)]
+        return [Entry(frame[0], frame[1], self._decode(*frame)) for frame in self._read_frames(start, bytes_max)]
 
     def _read_frames(self, start: int, bytes_max: int) -> List[Frame]:
         start = max(start, self.first_sequence)
@@ -102,24 +112,29 @@ class Reader:
 
     def _read_segment(self, index: int, start: int, bytes_max: int) -> List[Frame]:
         info = self._segments[index]
+        last = index + 1 == len(self._segments)
+        stop = 1 << 63 if last else self._segments[index + 1].identity.first_sequence
         frames: List[Frame] = []
         expected = start
-        # A log whose writer closes it while it is read without LMDB changes under the reader: look a second time.
-        for attempt in (1, 2):
+        # A log that somebody recovers, or writes, while it is read without LMDB changes under the reader: look again.
+        for attempt in range(_LOOKS):
             try:
                 blocks = self._segment(info.path).read(start, bytes_max)
                 break
             except LogDamaged:
-                self.close()
-                if attempt == 2:
+                self._close_segment()
+                if attempt == _LOOKS - 1:
                     raise
         for stored in blocks:
+            if stored.first_sequence >= stop:
+                break
             unpacked = unpack_block(stored)
             if stored.first_sequence > expected:
                 raise LogDamaged(
                     f"records {expected} to {stored.first_sequence - 1} are missing", stored.path, stored.position
                 )
-            fresh = unpacked[expected - stored.first_sequence :]
+            # What reaches into the next segment comes from a commit that was given up.
+            fresh = unpacked[expected - stored.first_sequence : stop - stored.first_sequence]
             frames += fresh
             expected += len(fresh)
         return frames
@@ -129,7 +144,7 @@ class Reader:
         # A file read without LMDB is a snapshot: taken anew each time while it is the last one.
         keep = path != self._segments[-1].path or isinstance(self._open, Segment)
         if self._open is None or self._open.path != path or not keep or (live and isinstance(self._open, SegmentFile)):
-            self.close()
+            self._close_segment()
             self._open = open_segment(path, live)
         return self._open
 
@@ -140,6 +155,11 @@ class Reader:
 
         Raises LogDamaged at the first unreadable record, after everything before it.
         """
+        for frames in self._batches(start, stop, tail):
+            for sequence, kind, payload in frames:
+                yield Entry(sequence, kind, self._decode(sequence, kind, payload))
+
+    def _batches(self, start: int, stop: Optional[int], tail: bool) -> Iterator[List[Frame]]:
         # The tails come first: what a commit takes out of them from now on is found in LMDB.
         position = max(start, self.first_sequence)
         tails = load_tails(self.folder, self.run_id, self.identity.log_uuid) if tail else []
@@ -147,42 +167,35 @@ class Reader:
             frames = self._read_frames(position, READ_BYTES)
             if not frames:
                 break
-            for frame in frames:
-                if stop is not None and frame.sequence >= stop:
-                    return
-                yield self._entry(frame)
-            position = frames[-1].sequence + 1
+            position = frames[-1][0] + 1
+            yield frames if stop is None or position <= stop else frames[: stop - position]
         waiting = join_tails(tails, position - 1)
         self.torn_bytes = waiting.torn_bytes
-        for _, frame in parse_frames(waiting.raw, position):
-            if stop is not None and frame.sequence >= stop:
-                return
-            yield self._entry(frame)
+        frames, _ = parse_frames(waiting.raw, position)
+        if frames and (stop is None or position < stop):
+            yield frames if stop is None else frames[: stop - position]
 
-    def _entry(self, frame: Frame) -> Entry:
+    def _decode(self, sequence: int, kind: int, payload: bytes) -> Optional[Record]:
         try:
-            if frame.kind == Row.kind:
-                return Entry(frame.sequence, frame.kind, self._rows.decode(frame.payload))
-            record = decode(frame.kind, frame.payload)
+            if kind == _ROW:
+                return self._rows.decode(payload)
+            record = decode(kind, payload)
+            if type(record) is Shape:
+                self._rows.add_shape(sequence, record)
         except Undecodable as error:
-            raise LogDamaged(f"record {frame.sequence}: {error}", self.folder) from error
-        if isinstance(record, Shape):
-            self._rows.add_shape(frame.sequence, record)
-        elif record is None:
+            raise LogDamaged(f"record {sequence}: {error}", self.folder) from error
+        if record is None:
             self.unknown_kinds += 1
-        return Entry(frame.sequence, frame.kind, record)
+        return record
 
-    def _find_record(self, sequence: int) -> Optional[Record]:
-        """One record out of order, for a row that refers back to its shape."""
-        if sequence < self.first_sequence:
+    def _find_shape(self, sequence: int) -> Optional[Shape]:
+        """A shape that was written before the first record that was read."""
+        if not self.first_sequence <= sequence < 1 << 63:
             return None
-        with Reader(self.folder) as other:
-            for frame in other._read_frames(sequence, 1):
-                if frame.sequence == sequence:
-                    return decode(frame.kind, frame.payload)
-            for entry in other.entries(sequence, sequence + 1):
-                return entry.record
+        if self._shape_reader is None:
+            self._shape_reader = Reader(self.folder)
+        for frames in self._shape_reader._batches(sequence, sequence + 1, True):
+            for _, kind, payload in frames:
+                record = decode(kind, payload) if kind == Shape.kind else None
+                return record if isinstance(record, Shape) else None
         return None
-
-
-

@@ -1,8 +1,8 @@
 """Bringing a log in order whose writer didn't close it: the one way for uploader, replay, sync and a resuming run.
 
-The tails' intact frames beyond the last committed record go into LMDB, followed by a record of how the writer ended, in
-one transaction that also seals the segment. Until that transaction is durable nothing is removed, so a crash at any
-instant of a recovery leaves a log that the next recovery brings in order.
+The tails' intact frames beyond the last committed record go into LMDB; the last transaction also holds a record of how
+the writer ended, and the seal. Until that transaction is durable nothing is removed, so a crash at any instant of a
+recovery leaves a log that the next recovery brings in order.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional
 
 from ._blocks import pack_blocks
 from ._encode import encode
-from ._errors import LogError
-from ._folder import SegmentInfo, find_run_id, open_segment, owner_path, segments
+from ._folder import SegmentInfo, find_run_id, owner_path, segments
 from ._format import FRAME_HEADER, seal_frame
 from ._owner import OwnerLock, Writer
 from ._records import WriterLost
-from ._segment import Segment, check, create_segment, mapped_errors, segment_path
+from ._segment import Segment, SegmentFile, check, mapped_errors
+from ._segment_writer import SegmentWriter
 from ._tail import TailFrames, join_tails, load_tails, tail_paths
 
 
@@ -40,45 +40,48 @@ def recover(folder: Path) -> Recovered:
     with mapped_errors(folder):
         owner = OwnerLock(owner_path(folder, run_id))
     try:
-        return recover_locked(folder, run_id, owner)
+        with mapped_errors(folder):
+            return recover_locked(folder, run_id, owner)
     finally:
         owner.release()
 
 
 def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
     """`recover` for a caller that holds the owner's lock."""
-    found = segments(folder, run_id)
+    # Nobody else writes, and the files may be damaged: they are read without LMDB until they prove to be sound.
+    found = segments(folder, run_id, live=False)
     last = found[-1]
-    segment = open_segment(last.path, live=False)
-    try:
+    with SegmentFile(last.path) as segment:
         sealed = segment.sealed()
-        committed = _committed(found)
-    finally:
-        segment.close()
+    committed = _committed(found)
     tails = join_tails(load_tails(folder, run_id, last.identity.log_uuid), committed)
-    if sealed and not tails.count:
-        _remove_tails(folder, run_id)
+    if sealed and not tails.records:
+        _remove_tails(folder, run_id, tails)
         return Recovered(committed, None)
-    last_sequence = committed + tails.count
+    last_sequence = committed + tails.records
     lost = _writer_lost(owner.previous, tails, last_sequence)
     frame = bytearray(FRAME_HEADER.size) + encode(lost)
     seal_frame(frame, lost.kind, last_sequence + 1)
-    blocks = pack_blocks(tails.raw + frame, committed + 1, tails.count + 1)
-    _store(folder, found[-1], sealed, blocks, committed, last_sequence + 1)
-    _remove_tails(folder, run_id)
+    usable = not sealed and check(last.path) is None
+    writer = SegmentWriter(folder, last.identity, committed, Segment(last.path) if usable else None)
+    try:
+        writer.put(pack_blocks(tails.raw + frame, committed + 1, tails.records + 1), seal=True)
+    finally:
+        writer.close()
+    _remove_tails(folder, run_id, tails)
     return Recovered(last_sequence + 1, lost)
 
 
 def _committed(found: List[SegmentInfo]) -> int:
     """The last committed record: a segment that was created and never written has none of its own."""
+    limit = 1 << 63
     for path, identity in reversed(found):
-        segment = open_segment(path, live=False)
-        try:
+        with SegmentFile(path) as segment:
             last = segment.last_sequence(identity.first_sequence)
-        finally:
-            segment.close()
         if last >= identity.first_sequence:
-            return last
+            # What reaches into the next segment comes from a commit that was given up.
+            return min(last, limit)
+        limit = min(limit, identity.first_sequence - 1)
     return found[0].identity.first_sequence - 1
 
 
@@ -104,28 +107,11 @@ def _writer_lost(writer: Optional[Writer], tails: TailFrames, last_sequence: int
     )  # fmt: skip
 
 
-def _store(
-    folder: Path, last: SegmentInfo, sealed: bool, blocks: List[Tuple[int, bytes]], committed: int, seal: int
-) -> None:
-    """Into the last segment; into a new one where that one is sealed, damaged or full."""
-    if not sealed and check(last.path) is None:
-        try:
-            with Segment(last.path) as segment:
-                segment.put(blocks, seal)
-            return
-        except LogError:
-            pass  # the next segment is the place for what this one refuses
-    identity = last.identity._replace(
-        index=last.identity.index + 1, first_sequence=committed + 1, created=time.time()
-    )
-    path = segment_path(folder, identity.run_id, identity.index)
-    with mapped_errors(path):
-        create_segment(path, identity)
-    with Segment(path) as segment:
-        segment.put(blocks, seal)
-
-
-def _remove_tails(folder: Path, run_id: str) -> None:
+def _remove_tails(folder: Path, run_id: str, tails: TailFrames) -> None:
+    """Everything that can be read of the tails is durable: remove them, but keep aside what could not be read."""
     for path in tail_paths(folder, run_id):
         with contextlib.suppress(OSError):
-            path.unlink()
+            if tails.lost_records or tails.torn_bytes:
+                path.replace(path.with_name(f"{path.name}.damaged"))
+            else:
+                path.unlink()

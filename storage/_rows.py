@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import operator
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ._encode import RowTemplate, encode, storage_order
 from ._errors import UnstorableValue
-from ._format import FRAME_HEADER, ROW_KEYS_MAX, SHAPES_MAX
+from ._format import FRAME_HEADER, ROW_KEYS_MAX, SHAPE_KEYS_MAX, SHAPES_MAX
 from ._records import Row, Scalar, Shape
 
 _SCALARS = {float: Scalar.DOUBLE, int: Scalar.INTEGER, bool: Scalar.BOOLEAN, type(None): Scalar.NULL}
@@ -25,6 +25,9 @@ class _Plan(NamedTuple):
 
     template: RowTemplate
     pick: Optional[Callable[[Mapping[str, Any]], Tuple[Any, ...]]]  # values in the order stored; None: as they come
+    flags: int
+    keys: List[str]
+    types: List[type]
 
 
 class RowEncoder:
@@ -33,20 +36,28 @@ class RowEncoder:
     def __init__(self, append: Append) -> None:
         self._append = append
         self._plans: Dict[Tuple[Any, ...], _Plan] = {}
+        self._keys = 0  # in all plans
+        self._last: Optional[_Plan] = None
 
     def reset(self) -> None:
         """Forget all shapes: a segment stands on its own, so a new one needs them again."""
         self._plans.clear()
+        self._keys = 0
+        self._last = None
 
     def append(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
-        """Append one row of storable values (see `check_json`); return its sequence number."""
+        """Append one row of storable values (as `dump_json` takes them); return its sequence number."""
         values = row.values()
-        layout = (flags, *row, *map(type, values))
-        plan = self._plans.get(layout)
-        if plan is None:
-            plan = self._plan(layout, row, flags)
+        plan = self._last
+        # The row before usually had the same keys, even the same strings: comparing is cheaper than hashing.
+        if plan is None or plan.flags != flags or plan.keys != list(row) or plan.types != list(map(type, values)):
+            layout = (flags, *row, *map(type, values))
+            plan = self._plans.get(layout)
             if plan is None:
-                return self._append_mixed(row, step, time, flags)
+                plan = self._plan(layout, row, flags)
+                if plan is None:
+                    return self._append_mixed(row, step, time, flags)
+            self._last = plan
         template = plan.template
         try:
             template.pack_head(template.frame, template.head_offset, step, time)
@@ -66,6 +77,8 @@ class RowEncoder:
             raise UnstorableValue(f"a row of {len(row):,} keys is above the limit of {ROW_KEYS_MAX:,}; log a Table")
         known = [scalar for scalar in scalars if scalar is not None]
         shape = self._append_shape(list(row), known)
+        if not shape:
+            return None  # there is no room for the keys, and values without them are worth nothing
         doubles, integers, nulls = storage_order(known)
         stored = doubles + integers
         keys = list(row)
@@ -76,13 +89,17 @@ class RowEncoder:
                 pick = lambda row: (row[only],)  # noqa: E731
             else:
                 pick = operator.itemgetter(*(keys[index] for index in stored)) if stored else lambda row: ()
-        if len(self._plans) >= SHAPES_MAX:
-            self._plans.clear()
-        plan = self._plans[layout] = _Plan(RowTemplate(shape, known, flags), pick)
+        self._keys += len(keys)
+        if len(self._plans) >= SHAPES_MAX or self._keys > SHAPE_KEYS_MAX:
+            self.reset()
+            self._keys = len(keys)
+        plan = self._plans[layout] = _Plan(
+            RowTemplate(shape, known, flags), pick, flags, keys, list(map(type, row.values()))
+        )
         return plan
 
-    def _append_shape(self, keys: List[str], scalars: List[int]) -> int:
-        payload = encode(Shape(keys=keys, scalars=scalars))
+    def _append_shape(self, keys: List[str], scalars: Sequence[int]) -> int:
+        payload = encode(Shape(keys=keys, scalars=list(scalars)))
         return self._append(bytearray(FRAME_HEADER.size) + payload, Shape.kind)
 
     def _append_mixed(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import lmdb
 
@@ -27,7 +27,7 @@ class Identity(NamedTuple):
 
     run_id: str
     log_uuid: str
-    index: int  # 1 for the first segment
+    segment: int  # 1 for the first
     first_sequence: int
     created: float
 
@@ -39,23 +39,30 @@ class Identity(NamedTuple):
         try:
             fields = json.loads(raw or b"")
             version = int(fields.pop("format"))
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError):
             raise ForeignFile("an LMDB file, but not a run's log: it has no identity", path) from None
         if version > FORMAT_VERSION:
             raise NewerFormat(
                 f"written in format {version}, and this version reads up to {FORMAT_VERSION}; upgrade wandb", path
             )
         try:
-            return cls(**{name: fields[name] for name in cls._fields})
-        except KeyError as error:
-            raise LogDamaged(f"the identity lacks {error}", path) from None
+            identity = cls(
+                str(fields["run_id"]), bytes.fromhex(fields["log_uuid"]).hex(), int(fields["segment"]),
+                int(fields["first_sequence"]), float(fields["created"]),
+            )  # fmt: skip
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+            raise LogDamaged(f"the identity is not one that a log has: {error!r}", path) from None
+        numbers_fit = 0 < identity.first_sequence < 1 << 63 and 0 < identity.segment < 1 << 63
+        if len(identity.log_uuid) != 32 or not numbers_fit:
+            raise LogDamaged("the identity is not one that a log has", path)
+        return identity
 
 
 class StoredBlock(NamedTuple):
     """A block as it was read, with where it came from for error messages."""
 
     first_sequence: int
-    count: int
+    records: int
     raw_length: int
     compressed: bytes
     path: Path
@@ -63,7 +70,7 @@ class StoredBlock(NamedTuple):
 
     @property
     def last_sequence(self) -> int:
-        return self.first_sequence + self.count - 1
+        return self.first_sequence + self.records - 1
 
 
 def segment_path(folder: Path, run_id: str, index: int) -> Path:
@@ -134,17 +141,27 @@ class _Shared:
 
 
 _registry: Dict[Tuple[int, int], _Shared] = {}
-_registry_lock = threading.Lock()
+# Reentrant, so that a signal handler which opens a log doesn't wait for the code that it interrupted.
+_registry_lock = threading.RLock()
 
 
 def _forget_environments() -> None:
     """In a forked child: LMDB's handles are the parent's, not to be used and not to be closed."""
     global _registry, _registry_lock
     _abandoned.append(_registry)
-    _registry, _registry_lock = {}, threading.Lock()
+    _registry, _registry_lock = {}, threading.RLock()
 
 
-_abandoned: List[Any] = []
+_abandoned: List[Dict[Tuple[int, int], _Shared]] = []
+
+
+def inherited(path: Path) -> bool:
+    """Whether LMDB refuses to open this file because a parent process had it open when it forked this one."""
+    with mapped_errors(path):
+        status = os.stat(path)
+    return any((status.st_dev, status.st_ino) in registry for registry in _abandoned)
+
+
 os.register_at_fork(after_in_child=_forget_environments)
 
 
@@ -209,7 +226,12 @@ class Segment:
             total = 0
             for key, value in cursor.iternext():
                 if parse_block_key(key) is not None:
-                    stored = parse_stored(bytes(key), bytes(value), self.path, None)
+                    try:
+                        stored = parse_stored(bytes(key), bytes(value), self.path, None)
+                    except LogDamaged:
+                        if blocks:
+                            break  # what stands before the damage comes first
+                        raise
                     if stored.last_sequence >= start:
                         blocks.append(stored)
                         total += stored.raw_length
@@ -240,7 +262,7 @@ def parse_stored(key: bytes, value: bytes, path: Path, position: Optional[int]) 
     if parsed is None or parsed[0].first_sequence != first:
         raise LogDamaged(f"the block from record {first} on is not what was written", path, position)
     header, compressed = parsed
-    return StoredBlock(header.first_sequence, header.count, header.raw_length, compressed, path, position)
+    return StoredBlock(header.first_sequence, header.records, header.raw_length, compressed, path, position)
 
 
 class SegmentFile:
@@ -255,6 +277,12 @@ class SegmentFile:
 
     def close(self) -> None:
         self._pages.close()
+
+    def __enter__(self) -> SegmentFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def identity(self) -> Identity:
         for key, value, _ in self._pages.items():

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Type
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Type
 
 from ._console import ConsoleLine, ConsoleLines
+from ._decode import Undecodable, parse_object
+from ._errors import LogDamaged
 from ._records import (
     Alert,
     Artifact,
@@ -41,9 +43,9 @@ from ._summary import MetricRules
 class Completed(NamedTuple):
     """What one record completes."""
 
-    rows: List[Dict[str, Any]] = []
-    system: List[Dict[str, Any]] = []
-    console: List[ConsoleLine] = []
+    rows: Sequence[Dict[str, Any]] = ()
+    system: Sequence[Dict[str, Any]] = ()
+    console: Sequence[ConsoleLine] = ()
 
 
 NOTHING = Completed()
@@ -98,19 +100,22 @@ class RunState:
 
     def _row(self, call: Row) -> Completed:
         self.last_time = call.time
-        if call.step < self.step:
-            self.late_rows += 1
-            return Completed([self._finish_row(call.values, call.step, call.time)])
-        rows = self.complete_row() if call.step > self.step else []
-        self.step = call.step
+        step = call.step
+        if step < self.step:
+            if call.flags & RowFlag.EXPLICIT:
+                self.late_rows += 1
+                return Completed([self._finish_row(dict(call.values), step, call.time)])
+            step = self.step  # two threads took the same number: the order of their records decides
+        rows = self.complete_row() if step > self.step else []
+        self.step = step
         if call.flags & RowFlag.COMMIT:
-            values = call.values
+            values = dict(call.values)
             if self.row:
                 self.row.update(values)
                 values = self.row
                 self.row = {}
             self.step += 1
-            rows.append(self._finish_row(values, call.step, call.time))
+            rows.append(self._finish_row(values, step, call.time))
         else:
             self.row.update(call.values)
             self.row_time = call.time
@@ -149,13 +154,13 @@ class RunState:
         return Completed(rows)
 
     def _config(self, record: ConfigChange) -> None:
-        self.config.update(json.loads(record.json))
+        self.config.update(_object(record.json))
         for key in record.removed:
             self.config.pop(key, None)
         self.label_changes += 1
 
     def _summary(self, record: SummaryChange) -> None:
-        self.summary.update(json.loads(record.json))
+        self.summary.update(_object(record.json))
         for key in record.removed:
             self.summary.pop(key, None)
 
@@ -166,7 +171,7 @@ class RunState:
     def _system(self, record: SystemMetrics) -> Completed:
         self.last_time = record.time
         self.system_rows += 1
-        row = {f"system.{name}": value for name, value in json.loads(record.json).items()}
+        row = {f"system.{name}": value for name, value in _object(record.json).items()}
         row.update(_wandb=True, _timestamp=record.time, _runtime=self._runtime(record.time))
         return Completed(system=[row])
 
@@ -194,7 +199,7 @@ class RunState:
         self.preempting = True
 
     def _telemetry(self, record: Telemetry) -> None:
-        self.telemetry.update(json.loads(record.json))
+        self.telemetry.update(_object(record.json))
         self.label_changes += 1
 
     def _exit(self, record: Exit) -> Completed:
@@ -249,6 +254,13 @@ class RunState:
         fields["metrics"] = MetricRules.restore(fields["metrics"])
         fields["console"] = ConsoleLines.restore(fields["console"])
         return cls(**fields)
+
+
+def _object(text: str) -> Dict[str, Any]:
+    try:
+        return parse_object(text)
+    except Undecodable as error:
+        raise LogDamaged(str(error)) from error
 
 
 _HANDLERS: Dict[Type[Record], Callable[[RunState, Any], Optional[Completed]]] = {

@@ -8,13 +8,16 @@ dies, and the commit keeps its records when the machine does.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from ._errors import ForeignFile, NewerFormat
 from ._format import (
+    BLOCK_BYTES_MAX,
     FORMAT_VERSION,
+    FRAME_HEADER,
     TAIL_HEADER_BYTES,
     TAIL_MAGIC,
     parse_frames,
@@ -56,32 +59,61 @@ class Tail:
     def empty(self) -> bool:
         return self.length <= TAIL_HEADER_BYTES and not self.memory
 
-    def unread(self, expected: int) -> int:
-        """How many frames stand behind the valid part of the file, and make them part of it; cut off the rest.
+    def settle(self) -> int:
+        """Count the frames of this tail, and make its counters and the file's end agree with them.
 
-        That is what an exception leaves that comes between a frame's `write` and its bookkeeping.
+        For the time after an exception that came in the middle of an append. Raises OSError.
         """
         size = os.fstat(self.fd).st_size
-        count = 0
+        frames, end = parse_frames(self._read(TAIL_HEADER_BYTES, size), self.first_sequence)
+        self.length = TAIL_HEADER_BYTES + end
         if size > self.length and not self.refusing:
-            start = self.length
-            for end, _ in parse_frames(os.pread(self.fd, size - start, start), expected):
-                self.length = start + end
-                count += 1
             os.ftruncate(self.fd, self.length)
-        return count
+        self.memory_bytes = sum(len(frame) for frame in self.memory)
+        return len(frames) + len(self.memory)
 
-    def frames(self) -> bytes:
-        """All frames of this tail, in order."""
-        parts: List[bytes] = []
+    def pieces(self, last_sequence: int) -> Iterator[Tuple[int, int, bytes]]:
+        """(first sequence, count, frames) of all of this tail, up to `last_sequence`, in order, in pieces that fit into
+        a block. Raises OSError."""
+        first = self.first_sequence
+        if self.length + self.memory_bytes <= BLOCK_BYTES_MAX:
+            raw = self._whole(TAIL_HEADER_BYTES, self.length)
+            yield first, last_sequence - first + 1, b"".join([raw, *self.memory])
+            return
         offset = TAIL_HEADER_BYTES
         while offset < self.length:
-            part = os.pread(self.fd, self.length - offset, offset)
+            raw = self._whole(offset, min(self.length, offset + BLOCK_BYTES_MAX))
+            frames, end = parse_frames(raw, first)
+            if not frames:
+                raise OSError(errno.EIO, "the tail is not what was written to it")
+            yield first, len(frames), raw[:end]
+            first, offset = first + len(frames), offset + end
+        piece: List[bytes] = []
+        piece_bytes = 0
+        for frame in self.memory:
+            if piece_bytes + len(frame) > BLOCK_BYTES_MAX:
+                yield first, len(piece), b"".join(piece)
+                first, piece, piece_bytes = first + len(piece), [], 0
+            piece.append(frame)
+            piece_bytes += len(frame)
+        if piece:
+            yield first, len(piece), b"".join(piece)
+
+    def _whole(self, start: int, stop: int) -> bytes:
+        raw = self._read(start, stop)
+        if len(raw) != stop - start:
+            raise OSError(errno.EIO, "the tail is shorter than what was written to it")
+        return raw
+
+    def _read(self, start: int, stop: int) -> bytes:
+        parts: List[bytes] = []
+        while start < stop:
+            part = os.pread(self.fd, stop - start, start)
             if not part:
-                raise OSError(5, f"{self.path} is shorter than what was written to it")
+                break
             parts.append(part)
-            offset += len(part)
-        return b"".join(parts + self.memory)
+            start += len(part)
+        return b"".join(parts)
 
     def clear(self) -> None:
         """Forget the frames, which are committed."""
@@ -99,9 +131,9 @@ class TailFrames(NamedTuple):
     """What the tails of a log hold beyond its committed records."""
 
     raw: bytes  # the frames, consecutive from the first uncommitted record on
-    count: int
+    records: int
     torn_bytes: int  # behind the last intact frame
-    lost_records: int  # between the last of them and the first of a later tail
+    lost_records: int  # known to have been written behind them
 
 
 def load_tails(folder: Path, run_id: str, log_uuid: str) -> List[Tuple[int, bytes]]:
@@ -134,18 +166,17 @@ def join_tails(tails: List[Tuple[int, bytes]], committed: int) -> TailFrames:
     torn = lost = 0
     expected = committed + 1
     for first_sequence, raw in tails:
+        frames, end = parse_frames(raw[TAIL_HEADER_BYTES:], first_sequence)
+        next_sequence = first_sequence + len(frames)
         if first_sequence > expected:
-            lost = first_sequence - expected
-            break
-        start, stop = TAIL_HEADER_BYTES, TAIL_HEADER_BYTES
-        for end, frame in parse_frames(raw[TAIL_HEADER_BYTES:], first_sequence):
-            if frame.sequence < expected:
-                start = TAIL_HEADER_BYTES + end
-            else:
-                expected += 1
-            stop = TAIL_HEADER_BYTES + end
-        pieces.append(raw[start:stop])
-        torn = len(raw) - stop
+            # A power loss took frames of the tail before. What is left must be a beginning of what was written, with
+            # no hole in it, so these go too: and they are counted.
+            lost = max(lost, next_sequence - expected)
+            continue
+        known = sum(FRAME_HEADER.size + len(payload) for _, _, payload in frames[: expected - first_sequence])
+        pieces.append(raw[TAIL_HEADER_BYTES + known : TAIL_HEADER_BYTES + end])
+        torn = len(raw) - TAIL_HEADER_BYTES - end
+        expected = max(expected, next_sequence)
     return TailFrames(b"".join(pieces), expected - committed - 1, torn, lost)
 
 

@@ -1,0 +1,157 @@
+"""The thread that brings frames from the tails into LMDB, at most `COMMIT_SECONDS` after they were appended.
+
+It is the only one that touches the segments, so that nothing which the user's threads go through (a KeyboardInterrupt,
+a signal handler that logs, a thread that is stopped) can leave a commit half done: they ask for a commit, and wait.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from typing import Callable, NamedTuple, Optional
+
+from ._blocks import pack_blocks
+from ._errors import LogError, LogUnavailable
+from ._format import COMMIT_SECONDS
+from ._segment import mapped_errors
+from ._segment_writer import SegmentWriter
+from ._tail import Tail
+
+LATER, NOW, CLOSE = 0, 1, 2
+_RETRY_SECONDS_MAX = 5.0
+# How often somebody who waits for the committer looks whether it is still there.
+_LOOK_SECONDS = 0.5
+
+
+class Retired(NamedTuple):
+    """A tail that takes no more frames, and its last record."""
+
+    tail: Tail
+    last_sequence: int
+
+
+class Committer:
+    """Commits what `retire` hands over, and gives the emptied tails back to `give_back`."""
+
+    def __init__(
+        self,
+        name: str,
+        segments: SegmentWriter,
+        retire: Callable[[bool], Optional[Retired]],
+        give_back: Callable[[Tail], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        """`retire` gets to know whether the segment is full, and returns None where nothing waits."""
+        self.trouble: Optional[LogError] = None
+        self.retired: Optional[Retired] = None  # what is being committed
+        self.failed: Optional[LogError] = None  # why the log could not be sealed
+        self.sealed = False
+        self._segments, self._retire, self._give_back, self._warn = segments, retire, give_back, warn
+        # Reentrant, unlike an Event: a signal handler may ask for a commit while the code that it interrupted does.
+        self._requests: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._attempt = 0  # commits that were begun
+        self._failed_attempt = 0  # the last that failed
+        self.thread = threading.Thread(target=self._run, daemon=True, name=name)
+
+    @property
+    def committed(self) -> int:
+        """The last record that survives a power loss."""
+        return self._segments.committed
+
+    def request(self, urgency: int) -> None:
+        """LATER: something was appended. NOW: commit at once. CLOSE: commit, seal and end."""
+        self._requests.put(urgency)
+
+    def wait(self, target: int) -> None:
+        """Return when record `target` is durable. Raises LogUnavailable where the disk refuses."""
+        with self._changed:
+            seen = self._attempt
+            self.request(NOW)
+            while self.committed < target:
+                # An attempt that was under way when we came may have left out what we wait for.
+                if self._failed_attempt > seen and self.trouble is not None:
+                    raise self.trouble
+                if sys.is_finalizing() or not self.thread.is_alive():
+                    raise LogUnavailable("the log's committer has ended; what waits is in the tail")
+                self._changed.wait(_LOOK_SECONDS)
+
+    def join(self) -> None:
+        """Wait for the end of the thread; where the interpreter is shutting down, it has stopped for good."""
+        while self.thread.is_alive() and not sys.is_finalizing():
+            self.thread.join(_LOOK_SECONDS)
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = 0.0
+        while True:
+            closing = self._wait_for_work(pause) == CLOSE
+            self._attempt += 1
+            error: Optional[LogError] = None
+            try:
+                self._commit(closing)
+            except LogError as caught:
+                error = caught
+            except Exception as caught:
+                # Whatever went wrong here (memory, say), the records wait in the tail, and the next attempt is due.
+                error = LogUnavailable(f"a commit failed: {type(caught).__name__}: {caught}")
+            with self._changed:
+                self.trouble = error
+                if error is not None:
+                    self._failed_attempt = self._attempt
+                self._changed.notify_all()
+            if closing:
+                self.failed = error
+                self._segments.close()
+                return
+            if error is not None:
+                self._warn(f"the run's log can't be committed ({error}). Logging goes on; the commit is retried")
+            pause = 0.0 if error is None else min(2 * pause or COMMIT_SECONDS, _RETRY_SECONDS_MAX)
+
+    def _wait_for_work(self, pause: float) -> int:
+        """The urgency of the next commit, when it is due; after a failure that is in `pause` seconds."""
+        if not pause:
+            urgency = self._requests.get()
+            if urgency != LATER:
+                return urgency
+        deadline = time.monotonic() + (pause or COMMIT_SECONDS)
+        while True:
+            try:
+                urgency = self._requests.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return LATER
+            if urgency != LATER:
+                return urgency
+
+    def _commit(self, closing: bool) -> None:
+        """Commit what an earlier attempt left, and what is waiting now; when `closing`, also what comes meanwhile."""
+        if self.retired is not None:
+            self._commit_retired()
+        while self._take():
+            self._commit_retired()
+            if not closing:
+                return
+        if closing:
+            self._segments.put([], seal=True)
+            self.sealed = True
+
+    def _take(self) -> bool:
+        self.retired = self._retire(self._segments.full)
+        return self.retired is not None
+
+    def _commit_retired(self) -> None:
+        assert self.retired is not None
+        tail, last = self.retired
+        if tail.starts_segment and self.committed < tail.first_sequence:
+            self._segments.start_next()
+            tail.starts_segment = False
+        with mapped_errors(tail.path):
+            for first, count, raw in tail.pieces(last):
+                if first + count - 1 > self.committed:
+                    self._segments.put(pack_blocks(raw, first, count))
+        tail.clear()
+        self.retired = None
+        self._give_back(tail)
