@@ -62,14 +62,14 @@ from ._records import (
     WriterLost,
 )
 from ._recovery import Recovered, recover
-from ._rows import dump_json
+from ._rows import UNKNOWN_LAYOUT, dump_json
 from ._state import Completed, RunState
 from ._summary import MetricRules
 
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "READ_BYTES", "RECORD_BYTES_MAX", "ROW_KEYS_MAX",
-    "Alert", "Artifact", "Completed", "ConfigChange", "Console", "ConsoleLine", "Entry", "Exit", "FileSaved",
-    "ForeignFile", "Labels", "Log", "LogClosed", "LogDamaged", "LogError", "LogInUse", "LogNotFound",
+    "UNKNOWN_LAYOUT", "Alert", "Artifact", "Completed", "ConfigChange", "Console", "ConsoleLine", "Entry", "Exit",
+    "FileSaved", "ForeignFile", "Labels", "Log", "LogClosed", "LogDamaged", "LogError", "LogInUse", "LogNotFound",
     "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record",
     "Recovered", "Row", "RowFlag", "RunStart", "RunState", "Scalar", "Shape", "Stream", "SummaryChange",
     "SystemMetrics", "Telemetry", "UnstorableValue", "Writer", "WriterLost", "boot_id", "dump_json", "find_run_id",

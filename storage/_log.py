@@ -31,7 +31,7 @@ from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX
 from ._owner import OwnerLock
 from ._records import Record, Row
 from ._recovery import Recovered, recover_locked
-from ._rows import RowEncoder, dump_json
+from ._rows import UNKNOWN_LAYOUT, RowEncoder, dump_json
 from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
 from ._segment_writer import SegmentWriter
 from ._tail import Tail, tail_paths
@@ -184,11 +184,17 @@ class Log:
             if self._close_deferred:
                 self._close_now()
 
-    def append_row(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
-        """Append one `log` call: `row` maps strings to None, bool, int, float and JSON values. As `append`."""
+    def append_row(self, row: Mapping[str, Any], step: int, time: float, flags: int, known_only: bool = False) -> int:
+        """Append one `log` call: `row` maps strings to None, bool, int, float and JSON values. As `append`.
+
+        With `known_only` a caller that hasn't checked its row saves the check for rows like those before: where the
+        keys and the types of the values are new, nothing is appended and UNKNOWN_LAYOUT is returned.
+        """
         try:
             with self._append_lock:
                 if self._writing:
+                    if known_only:
+                        return UNKNOWN_LAYOUT
                     # The templates are in use; as JSON a row needs none.
                     payload = encode(Row(step=step, time=time, flags=flags, json=dump_json(row)))
                     return self._defer(bytearray(FRAME_HEADER.size) + payload, Row.kind)
@@ -196,7 +202,7 @@ class Log:
                     self._catch_up()
                 self._writing = True
                 try:
-                    return self._rows.append(row, step, time, flags)
+                    return self._rows.append(row, step, time, flags, known_only)
                 finally:
                     self._writing = False
                     if self._deferred:

@@ -17,6 +17,9 @@ from ._records import Row, Scalar, Shape
 
 _SCALARS = {float: Scalar.DOUBLE, int: Scalar.INTEGER, bool: Scalar.BOOLEAN, type(None): Scalar.NULL}
 
+# What `append` returns for a row that it was not to look at further; no record has this number.
+UNKNOWN_LAYOUT = -1
+
 Append = Callable[[bytearray, int], int]
 
 
@@ -45,8 +48,12 @@ class RowEncoder:
         self._keys = 0
         self._last = None
 
-    def append(self, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
-        """Append one row of storable values (as `dump_json` takes them); return its sequence number."""
+    def append(self, row: Mapping[str, Any], step: int, time: float, flags: int, known_only: bool = False) -> int:
+        """Append one row of storable values (as `dump_json` takes them); return its sequence number.
+
+        With `known_only` the values need not be storable: a row whose keys and types were not appended before is not
+        looked at further, and UNKNOWN_LAYOUT is returned.
+        """
         values = row.values()
         plan = self._last
         # The row before usually had the same keys, even the same strings: comparing is cheaper than hashing.
@@ -54,6 +61,8 @@ class RowEncoder:
             layout = (flags, *row, *map(type, values))
             plan = self._plans.get(layout)
             if plan is None:
+                if known_only:
+                    return UNKNOWN_LAYOUT
                 plan = self._plan(layout, row, flags)
                 if plan is None:
                     return self._append_mixed(row, step, time, flags)

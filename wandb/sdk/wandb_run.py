@@ -8,9 +8,10 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple, Type, Union
 
 from wandb_storage import (
+    UNKNOWN_LAYOUT,
     Alert,
     ConfigChange,
     Exit,
@@ -126,8 +127,15 @@ class Run:
 
         Raises DataError for a value that can't be stored; never for trouble with disk, network or server.
         """
-        row = storable_row(data)
         now = time.time()
+        # Most rows are like one before, in keys and types: then they are known to be storable without another look.
+        if type(data) is not dict or not self._log_row(data, step, commit, now, True):
+            self._log_row(storable_row(data), step, commit, now, False)
+
+    def _log_row(
+        self, row: Dict[str, Any], step: Optional[int], commit: Optional[bool], now: float, known_only: bool
+    ) -> bool:
+        """Append a row; False where `known_only` forbids a layout that is new."""
         with self._lock:
             progress = self._progress
             if step is None:
@@ -138,21 +146,24 @@ class Run:
             log = self._log
             if log is None or self._finished:
                 self._refuse("log")
-                return
             try:
-                log.append_row(row, step, now, flags)
+                if log.append_row(row, step, now, flags, known_only) == UNKNOWN_LAYOUT:
+                    return False
             except UnstorableValue as error:
                 raise DataError(str(error)) from None
             except LogClosed as error:
                 self._closed(error)
-                return
+                return True
             if step >= progress.step:
                 progress.step = step + 1 if flags & _COMMIT else step
+            else:
+                self._count_late(step)
             if self._metrics is None:
                 self._latest.update(row)
             else:
                 self._metrics.summarize(row, self._latest)
             self._history.add(row)
+        return True
 
     def _explicit_step(self, step: Any) -> int:
         try:
@@ -161,17 +172,20 @@ class Run:
             raise DataError(f"step must be a whole number, not {step!r}") from None
         if number < 0:
             raise DataError(f"step must be 0 or more, not {number}")
-        if number < self._progress.step:
-            message = (
-                f"Tried to log to step {number} that is less than the current step {self._progress.step}. "
-                "Steps should increase; the row is kept under its own step"
-            )
-            if self._settings.strict:
-                raise UsageError(message)
-            self._progress.late_rows += 1
-            if self._progress.late_rows == 1:
-                termwarn(f"{message}. Later late rows are only counted")
+        if number < self._progress.step and self._settings.strict:
+            raise UsageError(self._late(number))
         return number
+
+    def _late(self, step: int) -> str:
+        return (
+            f"Tried to log to step {step} that is less than the current step {self._progress.step}. "
+            "Steps should increase"
+        )
+
+    def _count_late(self, step: int) -> None:
+        self._progress.late_rows += 1
+        if self._progress.late_rows == 1:
+            termwarn(f"{self._late(step)}; the row is kept under its own step. Later late rows are only counted")
 
     def define_metric(
         self,
@@ -226,7 +240,6 @@ class Run:
     def _append(self, record: Record) -> None:
         if self._log is None or self._finished:
             self._refuse(type(record).__name__)
-            return
         try:
             self._log.append(record)
         except UnstorableValue as error:
@@ -234,7 +247,7 @@ class Run:
         except LogClosed as error:
             self._closed(error)
 
-    def _refuse(self, what: str) -> None:
+    def _refuse(self, what: str) -> NoReturn:
         raise UsageError(
             f"the run {self.id} is finished, and {what} comes too late; call wandb.init() to start another, "
             f'or wandb.init(id="{self.id}", resume="allow") to go on with it'
