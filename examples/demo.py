@@ -171,6 +171,12 @@ class Demo:
             raise Failed(f"the script logged {logged} rows, and the log holds {len(rows)}")
         say(f"every row is there: {logged} counted by the script, {len(rows)} in the log")
 
+    def stop_uploader(self) -> None:
+        """The server goes away for good, and an uploader would wait for it to come back."""
+        for folder in self.folder.glob("*wandb"):
+            command = [sys.executable, "-m", "wandb_uploader", "stop", "--dir", str(folder), "--url"]
+            subprocess.run([*command, self.server["url"]], env=self.environment, capture_output=True, check=False)
+
     def check_server(self, run: str, what: str, rows: int, exactly: bool = False) -> None:
         steps: List[int] = []
 
@@ -204,12 +210,15 @@ def main() -> int:
         with running_server(folder, demo.environment) as server:
             demo.server = server
             demo.environment.update(WANDB_BASE_URL=server["url"], WANDB_API_KEY=server["api_key"])
-            run = demo.play()
-            say(f"the run's page: {sign_in_link(server, run)}")
-            if sys.stdout.isatty() and sys.stdin.isatty():
-                say("the server stays up until Ctrl-C")
-                with contextlib.suppress(KeyboardInterrupt):
-                    signal.pause()
+            try:
+                run = demo.play()
+                say(f"the run's page: {sign_in_link(server, run)}")
+                if sys.stdout.isatty() and sys.stdin.isatty():
+                    say("the server stays up until Ctrl-C")
+                    with contextlib.suppress(KeyboardInterrupt):
+                        signal.pause()
+            finally:
+                demo.stop_uploader()
     except Failed as failure:
         print(f"the demo failed: {failure}\nits files: {folder}", file=sys.stderr)
         return 1

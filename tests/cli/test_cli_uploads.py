@@ -79,7 +79,7 @@ def shell(tmp_path: Path) -> Shell:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`wandb server` on a free port."""
-    for name in ("ariadne", "sqlalchemy", "starlette", "uvicorn"):
+    for name in ("graphql", "sqlalchemy", "starlette", "uvicorn"):
         pytest.importorskip(name, reason="the server's libraries are not installed")
     folder = tmp_path_factory.mktemp("server")
     ready = folder / "ready.json"
