@@ -45,8 +45,9 @@ def main() -> None:
 @main.command()
 @_DIR
 @_URL
+@click.option("--take-over", is_flag=True, hidden=True)  # `start` says so: the process before this one is ending
 @click.option("--verbose", is_flag=True, help="Write the log to the terminal instead of the log file.")
-def run(wandb_dir: Path, base_url: Optional[str], verbose: bool) -> None:
+def run(wandb_dir: Path, base_url: Optional[str], take_over: bool, verbose: bool) -> None:
     """Upload until nothing is left to do and no run is being written."""
     home = _home(wandb_dir, base_url)
     home.create()
@@ -57,7 +58,7 @@ def run(wandb_dir: Path, base_url: Optional[str], verbose: bool) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: service.stop())
     try:
-        service.run()
+        service.run(take_over)
     except UploaderRunning as error:
         logging.getLogger("wandb_uploader").info("not needed: %s", error)
         click.echo(str(error), err=True)

@@ -13,7 +13,7 @@ from ._transport import Transport
 
 # How often other credentials are looked for, and when the refused ones are tried once more: access may have been given
 # at the server, which changes nothing here.
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 2.0
 TRY_AGAIN_SECONDS = 900.0
 
 Clock = Callable[[], float]
@@ -68,6 +68,12 @@ class Destination:
             self.paused = f"{error}. The API key: {advice}; the upload then goes on by itself"
             self._paused_at = self._looked_at = self._clock()
             return False
+
+    @property
+    def refused(self) -> Set[str]:
+        """Fingerprints of the keys that the server refused."""
+        with self._lock:
+            return set(self._refused)
 
     def may_go_on(self) -> bool:
         """Whether requests make sense: not paused, or there may be other credentials by now."""

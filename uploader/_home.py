@@ -3,6 +3,7 @@
     <wandb directory>/.uploader/<host>_<port>-<hash of the URL>/
         lock                  held with flock by the one uploader; names it
         uploader.log          what it did
+        paused                while the server refuses the API key: fingerprints of the refused keys
         <run folder>.json     the run's cursor
         <run folder>.lock     held with flock by whoever uploads the run: the uploader, or `wandb sync`
         <run folder>.stop     the server wants the run to stop
@@ -29,6 +30,8 @@ STATES_FOLDER = ".uploader"
 # Somebody who only asks whether the lock is held holds it for an instant.
 _LOCK_TRIES = 50
 _LOCK_PAUSE_SECONDS = 0.01
+# An uploader that takes over waits this long for the one before it to end.
+TAKE_OVER_TRIES = 1000
 _HOLDER_BYTES_MAX = 4096
 
 
@@ -75,6 +78,10 @@ class Home:
     @property
     def log_path(self) -> Path:
         return self.folder / "uploader.log"
+
+    @property
+    def paused_path(self) -> Path:
+        return self.folder / "paused"
 
     def create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,6 +12,7 @@ another uploader. Where both happen, the lock decides.
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import os
 import threading
@@ -25,7 +26,7 @@ from wandb_storage import LogError, LogNotFound, Reader
 from ._cursor import Cursor
 from ._destination import Destination
 from ._errors import CredentialsRefused, NotUploadable, TransientError, UploaderRunning
-from ._home import FileLock, Home
+from ._home import TAKE_OVER_TRIES, FileLock, Home, write_atomically
 from ._retry import Attempts
 from ._run_upload import Parked, RunUpload
 
@@ -84,10 +85,16 @@ class Service:
         """Safe to call from a signal handler."""
         self._stopping = True
 
-    def run(self) -> None:
-        """Raises UploaderRunning, which names the process, where another one serves this directory."""
+    def run(self, take_over: bool = False) -> None:
+        """Raises UploaderRunning, which names the process, where another one serves this directory; with `take_over`
+        only after a while, since that one has been asked to end."""
         self._home.create()
-        self._lock.acquire({"base_url": self._home.base_url})
+        signature = {"base_url": self._home.base_url}
+        if take_over:
+            self._lock.acquire(signature, tries=TAKE_OVER_TRIES)
+        else:
+            self._lock.acquire(signature)
+        self._note_paused(None)
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="upload")
         try:
             _log.info("serving %s for %s", self._home.wandb_dir, self._home.base_url)
@@ -105,7 +112,9 @@ class Service:
                 self._scan()
                 next_scan = now + SCAN_SECONDS
             if self._destination.may_go_on():
-                self._said_paused = False
+                if self._said_paused:
+                    self._said_paused = False
+                    self._note_paused(None)
                 self._dispatch(pool, now)
             with self._changed:
                 if self._jobs:
@@ -247,8 +256,16 @@ class Service:
         if not self._said_paused:
             self._said_paused = True
             _log.error("%s", self._destination.paused)
+            self._note_paused(self._destination.refused)
         job.upload.note_trouble(CredentialsRefused(self._destination.paused), time.time(), time.time() + ASIDE_SECONDS)
         return ASIDE_SECONDS
+
+    def _note_paused(self, refused: Optional[Set[str]]) -> None:
+        """Tell whoever starts a run with another key that this process has none that the server takes."""
+        if refused is not None:
+            write_atomically(self._home.paused_path, json.dumps(sorted(refused)).encode())
+        else:
+            self._home.paused_path.unlink(missing_ok=True)
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 

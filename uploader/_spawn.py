@@ -7,12 +7,17 @@ ends at once costs two milliseconds.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
+from ._credentials import find_api_key
+from ._errors import CredentialError
 from ._home import Home, lock_holder
 
 # Below Python 3.11 there is no -P, and `-m` would import a user's queue.py from the working directory.
@@ -27,14 +32,18 @@ _DETACH = 'trap "" INT HUP; "$@" &'
 def start(wandb_dir: Path, base_url: str) -> None:
     """See to it that a process uploads the runs of a wandb directory to a server.
 
-    Call this when the run's log exists; calling it again at any time is cheap and harmless. Returns at once, without a
-    look at the network. Raises OSError where no process can be started, NotUploadable for what is no server's address.
+    Call this when the run's log exists; calling it again at any time is cheap and harmless. A process that waits
+    because the server refused its API key is replaced where the caller has another. Returns at once, without a look at
+    the network. Raises OSError where no process can be started, NotUploadable for what is no server's address.
     """
     home = Home(wandb_dir, base_url)
-    if lock_holder(home.lock_path) is not None:
-        return
-    home.create()
     arguments = ["run", "--dir", str(home.wandb_dir), "--url", home.base_url]
+    holder = lock_holder(home.lock_path)
+    if holder is not None:
+        if not _end_without_key(home, holder):
+            return
+        arguments.append("--take-over")
+    home.create()
     # What Python prints at its end is all that goes there; the log proper is written, and bounded, by the process.
     with open(home.log_path, "ab") as log:
         subprocess.run(
@@ -42,6 +51,22 @@ def start(wandb_dir: Path, base_url: str) -> None:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, cwd="/", env=_environment(),
             start_new_session=True, check=True,
         )  # fmt: skip
+
+
+def _end_without_key(home: Home, holder: Dict[str, Any]) -> bool:
+    """Where the process that holds the lock has no key that the server takes, and the caller has one that it hasn't
+    tried: end that process. Its environment is not the caller's, so it can't get the key in another way."""
+    try:
+        refused = set(json.loads(home.paused_path.read_bytes()))
+        if find_api_key(home.base_url, refused=refused) is None:
+            return False
+    except (OSError, ValueError, TypeError, CredentialError):
+        return False
+    if holder.get("host") != os.uname().nodename or not isinstance(holder.get("pid"), int):
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(holder["pid"], signal.SIGTERM)
+    return True
 
 
 def python_command() -> List[str]:

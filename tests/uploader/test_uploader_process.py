@@ -151,7 +151,7 @@ def test_a_refused_key_pauses_until_there_is_another(
     monkeypatch.setenv("WANDB_API_KEY", "o" * 40)
     folder = finished_run(wandb_dir, server.url)
     finished_run(wandb_dir, server.url, run_id="r2")
-    fast = Destination(server.url, clock=lambda: time.monotonic() * 200)  # half a minute is 0.15 s
+    fast = Destination(server.url, clock=lambda: time.monotonic() * 20)  # two seconds are 0.1 s
     with serving(Service(Home(wandb_dir, server.url), fast, idle_seconds=0.1)):
         wait_until(lambda: bool(fast.paused))
         asked = len(server.requests)
@@ -278,6 +278,25 @@ def test_it_is_started_as_nobodys_child_and_outlives_its_starter(
     start(wandb_dir, server.url)
     wait_until(lambda: completed(server, "r1"))
     check_same(server.runs["r1"], folder)
+    command("stop", wandb_dir, server)
+
+
+def test_a_process_without_a_valid_key_gives_way_to_a_run_that_has_one(
+    server: WBServer, wandb_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "o" * 40)
+    first = finished_run(wandb_dir, server.url)
+    start(wandb_dir, server.url)
+    wait_until(lambda: any("wandb login" in one.last_error for one in status(wandb_dir)))
+    old = (holder(wandb_dir, server) or {})["pid"]
+    start(wandb_dir, server.url)
+    assert (holder(wandb_dir, server) or {})["pid"] == old, "the same key again is no reason to change"
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    second = finished_run(wandb_dir, server.url, run_id="r2")
+    start(wandb_dir, server.url)
+    wait_until(lambda: completed(server, "r1", "r2"))
+    check_same(server.runs["r1"], first)
+    check_same(server.runs["r2"], second)
     command("stop", wandb_dir, server)
 
 

@@ -32,6 +32,7 @@ _COMMANDS: Dict[str, _Place] = {
     "server": _Place("server", "server", "Run a server with a dashboard on this machine."),
     "status": _Place("status", "status", "List the runs here, what is uploaded, what waits and why."),
     "sync": _Place("sync", "sync", "Upload runs now, and wait until they are on the server."),
+    "verify": _Place("verify", "verify", "Check a run's log; save what is intact of it."),
 }
 
 _EXAMPLES = """\b
@@ -86,7 +87,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.group(cls=_LazyGroup, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 def main() -> None:
-    """Track experiments: log locally without losing a number, upload, look at what was logged.
+    """Track experiments: log locally without losing a number, upload, look back.
 
     WANDB_DIR is the folder whose `wandb` directory holds the runs; WANDB_DEBUG=true shows tracebacks.
     """

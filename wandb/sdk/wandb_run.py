@@ -32,6 +32,7 @@ from wandb_storage import (
 from ..errors import DataError, UsageError
 from . import _report
 from ._console_capture import ConsoleCapture
+from ._stop_watch import StopWatch
 from ._system_metrics import SystemSampler
 from ._terminal import termwarn
 from ._upload import start_uploader
@@ -93,7 +94,7 @@ class Run:
         self._history = _report.HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed)
-        self._watchers: List[Union[ConsoleCapture, SystemSampler]] = []
+        self._watchers: List[Union[ConsoleCapture, StopWatch, SystemSampler]] = []
 
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
@@ -101,6 +102,8 @@ class Run:
             self._watchers.append(ConsoleCapture(self._append_quietly))
         if not self._settings.disable_stats:
             self._watchers.append(SystemSampler(self._append_quietly, self._settings.stats_interval))
+        if not self.offline:
+            self._watchers.append(StopWatch(self._folder, self._settings.base_url, self._start))
         for watcher in self._watchers:
             watcher.start()
 
