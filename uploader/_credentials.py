@@ -10,12 +10,12 @@ import hashlib
 import netrc
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Mapping, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
 from ._errors import CredentialError
+from ._home import write_atomically
 
 # `[prefix-]secret`: the form that W&B servers hand out.
 _KEY = re.compile(r"([\w-]+-)?[\w-]{40,}", re.ASCII)
@@ -91,7 +91,7 @@ def save_api_key(base_url: str, key: str, environment: Mapping[str, str] = os.en
     text = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
     entry = f"machine {machine_of(base_url)}\n  login {_LOGIN}\n  password {key}\n"
     text = _replace_entry(text, machine_of(base_url), entry)
-    _write_private(path, text.encode("utf-8", "surrogateescape"))
+    write_atomically(path, text.encode("utf-8", "surrogateescape"))
     return path
 
 
@@ -146,17 +146,3 @@ def _find_entry(text: str, machine: str, start: int = 0) -> Optional[Tuple[int, 
 def _line_end(text: str, position: int) -> int:
     end = text.find("\n", position)
     return len(text) if end < 0 else end
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one step, readable by its owner only from the first byte on."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".netrc-", dir=path.parent)  # mode 600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -11,9 +11,11 @@ import contextlib
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple
+from typing import Any, Callable, Dict, List, TextIO, Tuple
 
 from wandb_storage import Console, Record, Stream
+
+from ._periodic import Periodic
 
 _FLUSH_SECONDS = 1.0
 # One record of console text. A program that prints megabytes in one call is cut into several.
@@ -28,16 +30,15 @@ class ConsoleCapture:
         self._lock = threading.RLock()
         self._pending: Dict[Stream, List[str]] = {Stream.STDOUT: [], Stream.STDERR: []}
         self._wrapped: List[Tuple[TextIO, Any]] = []
-        self._stopped = threading.Event()
-        self._thread: Optional[threading.Thread] = None
+        self._stopped = False
+        self._periodic = Periodic("wandb-console", _FLUSH_SECONDS, self._flush_pending)
 
     def start(self) -> None:
         """Begin to capture."""
         for stream, number in ((sys.stdout, Stream.STDOUT), (sys.stderr, Stream.STDERR)):
             if stream is not None:
                 self._wrap(stream, number)
-        self._thread = threading.Thread(target=self._flush_regularly, name="wandb-console", daemon=True)
-        self._thread.start()
+        self._periodic.start()
 
     def _wrap(self, stream: TextIO, number: Stream) -> None:
         write = stream.write
@@ -55,7 +56,7 @@ class ConsoleCapture:
         self._wrapped.append((stream, captured_write))
 
     def _take(self, number: Stream, text: str) -> None:
-        if not isinstance(text, str) or not text or self._stopped.is_set():
+        if not isinstance(text, str) or not text or self._stopped:
             return
         with self._lock:
             pending = self._pending[number]
@@ -71,15 +72,11 @@ class ConsoleCapture:
             part = text[start : start + _RECORD_CHARACTERS_MAX]
             self._append(Console(time=time.time(), stream=number, text=part))
 
-    def _flush_all(self) -> None:
-        with self._lock:
+    def _flush_pending(self) -> bool:
+        with contextlib.suppress(Exception), self._lock:  # the log says itself what is wrong with it
             for number in self._pending:
                 self._flush(number)
-
-    def _flush_regularly(self) -> None:
-        while not self._stopped.wait(_FLUSH_SECONDS):
-            with contextlib.suppress(Exception):  # the log says itself what is wrong with it
-                self._flush_all()
+        return True
 
     def stop(self) -> None:
         """Give the streams back, and append what is still pending."""
@@ -88,8 +85,6 @@ class ConsoleCapture:
             if stream.__dict__.get("write") is wrapper:
                 del stream.write
         self._wrapped.clear()
-        with contextlib.suppress(Exception):
-            self._flush_all()
-        self._stopped.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._flush_pending()
+        self._stopped = True
+        self._periodic.stop()

@@ -1,84 +1,23 @@
-"""What a person sees of a run at its start and at its end, and what of the run is kept in memory for that."""
+"""What a person sees of a run at its start and at its end."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
+import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from wandb_storage import MetricRules, RunState
-
+from ._history_sample import sparkline
 from ._terminal import colourful, termlog, termwarn
+from ._upload import upload_status
 
 if TYPE_CHECKING:
     from .wandb_run import Run
 
-_BARS = "▁▂▃▄▅▆▇█"
-_BAR_COUNT = 40
 _KEYS_SHOWN = 10
 _POLL_SECONDS = 0.1
 # Between two lines of progress where there is no terminal to draw a bar on.
 _PLAIN_PROGRESS_SECONDS = 5.0
-
-
-@dataclasses.dataclass
-class Restored:
-    """What a resumed run knows of its earlier sessions."""
-
-    sessions: int = 0
-    step: int = 0
-    runtime: float = 0.0
-    config: Dict[str, Any] = dataclasses.field(default_factory=dict)
-    summary: Dict[str, Any] = dataclasses.field(default_factory=dict)
-    metrics: Optional[MetricRules] = None
-    state: Optional[RunState] = None
-
-
-class HistorySample:
-    """A few hundred evenly spaced rows of any number, for the sparklines at the end."""
-
-    def __init__(self) -> None:
-        self._rows: List[Dict[str, Any]] = []
-        self._stride = self._until = 1
-
-    def add(self, row: Dict[str, Any]) -> None:
-        """Take the next row."""
-        self._until -= 1
-        if self._until:
-            return
-        self._until = self._stride
-        self._rows.append(dict(row))
-        if len(self._rows) >= 8 * _BAR_COUNT:
-            del self._rows[1::2]
-            self._stride *= 2
-
-    def series(self) -> Dict[str, List[float]]:
-        """Each numeric key's values, in order."""
-        series: Dict[str, List[float]] = {}
-        for row in self._rows:
-            for key, value in row.items():
-                if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    series.setdefault(key, []).append(float(value))
-        return series
-
-
-def sparkline(values: List[float], width: int = _BAR_COUNT) -> str:
-    """A line of bars; what is no finite number is a space.
-
-    >>> sparkline([0, 1, 2, 3])
-    '▁▃▆█'
-    """
-    if len(values) > width:
-        values = [values[index * len(values) // width] for index in range(width)]
-    finite = [value for value in values if math.isfinite(value)]
-    if not finite:
-        return " " * len(values)
-    low, high = min(finite), max(finite)
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    if not math.isfinite(scale):
-        scale = 0.0
-    return "".join(_BARS[round((value - low) * scale)] if math.isfinite(value) else " " for value in values)
 
 
 def show_start(run: Run) -> None:
@@ -146,25 +85,15 @@ def _show_summary(run: Run) -> None:
     termlog()
 
 
-def run_url(run: Run) -> Optional[str]:
-    """The run's page, as soon as the server has said who owns the run."""
-    from ._upload import upload_status
-
-    status = upload_status(run)
-    return status.url if status is not None else None
-
-
 def _follow_upload(run: Run) -> None:
     """Show the upload until it is done, stalls for `finish_timeout`, or the user lets go."""
-    from ._upload import upload_status
-
     assert run._log is not None
     total = run._log.sequence
     done = shown = -1
     progress_at = shown_at = time.monotonic()
     try:
         while True:
-            status = upload_status(run)
+            status = upload_status(Path(run.sync_dir))
             now = time.monotonic()
             acknowledged = status.sequence_acked if status is not None else 0
             if acknowledged > done:
@@ -181,7 +110,7 @@ def _follow_upload(run: Run) -> None:
                 shown_at = now
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        status = upload_status(run)
+        status = upload_status(Path(run.sync_dir))
     if colourful() and shown >= 0:
         _clear_progress()
     _say_upload(run, status)
@@ -200,8 +129,6 @@ def _say_upload(run: Run, status: Any) -> None:
 
 
 def _draw_progress(done: int, total: int) -> None:
-    import sys
-
     width = 30
     filled = min(width, width * max(done, 0) // max(total, 1))
     sys.stderr.write(f"\r\033[Kwandb: uploading {'█' * filled}{'░' * (width - filled)} {max(done, 0):,} of {total:,}")
@@ -209,7 +136,5 @@ def _draw_progress(done: int, total: int) -> None:
 
 
 def _clear_progress() -> None:
-    import sys
-
     sys.stderr.write("\r\033[K")
     sys.stderr.flush()

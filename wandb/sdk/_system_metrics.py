@@ -8,44 +8,33 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import threading
 import time
 from typing import Any, Callable, Dict, Optional
 
 from wandb_storage import Record, SystemMetrics
 
+from ._periodic import Periodic
+
 _MIB = 1 << 20
 
 
-class SystemSampler:
+def system_sampler(append: Callable[[Record], object], interval: float) -> Periodic:
     """Appends a SystemMetrics record at the start, and then one every `interval` seconds."""
+    sensors: Dict[str, Any] = {}
 
-    def __init__(self, append: Callable[[Record], object], interval: float) -> None:
-        self._append = append
-        self._interval = interval
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._sample_regularly, name="wandb-system", daemon=True)
+    def sample() -> bool:
+        try:
+            if not sensors:  # made in the thread: finding them takes longer than `init` may
+                sensors.update(machine=_Machine(), gpus=_NvidiaGpus.find())
+            values = sensors["machine"].sample()
+            if sensors["gpus"] is not None:
+                values.update(sensors["gpus"].sample())
+            append(SystemMetrics(time=time.time(), json=json.dumps(values)))
+        except Exception:  # a machine that can't be measured trains all the same
+            return False
+        return True
 
-    def start(self) -> None:
-        """Begin to sample."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the sampling; returns when the thread has ended."""
-        self._stopped.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
-
-    def _sample_regularly(self) -> None:
-        with contextlib.suppress(Exception):  # a machine that can't be measured trains all the same
-            machine, gpus = _Machine(), _NvidiaGpus.find()
-            while True:
-                values = machine.sample()
-                if gpus is not None:
-                    values.update(gpus.sample())
-                self._append(SystemMetrics(time=time.time(), json=json.dumps(values)))
-                if self._stopped.wait(self._interval):
-                    return
+    return Periodic("wandb-system", interval, sample, at_once=True)
 
 
 class _Machine:

@@ -13,8 +13,6 @@ from ._terminal import termwarn
 if TYPE_CHECKING:
     from wandb_uploader import RunStatus
 
-    from .wandb_run import Run
-
 
 def start_uploader(wandb_folder: Path, base_url: str) -> None:
     """Make sure that somebody uploads the runs of a wandb folder. A failure leaves the run in its log, and is said."""
@@ -26,11 +24,10 @@ def start_uploader(wandb_folder: Path, base_url: str) -> None:
         termwarn(f"the uploader could not be started ({error}); the run is kept, upload it with: wandb sync")
 
 
-def upload_status(run: Run) -> Optional[RunStatus]:
-    """How far the upload of a run is, or None where nothing is known of it."""
+def upload_status(folder: Path) -> Optional[RunStatus]:
+    """How far the upload of the run in `folder` is, or None where nothing is known of it."""
     import wandb_uploader
 
-    folder = Path(run.sync_dir)
     for status in wandb_uploader.status(folder.parent):
         if Path(status.folder).name == folder.name:
             return status

@@ -29,12 +29,14 @@ from ._environment import describe_environment, program_path
 from ._exit import program_end
 from ._folders import link_latest, make_wandb_folder, new_run_folder
 from ._names import new_run_id, new_run_name
+from ._restored import Restored
 from ._terminal import set_silent, termlog, termwarn
 from ._upload import start_uploader
 from ._values import storable_mapping
+from .lib.disabled import RunDisabled
 from .wandb_config import as_mapping
 from .wandb_login import api_key_for, ask_for_key
-from .wandb_run import Run, RunDisabled
+from .wandb_run import Run
 from .wandb_settings import Settings, merged
 
 # An uploader that brings a killed run's log in order holds it for an instant; a resuming run waits that long.
@@ -167,7 +169,7 @@ def _open_run(settings: Settings, folder: Path, config: Dict[str, Any], allow_va
             settings.update({"run_name": new_run_name(len(run_folders(folder)) + 1)}, "generated")
         assert settings.run_id is not None
         path = new_run_folder(folder, settings.run_id, settings.mode == "offline")
-        log, restored = Log.create(path, settings.run_id, warn=termwarn), _report.Restored()
+        log, restored = Log.create(path, settings.run_id, warn=termwarn), Restored()
     else:
         path = existing
         log = _open_log(path)
@@ -177,7 +179,7 @@ def _open_run(settings: Settings, folder: Path, config: Dict[str, Any], allow_va
         log.append(_run_start(settings, start, restored))
         if existing is not None:
             _relabel(log, settings)
-        run = Run(settings, path, log, start, restored, on_finish=_forget)
+        run = Run(settings, path, log, start, restored, on_finish=_finished)
         run.config.update(config, allow_val_change=allow_val_change or existing is not None)
         log.flush()
     except BaseException:
@@ -236,7 +238,7 @@ def _held_by_a_run(path: Path) -> bool:
     return True
 
 
-def _restore(path: Path, settings: Settings) -> _report.Restored:
+def _restore(path: Path, settings: Settings) -> Restored:
     """Fold the earlier sessions."""
     state = RunState()
     with Reader(path) as reader:
@@ -250,7 +252,7 @@ def _restore(path: Path, settings: Settings) -> _report.Restored:
     settings.update(
         {name: value for name, value in known.items() if settings.source(name) == "default"}, "the resumed run"
     )
-    return _report.Restored(
+    return Restored(
         sessions=state.sessions,
         step=state.step,
         runtime=state.runtime,
@@ -266,7 +268,7 @@ def _say_recovered(log: Log) -> None:
         termlog(f"The last session of this run was cut off ({lost.evidence}). Everything it logged is kept.")
 
 
-def _run_start(settings: Settings, start: float, restored: _report.Restored) -> RunStart:
+def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart:
     from wandb import __version__
 
     program = settings.program or program_path()
@@ -302,8 +304,16 @@ def _relabel(log: Log, settings: Settings) -> None:
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def _forget(run: Run) -> None:
-    """A run has finished."""
+def _finished(run: Run, quiet: bool) -> None:
+    """A run's log is sealed: say how it went, and show the upload."""
+    _forget(run, quiet)
+    if not run.offline:
+        # The uploader that init started may have been killed or stopped since.
+        start_uploader(Path(run.sync_dir).parent, run.settings.base_url)
+    _report.show_end(run, quiet)
+
+
+def _forget(run: Run, quiet: bool) -> None:
     if run in _running:
         _running.remove(run)
     _globals.clear_active(run)

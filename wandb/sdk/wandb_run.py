@@ -30,12 +30,14 @@ from wandb_storage import (
 )
 
 from ..errors import DataError, UsageError
-from . import _report
 from ._console_capture import ConsoleCapture
-from ._stop_watch import StopWatch
-from ._system_metrics import SystemSampler
+from ._history_sample import HistorySample
+from ._periodic import Periodic
+from ._restored import Restored
+from ._stop_watch import stop_watch
+from ._system_metrics import system_sampler
 from ._terminal import termwarn
-from ._upload import start_uploader
+from ._upload import upload_status
 from ._values import storable_row
 from .wandb_config import Config
 from .wandb_settings import Settings
@@ -65,10 +67,10 @@ class Run:
         folder: Path,
         log: Optional[Log],
         start: float,
-        restored: Optional[_report.Restored] = None,
-        on_finish: Callable[[Run], None] = lambda run: None,
+        restored: Optional[Restored] = None,
+        on_finish: Callable[[Run, bool], None] = lambda run, quiet: None,
     ) -> None:
-        restored = restored or _report.Restored()
+        restored = restored or Restored()
         self._settings = settings
         self._folder = folder
         self._log = log
@@ -91,19 +93,19 @@ class Run:
         )
         self._metrics: Optional[MetricRules] = restored.metrics  # None while every key's summary is its last value
         self._latest = restored.summary
-        self._history = _report.HistorySample()
+        self._history = HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed)
-        self._watchers: List[Union[ConsoleCapture, StopWatch, SystemSampler]] = []
+        self._watchers: List[Union[ConsoleCapture, Periodic]] = []
 
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
         if self._settings.console != "off":
             self._watchers.append(ConsoleCapture(self._append_quietly))
         if not self._settings.disable_stats:
-            self._watchers.append(SystemSampler(self._append_quietly, self._settings.stats_interval))
+            self._watchers.append(system_sampler(self._append_quietly, self._settings.stats_interval))
         if not self.offline:
-            self._watchers.append(StopWatch(self._folder, self._settings.base_url, self._start))
+            self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
         for watcher in self._watchers:
             watcher.start()
 
@@ -288,11 +290,7 @@ class Run:
         for watcher in self._watchers:
             watcher.stop()
         if self._seal():
-            self._on_finish(self)
-            if not self.offline:
-                # The uploader that init started may have been killed or stopped since.
-                start_uploader(self._folder.parent, self._settings.base_url)
-            _report.show_end(self, bool(quiet))
+            self._on_finish(self, bool(quiet))
 
     def _seal(self) -> bool:
         """Append the last record and close the log; False where another thread was first."""
@@ -454,7 +452,8 @@ class Run:
     @property
     def url(self) -> Optional[str]:
         """The run's page; None offline, and until the server has said who owns the run."""
-        return None if self.offline else _report.run_url(self)
+        status = None if self.offline else upload_status(self._folder)
+        return status.url or None if status is not None else None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not isinstance(getattr(type(self), name, None), property):
@@ -463,40 +462,3 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<wandb.Run {self.id} in {self._folder}>"
-
-
-class RunDisabled(Run):
-    """A run of mode "disabled": config and summary work in memory, and nothing is recorded."""
-
-    def _append(self, record: Record) -> None:
-        """Nothing is kept."""
-
-    def log(
-        self,
-        data: Mapping[str, Any],
-        step: Optional[int] = None,
-        commit: Optional[bool] = None,
-        sync: Optional[bool] = None,
-    ) -> None:
-        """Take the row into the summary; nothing is recorded."""
-        if step is not None:
-            self._progress.step = max(self._progress.step, step)
-        elif commit is not False:
-            self._progress.step += 1
-        self._latest.update(data)
-
-    def finish(self, exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
-        """End the run."""
-        if not self._finished:
-            self._finished = True
-            self._on_finish(self)
-
-    @property
-    def disabled(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def url(self) -> Optional[str]:
-        """None."""
-        return None

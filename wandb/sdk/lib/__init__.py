@@ -1,5 +1,5 @@
 """Names that other libraries import from here."""
 
-from ..wandb_run import RunDisabled
+from .disabled import RunDisabled
 
 __all__ = ["RunDisabled"]

@@ -1,0 +1,32 @@
+"""A daemon thread that does something every few seconds, until it is stopped or has done it for the last time."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable
+
+
+class Periodic:
+    """Calls `call` every `seconds`, the first time after that long or `at_once`; a call that returns False is the
+    last."""
+
+    def __init__(self, name: str, seconds: float, call: Callable[[], bool], at_once: bool = False) -> None:
+        self._seconds, self._call, self._at_once = seconds, call, at_once
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when the thread has ended."""
+        self._stopped.set()
+        if self._thread is not threading.current_thread() and self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        if self._at_once and not self._call():
+            return
+        while not self._stopped.wait(self._seconds) and self._call():
+            pass
