@@ -31,6 +31,9 @@ class Sizes:
     disk_others: Tuple[str, ...] = ("walk", "held", "constant")
     kept_rounds: int = 3
     memory_rows: int = 100_000
+    alone_calls: int = 200_000
+    alone_rows: int = 2_000_000
+    alone_megabytes: int = 256
 
 
 QUICK = Sizes(
@@ -44,6 +47,9 @@ QUICK = Sizes(
     disk_others=(),
     kept_rounds=1,
     memory_rows=2_000,
+    alone_calls=10_000,
+    alone_rows=20_000,
+    alone_megabytes=4,
 )
 
 

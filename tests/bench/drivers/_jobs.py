@@ -145,7 +145,15 @@ def _made(folder: str) -> Path:
     return path
 
 
+def alone(client: Client, **parameters: Any) -> Dict[str, Any]:
+    """This client's log without any peer."""
+    from . import _alone  # needs this client's storage package
+
+    return _alone.alone(client, **parameters)
+
+
 JOBS: Dict[str, Callable[..., Any]] = {
+    "alone": alone,
     "probe": probe,
     "log": log,
     "floor": floor,
