@@ -83,7 +83,14 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'wandb' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home, __name__), name)
+    try:
+        value = getattr(importlib.import_module(home, __name__), name)
+    except (ImportError, AttributeError) as error:
+        # Two distributions are called wandb, and installing one over the other can leave files of both.
+        raise ImportError(
+            f"this installation of wandb is incomplete or mixed with another package of that name ({error}). "
+            f"Remove {__path__[0]} after `pip uninstall wandb`, and install it again"
+        ) from error
     globals()[name] = value
     return value
 

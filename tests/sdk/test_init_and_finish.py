@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
@@ -195,6 +196,18 @@ print(json.dumps([before == after, threading.active_count(), heavy, os.path.exis
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [True, 1, [], False]
+
+
+def test_a_half_overwritten_install_says_so(tmp_path: Path) -> None:
+    copy = tmp_path / "site" / "wandb"
+    shutil.copytree(Path(wandb.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "sdk" / "wandb_run.py").write_text("# a file of another package\n")
+    program = "import wandb; wandb.init(mode='disabled')"
+    environment = {**os.environ, "PYTHONPATH": str(copy.parent)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "mixed with another package" in done.stderr
+    assert "pip uninstall wandb" in done.stderr
 
 
 def test_settings_come_from_files_environment_and_arguments_in_that_order(
