@@ -8,6 +8,9 @@ What is promised:
   behind a full sync.
 * A power loss takes at most a suffix of the records of that last second, never one in the middle, and the next opening
   counts what is missing.
+* `durability` chooses what `append` waits for. `"process"` (the default): what it has returned for survives the death
+  of the process, and within about a second a power loss. `"power"`: what it has returned for survives a power loss,
+  unless the disk refused, which a warning says.
 * Reading never delays the writer, and nothing that is read was not written: every byte is covered by a checksum that
   also covers the record's number and kind.
 * A disk that is full, read-only or failing never raises out of `append`: records wait in memory up to
@@ -20,7 +23,14 @@ The shape of it (FORMAT.md documents every byte):
 
 `_format` holds the layouts, `_encode` and `_decode` the records; `_log` and `_committer` write, `_reader` reads,
 `_recovery` what happens in between when nobody closed the log. `_state` folds records into the run that they describe.
+`_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
+`_retention` removes what servers have, and `_filesystem` knows where no live log should be.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ._console import ConsoleLine
 from ._errors import (
@@ -66,12 +76,50 @@ from ._rows import UNKNOWN_LAYOUT, dump_json
 from ._state import Completed, RunState
 from ._summary import MetricRules
 
+if TYPE_CHECKING:
+    from ._filesystem import Filesystem, FilesystemKind, filesystem_of
+    from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
+    from ._salvage import SalvageReport, salvage
+    from ._survey import Damage, Gap
+    from ._verify import VerifiedSegment, VerifyReport, verify
+
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "READ_BYTES", "RECORD_BYTES_MAX", "ROW_KEYS_MAX",
-    "UNKNOWN_LAYOUT", "Alert", "Artifact", "Completed", "ConfigChange", "Console", "ConsoleLine", "Entry", "Exit",
-    "FileSaved", "ForeignFile", "Labels", "Log", "LogClosed", "LogDamaged", "LogError", "LogInUse", "LogNotFound",
-    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record",
-    "Recovered", "Row", "RowFlag", "RunStart", "RunState", "Scalar", "Shape", "Stream", "SummaryChange",
-    "SystemMetrics", "Telemetry", "UnstorableValue", "Writer", "WriterLost", "boot_id", "dump_json", "find_run_id",
-    "is_log_file", "recover", "segments",
+    "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Completed", "ConfigChange", "Console", "ConsoleLine",
+    "Damage", "DiskUse", "Entry", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "Gap",
+    "Labels", "Log", "LogClosed", "LogDamaged", "LogError", "LogInUse", "LogNotFound", "LogUnavailable",
+    "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered",
+    "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar",
+    "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment",
+    "VerifyReport", "Writer", "WriterLost", "boot_id", "disk_use", "dump_json", "filesystem_of", "find_run_id",
+    "is_log_file", "recover", "retain", "salvage", "segments", "verify",
 ]  # fmt: skip
+
+# What no training process needs is loaded when it is first used: every import costs the start of every run.
+_HOMES = {
+    "Acknowledged": "._retention",
+    "Damage": "._survey",
+    "DiskUse": "._retention",
+    "Filesystem": "._filesystem",
+    "FilesystemKind": "._filesystem",
+    "Gap": "._survey",
+    "RemovedSegment": "._retention",
+    "RetentionReport": "._retention",
+    "SalvageReport": "._salvage",
+    "VerifiedSegment": "._verify",
+    "VerifyReport": "._verify",
+    "disk_use": "._retention",
+    "filesystem_of": "._filesystem",
+    "retain": "._retention",
+    "salvage": "._salvage",
+    "verify": "._verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wandb_storage' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home, __name__), name)
+    globals()[name] = value
+    return value

@@ -146,7 +146,7 @@ class Committer:
         assert self.retired is not None
         tail, last = self.retired
         if tail.starts_segment and self.committed < tail.first_sequence:
-            self._segments.start_next()
+            self._segments.start_next(stands_alone=True)
             tail.starts_segment = False
         with mapped_errors(tail.path):
             for first, count, raw in tail.pieces(last):

@@ -25,6 +25,7 @@ class LogError(Exception):
     def __init__(self, message: str, path: Optional[Union[str, Path]] = None, position: Optional[int] = None) -> None:
         where = "" if path is None else f"{path}: " if position is None else f"{path} at {position}: "
         super().__init__(where + message)
+        self.message = message
         self.path = None if path is None else Path(path)
         self.position = position
 

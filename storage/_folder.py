@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Union
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 from ._errors import ForeignFile, LogNotFound, LogUnavailable
 from ._owner import living_writer
@@ -55,6 +55,16 @@ def has_living_writer(folder: Path, run_id: str) -> bool:
         return living_writer(path) is not None
 
 
+def segment_paths(folder: Path, run_id: str) -> List[Tuple[int, Path]]:
+    """(number, path) of the files that are called like segments of the log, in order. Raises OSError."""
+    indexes = [1] if os.path.lexists(segment_path(folder, run_id, 1)) else []
+    for path in folder.iterdir():
+        match = _LATER_SEGMENT.fullmatch(path.name)
+        if match and match["run_id"] == run_id:
+            indexes.append(int(match["index"]))
+    return [(index, segment_path(folder, run_id, index)) for index in sorted(indexes)]
+
+
 class SegmentInfo(NamedTuple):
     path: Path
     identity: Identity
@@ -65,18 +75,13 @@ def segments(folder: Path, run_id: str, live: Optional[bool] = None) -> List[Seg
 
     Raises LogNotFound where there is none, ForeignFile for one of another log.
     """
-    indexes = [1] if os.path.lexists(segment_path(folder, run_id, 1)) else []
-    for path in folder.iterdir():
-        match = _LATER_SEGMENT.fullmatch(path.name)
-        if match and match["run_id"] == run_id:
-            indexes.append(int(match["index"]))
-    if not indexes:
+    paths = segment_paths(folder, run_id)
+    if not paths:
         raise LogNotFound(f"no segment of run {run_id}'s log", folder)
     found: List[SegmentInfo] = []
     if live is None:
         live = has_living_writer(folder, run_id)
-    for index in sorted(indexes):
-        path = segment_path(folder, run_id, index)
+    for index, path in paths:
         segment = open_segment(path, live)
         try:
             identity = segment.identity()

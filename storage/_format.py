@@ -116,6 +116,7 @@ def parse_tail_header(raw: bytes) -> Union[TailHeader, None]:
 
 # crc32 of everything after it, zero, codec (1: zstd), record count, raw length, first sequence
 _BLOCK_HEADER = struct.Struct("<IHHIIQ")
+BLOCK_HEADER_BYTES = _BLOCK_HEADER.size
 CODEC_ZSTD = 1
 
 

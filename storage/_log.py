@@ -21,7 +21,7 @@ import time
 import weakref
 import zlib
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Tuple, Type
 
 from ._committer import CLOSE, LATER, NOW, Committer, Retired
 from ._encode import encode
@@ -29,7 +29,7 @@ from ._errors import LogClosed, LogError, LogInUse, LogUnavailable
 from ._folder import find_run_id, owner_path, segments
 from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX
 from ._owner import OwnerLock
-from ._records import Record, Row
+from ._records import Record, Row, Shape
 from ._recovery import Recovered, recover_locked
 from ._rows import UNKNOWN_LAYOUT, RowEncoder, dump_json
 from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
@@ -37,6 +37,8 @@ from ._segment_writer import SegmentWriter
 from ._tail import Tail, tail_paths
 
 Warn = Callable[[str], None]
+# What `append` has returned for survives the end of the process, or of the machine's power.
+DURABILITIES = ("process", "power")
 
 _pack_header = FRAME_HEADER.pack_into
 _pack_checksum = struct.Struct("<I").pack_into
@@ -94,33 +96,37 @@ class Log:
     # --- opening ------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: Path, run_id: str, warn: Warn = lambda message: None) -> Log:
-        """Start the log of a new run in an existing folder.
+    def create(
+        cls, folder: Path, run_id: str, warn: Warn = lambda message: None, durability: str = DURABILITIES[0]
+    ) -> Log:
+        """Start the log of a new run in an existing folder. `durability`: see this package's docstring.
 
         Raises LogInUse where the folder already holds a log, LogUnavailable where the disk refuses.
         """
+        writer = _writer_of(durability)
         path = segment_path(folder, run_id, 1)
         with mapped_errors(path):
             owner = OwnerLock(owner_path(folder, run_id))
         try:
             if os.path.lexists(path):
                 raise LogInUse("this folder already holds a log of the run; open it to go on with it", path)
-            identity = Identity(run_id, os.urandom(16).hex(), 1, 1, time.time())
+            identity = Identity(run_id, os.urandom(16).hex(), 1, 1, time.time(), stands_alone=True)
             with mapped_errors(path):
                 owner.sign()
                 create_segment(path, identity)
                 fsync_folder(folder.parent)
-                return cls(folder, identity, owner, warn)
+                return writer(folder, identity, owner, warn)
         except BaseException:
             owner.release()
             raise
 
     @classmethod
-    def open(cls, folder: Path, warn: Warn = lambda message: None) -> Log:
+    def open(cls, folder: Path, warn: Warn = lambda message: None, durability: str = DURABILITIES[0]) -> Log:
         """Go on with an existing log: recover it if its writer died, and start its next segment.
 
         Raises LogNotFound, LogInUse, LogUnavailable, or another LogError where the log can't be trusted.
         """
+        writer = _writer_of(durability)
         run_id = find_run_id(folder)
         with mapped_errors(folder):
             owner = OwnerLock(owner_path(folder, run_id))
@@ -129,12 +135,15 @@ class Log:
                 recovered = recover_locked(folder, run_id, owner)
                 previous = segments(folder, run_id, live=False)[-1].identity
                 identity = previous._replace(
-                    segment=previous.segment + 1, first_sequence=recovered.last_sequence + 1, created=time.time()
+                    segment=previous.segment + 1,
+                    first_sequence=recovered.last_sequence + 1,
+                    created=time.time(),
+                    stands_alone=True,
                 )
                 # Whoever dies from here on is this process: an unsealed segment must not be laid to the one before.
                 owner.sign()
                 create_segment(segment_path(folder, run_id, identity.segment), identity)
-                log = cls(folder, identity, owner, warn)
+                log = writer(folder, identity, owner, warn)
             log.recovered = recovered
             return log
         except BaseException:
@@ -308,7 +317,8 @@ class Log:
         retired = self._committer.retired
         held = tail.memory_bytes + (retired.tail.memory_bytes if retired is not None else 0)
         if held + len(frame) > MEMORY_BYTES_MAX:
-            self.lost += 1
+            # The shape of a row is tried anew with each row that needs it, and the row itself is counted.
+            self.lost += FRAME_HEADER.unpack_from(frame)[1] != Shape.kind
             self._unsettled = False
             return 0
         tail.memory.append(bytes(frame))
@@ -444,6 +454,17 @@ class Log:
             if tail is not None:
                 tail.close()
         self._owner.release()
+
+
+def _writer_of(durability: str) -> Type[Log]:
+    """The class of writers that keep a promise."""
+    if durability not in DURABILITIES:
+        raise ValueError(f"durability is {' or '.join(map(repr, DURABILITIES))}, not {durability!r}")
+    if durability == "process":
+        return Log
+    from ._power_log import PowerLog  # which is a Log, and so comes after it
+
+    return PowerLog
 
 
 _live_logs: weakref.WeakSet[Log] = weakref.WeakSet()

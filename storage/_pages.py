@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from ._errors import ForeignFile, LogDamaged
-from ._format import BLOCK_BYTES_MAX
+from ._format import BLOCK_BYTES_MAX, SEGMENT_BYTES
 
 _PAGE_HEADER = struct.Struct("<QHHHH")  # page number, pad, flags, lower, upper (or one u32: pages of an overflow run)
 _META = struct.Struct("<IIQQ48s48sQQ")  # magic, version, address, map size, two databases, last page, transaction
 _DATABASE = struct.Struct("<IHHQQQQQ")  # pad (page size), flags, depth, three page counts, entries, root
 _NODE = struct.Struct("<HHHH")  # low and high half of a size or page number, flags, key length
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
-_BRANCH, _LEAF, _OVERFLOW = 0x01, 0x02, 0x04
+_BRANCH, _LEAF, _OVERFLOW, _META_PAGE = 0x01, 0x02, 0x04, 0x08
 _BIG_VALUE = 0x01
 _NO_PAGE = (1 << 64) - 1
 _DEPTH_MAX = 32
@@ -35,6 +35,8 @@ class _Meta(NamedTuple):
     root: int
     last_page: int
     transaction: int
+    free_root: int  # of the database of pages that LMDB may write over
+    flags: int  # of the main database
 
 
 class PageFile:
@@ -45,6 +47,7 @@ class PageFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._used: Optional[List[int]] = None  # pages that were read, while somebody wants to know
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._size = os.fstat(self._fd).st_size
@@ -96,7 +99,38 @@ class PageFile:
         page_bytes = int(_DATABASE.unpack(free)[0])
         if magic != _MAGIC or version != _VERSION or page_bytes not in (4096, 8192, 16384, 32768, 65536):
             return None
-        return _Meta(page_bytes, _DATABASE.unpack(main)[-1], last_page, transaction)
+        root, flags = _DATABASE.unpack(main)[-1], _DATABASE.unpack(main)[1]
+        return _Meta(page_bytes, root, last_page, transaction, _DATABASE.unpack(free)[-1], flags)
+
+    def writable(self) -> bool:
+        """Whether LMDB may add to what `items` reads. It believes what stands in the file: it would write over a page
+        that is listed as free, and behind the end that a page gives for its nodes. Raises LogDamaged."""
+        size = 16 + _META.size
+        raws = [os.pread(self._fd, size, position) for position in (0, self._meta.page_bytes)]
+        metas = [self._parse_meta(raw) if len(raw) == size and raw[10] & _META_PAGE else None for raw in raws]
+        if any(meta is None or meta.last_page * meta.page_bytes >= SEGMENT_BYTES for meta in metas):
+            return False
+        self._used = []
+        try:
+            for _ in self.items():
+                pass
+            used = {0, 1, *self._used}
+            if self._meta.flags or len(used) != len(self._used) + 2:
+                return False
+            self._visits = 0
+            free: List[int] = []
+            if self._meta.free_root != _NO_PAGE:
+                for _, value, _ in self._walk(self._meta.free_root, b"", 0):
+                    count = int.from_bytes(value[:8], "little")
+                    if count != len(value) // 8 - 1:
+                        return False
+                    free += struct.unpack(f"<{count}Q", value[8 : 8 + 8 * count])
+            taken = {0, 1, *self._used}
+            return (
+                len(set(free)) == len(free) and taken.isdisjoint(free) and max(free, default=0) <= self._meta.last_page
+            )
+        finally:
+            self._used = None
 
     def _page(self, number: int) -> bytes:
         """One whole branch or leaf page."""
@@ -110,6 +144,10 @@ class PageFile:
         found, _, flags, lower, upper = _PAGE_HEADER.unpack_from(raw)
         if found != number or flags & 0xF not in (_BRANCH, _LEAF) or not 16 <= lower <= upper <= size:
             raise LogDamaged(f"page {number} is not an LMDB page", self.path, position)
+        if self._used is not None:
+            self._used.append(number)
+            if lower > 16 and min(struct.unpack_from(f"<{(lower - 16) // 2}H", raw, 16)) < upper:
+                raise LogDamaged(f"page {number} has nodes in its free space", self.path, position)
         return raw
 
     def _nodes(self, page: bytes, number: int) -> Iterator[Tuple[int, int, int, int, int]]:
@@ -181,4 +219,6 @@ class PageFile:
         raw = os.pread(self._fd, 16 + value_bytes, start)
         if struct.unpack_from("<Q", raw)[0] != number or not raw[10] & _OVERFLOW:
             raise LogDamaged(f"page {number} is not the value that it should be", self.path, start)
+        if self._used is not None:
+            self._used.extend(range(number, number + -(-len(raw) // self._meta.page_bytes)))
         return start + 16, raw[16:]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
-from ._blocks import pack_blocks
+from ._blocks import pack_blocks, unpack_block
 from ._encode import encode
 from ._folder import SegmentInfo, find_run_id, owner_path, segments
 from ._format import FRAME_HEADER, seal_frame
@@ -55,7 +55,7 @@ def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
         sealed = segment.sealed()
     committed = _committed(found)
     tails = join_tails(load_tails(folder, run_id, last.identity.log_uuid), committed)
-    if sealed and not tails.records:
+    if sealed and not tails.records and not (tails.lost_records and not _told(last, committed)):
         _remove_tails(folder, run_id, tails)
         return Recovered(committed, None)
     last_sequence = committed + tails.records
@@ -70,6 +70,13 @@ def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
         writer.close()
     _remove_tails(folder, run_id, tails)
     return Recovered(last_sequence + 1, lost)
+
+
+def _told(last: SegmentInfo, committed: int) -> bool:
+    """Whether the log's last record says already how its writer ended: a recovery died before it removed the tails."""
+    with SegmentFile(last.path) as segment:
+        blocks = segment.read(committed, 1)
+    return bool(blocks) and unpack_block(blocks[0])[-1][1] == WriterLost.kind
 
 
 def _committed(found: List[SegmentInfo]) -> int:

@@ -30,6 +30,8 @@ class Identity(NamedTuple):
     segment: int  # 1 for the first
     first_sequence: int
     created: float
+    # No row from here on names a shape of an earlier segment: those can go.
+    stands_alone: bool = False
 
     def to_json(self) -> bytes:
         return json.dumps({"format": FORMAT_VERSION, **self._asdict()}).encode()
@@ -48,7 +50,7 @@ class Identity(NamedTuple):
         try:
             identity = cls(
                 str(fields["run_id"]), bytes.fromhex(fields["log_uuid"]).hex(), int(fields["segment"]),
-                int(fields["first_sequence"]), float(fields["created"]),
+                int(fields["first_sequence"]), float(fields["created"]), fields.get("stands_alone") is True,
             )  # fmt: skip
         except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
             raise LogDamaged(f"the identity is not one that a log has: {error!r}", path) from None
@@ -91,12 +93,35 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+# What LMDB 0.9 makes of its lock file for `_READERS_MAX` readers.
+_LOCK_BYTES = 8192
+_READERS_MAX = 126
+
+
+def _reserve_lock_file(path: Path) -> None:
+    """Give LMDB's lock file its room: LMDB writes to it through a map, and where the disk has no room for what is
+    written through a map, the process is killed (SIGBUS). Raises OSError.
+
+    Only for an environment that this process doesn't have open; what stands in the file stays as it is.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    fd = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_blocks * 512 < _LOCK_BYTES:
+            os.posix_fallocate(fd, 0, _LOCK_BYTES)
+    finally:
+        os.close(fd)
+
+
 def _open_environment(path: Path, readonly: bool = False) -> lmdb.Environment:
+    if not readonly:
+        _reserve_lock_file(path)
     # Every option by name: the library's defaults have changed between its major versions, and the environment
     # variable LMDB_DEFAULT_LIB_VERSION could choose another file format.
     return lmdb.open(
         os.fspath(path), map_size=SEGMENT_BYTES, subdir=False, readonly=readonly, metasync=True, sync=True, mode=0o600,
-        create=not readonly, writemap=False, meminit=True, map_async=False, max_readers=126, max_dbs=0,
+        create=not readonly, writemap=False, meminit=True, map_async=False, max_readers=_READERS_MAX, max_dbs=0,
         max_spare_txns=0, lock=True, lib_version=0,
     )  # fmt: skip
 
@@ -332,6 +357,8 @@ def check(path: Path) -> Optional[LogError]:
         for key, value, position in pages.items():
             if parse_block_key(key) is not None:
                 parse_stored(key, value, path, position)
+        if not pages.writable():
+            return LogDamaged("what LMDB notes about its pages is not what it would have written", path, 0)
     except LogError as error:
         return error
     finally:

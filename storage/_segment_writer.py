@@ -61,15 +61,21 @@ class SegmentWriter:
                     raise
         self._bytes += sum(len(value) + _NODE_BYTES for _, value in blocks)
 
-    def start_next(self) -> None:
-        """Seal the segment and start the next one. Raises LogUnavailable."""
+    def start_next(self, stands_alone: bool = False) -> None:
+        """Seal the segment and start the next one. Raises LogUnavailable.
+
+        `stands_alone`: the records that it will get name no shape of the segments before.
+        """
         if self._segment is not None:
             # The seal is a courtesy: a segment that another one follows is known to be complete.
             with contextlib.suppress(LogError):
                 self._segment.put([], self.committed)
             self._drop_segment()
         identity = self.identity._replace(
-            segment=self.identity.segment + 1, first_sequence=self.committed + 1, created=time.time()
+            segment=self.identity.segment + 1,
+            first_sequence=self.committed + 1,
+            created=time.time(),
+            stands_alone=stands_alone,
         )
         path = segment_path(self.folder, identity.run_id, identity.segment)
         create_segment(path, identity)

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
-from ._errors import ForeignFile, NewerFormat
+from ._errors import ForeignFile, LogUnavailable, NewerFormat
 from ._format import (
     BLOCK_BYTES_MAX,
     FORMAT_VERSION,
@@ -139,7 +139,8 @@ class TailFrames(NamedTuple):
 def load_tails(folder: Path, run_id: str, log_uuid: str) -> List[Tuple[int, bytes]]:
     """(first sequence, content) of the log's tails as they are now, in order.
 
-    Raises ForeignFile for a tail of another log, NewerFormat for one of a later version.
+    Raises ForeignFile for a tail of another log, NewerFormat for one of a later version, LogUnavailable for one that
+    can't be read.
     """
     tails = []
     for path in tail_paths(folder, run_id):
@@ -185,3 +186,5 @@ def _read(path: Path) -> Optional[bytes]:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise LogUnavailable(f"can't be read: {error.strerror or error}", path) from error

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional
 
 import pytest
 
-COMMANDS = ["login", "replay", "server", "status", "sync"]
+COMMANDS = ["login", "replay", "server", "status", "sync", "verify"]
 HEAVY = ["ariadne", "graphql", "numpy", "pandas", "requests", "rich", "sqlalchemy", "starlette", "uvicorn"]
 
 

@@ -3,8 +3,8 @@
 A workload runs under a shim (`iolog.c`) that writes down each write, truncate, sync, rename and unlink, and each
 promise that the log has kept so far. From any beginning of that record, states of the disk are made in which everything
 that was not yet synced is there or not, each on its own: pages, parts of pages, names in the folder. Then the log is
-recovered and read there. What `flush`, `close` or `recover` had promised must be there; what is there must be a
-beginning of what was written.
+recovered and read there. What `flush`, `close` or `recover` had promised must be there, and each row whose append had
+returned in a session with `durability="power"`; what is there must be a beginning of what was written.
 
     python -m tests.crash.power_loss --states 100000 --seed 1
 """
@@ -59,13 +59,16 @@ if phase == "recover":
     sys.exit()
 step = 0 if phase == "create" else count()
 mark("begun", step)
-log = Log.create(folder, "r") if phase == "create" else Log.open(folder)
+durability = "power" if phase == ("again" if seed % 2 else "create") else "process"
+log = Log.create(folder, "r", durability=durability) if phase == "create" else Log.open(folder, durability=durability)
 mark("durable", step)
 for _ in range(rng.randrange(3, 7)):
     for _ in range(rng.randrange(1, 60)):
         mark("begun", step + 1)
         log.append_row({"value": step * 0.5, f"key {rng.randrange(3)}": rng.random()}, step, 1.0, 2)
         step += 1
+        if durability == "power":
+            mark("durable", step)
     if rng.random() < 0.7:
         log.flush()
         mark("durable", step)

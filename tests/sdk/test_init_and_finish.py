@@ -15,7 +15,7 @@ import pytest
 
 import wandb
 from wandb.sdk.lib import RunDisabled
-from wandb_storage import Reader, RunState
+from wandb_storage import Reader, Row, RunState
 
 
 def state_of(folder: str) -> RunState:
@@ -196,6 +196,14 @@ print(json.dumps([before == after, threading.active_count(), heavy, os.path.exis
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [True, 1, [], False]
+
+
+def test_durability_power_commits_before_log_returns() -> None:
+    with wandb.init(mode="offline", settings={"durability": "power"}) as run:
+        run.log({"a": 1})
+        with Reader(Path(run.sync_dir)) as reader:
+            committed = [entry.record for entry in reader.read(1)]
+    assert any(isinstance(record, Row) and record.values == {"a": 1} for record in committed)
 
 
 def test_a_half_overwritten_install_says_so(tmp_path: Path) -> None:

@@ -101,10 +101,13 @@ def _plain(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _show(home: Path, runs: Sequence[Listed]) -> None:
     from wandb.replay._words import count, size
+    from wandb_storage import disk_use
 
     waiting = [run for run in runs if run.waiting]
-    total = size(sum(run.glance.bytes for run in runs))
-    click.echo(f"{home}: {count(len(runs), 'run')}, {total}, {count(len(waiting), 'run')} with records to upload")
+    use = [disk_use(run.glance.folder) for run in runs]
+    total, logs = size(sum(one.total for one in use)), size(sum(one.log for one in use))
+    disk = f"{total} on disk ({logs} in logs)"
+    click.echo(f"{home}: {count(len(runs), 'run')}, {disk}, {count(len(waiting), 'run')} with records to upload")
     click.echo()
     rows = [_row(run) for run in runs]
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):

@@ -70,10 +70,7 @@ def verify(run: str, as_json: bool, out: Optional[Path], directory: Optional[Pat
 
 
 def _fields(report: VerifyReport) -> Dict[str, Any]:
-    fields = _plain(dataclasses.asdict(report))
-    fields["gaps"] = [{"first": gap.first, "last": gap.last} for gap in report.gaps]
-    fields["damages"] = [_plain(damage._asdict()) for damage in report.damages]
-    return {"severity": report.severity, "missing": report.missing, **fields}
+    return {"severity": report.severity, "missing": report.missing, **_plain(report)}
 
 
 def _salvage_fields(report: Optional[SalvageReport]) -> Optional[Dict[str, Any]]:
@@ -82,11 +79,15 @@ def _salvage_fields(report: Optional[SalvageReport]) -> Optional[Dict[str, Any]]
     return {
         "out": str(report.out), "records": report.records, "rows": report.rows, "missing": report.missing,
         "first_sequence": report.first_sequence, "last_sequence": report.last_sequence,
-        "gaps": [{"first": gap.first, "last": gap.last} for gap in report.gaps],
+        "gaps": _plain(report.gaps),
     }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -169,10 +169,10 @@ def _open_run(settings: Settings, folder: Path, config: Dict[str, Any], allow_va
             settings.update({"run_name": new_run_name(len(run_folders(folder)) + 1)}, "generated")
         assert settings.run_id is not None
         path = new_run_folder(folder, settings.run_id, settings.mode == "offline")
-        log, restored = Log.create(path, settings.run_id, warn=termwarn), Restored()
+        log, restored = Log.create(path, settings.run_id, warn=termwarn, durability=settings.durability), Restored()
     else:
         path = existing
-        log = _open_log(path)
+        log = _open_log(path, settings.durability)
         restored = _restore(path, settings)
         _say_recovered(log)
     try:
@@ -211,11 +211,11 @@ def _find_resumed(settings: Settings, folder: Path) -> Optional[Path]:
     return found[-1].path if found and resume != "never" else None
 
 
-def _open_log(path: Path) -> Log:
+def _open_log(path: Path, durability: str) -> Log:
     deadline = time.monotonic() + _IN_USE_SECONDS
     while True:
         try:
-            return Log.open(path, warn=termwarn)
+            return Log.open(path, warn=termwarn, durability=durability)
         except LogInUse:
             # The lock may be the uploader's, which is bringing the log of the killed session in order.
             if time.monotonic() >= deadline or _held_by_a_run(path):

@@ -62,6 +62,13 @@ def _mode(value: Any) -> str:
     return mode
 
 
+def _durability(value: Any) -> str:
+    word = _text(value)
+    if word not in ("process", "power"):
+        raise ValueError("process or power is expected")
+    return word
+
+
 def _console(value: Any) -> str:
     word = _text(value)
     if word not in ("auto", "wrap", "redirect", "off"):
@@ -110,6 +117,9 @@ class Settings:
     program: Optional[str] = _setting(None, _text, "the script that runs")
     root_dir: str = _setting("", _text, "the folder in which the wandb folder stands", env="WANDB_DIR")
     resume: Optional[str] = _setting(None, _resume, "allow, must, never or auto")
+    durability: str = _setting(
+        "process", _durability, "what log() survives when it returns: the death of the process, or power loss too"
+    )
     strict: bool = _setting(False, _flag, "raise where a row is late or can't be kept, instead of counting it")
     silent: bool = _setting(False, _flag, "print nothing")
     quiet: bool = _setting(False, _flag, "print less")

@@ -1,0 +1,238 @@
+"""Process death: SIGKILL at a random instant of a writer at full speed, and the log read back from its files alone.
+
+A writer is forked, logs with one thread or with eight, and counts each append that has returned in memory that it
+shares with this process: the count is kept outside of what dies. Up to three writers follow one another in a folder, so
+that creation, recovery, reopening, commits and segment changes are killed too. After each death the log is read as it
+lies there, recovered or left to the next writer, and read again.
+
+    python tests/crash/kill.py --kills 10000 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import mmap
+import os
+import random
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Counter, Dict, List, NamedTuple, Tuple, Union
+
+from power_loss import scratch_folder
+
+import wandb_storage._log
+import wandb_storage._segment_writer
+from wandb_storage import Console, Entry, Log, LogError, LogNotFound, Reader, Row, WriterLost, recover
+
+THREADS = (1, 8)
+DURABILITIES = ("process", "process", "power")  # what append waits for; after the death of a process both keep all
+WRITERS_MAX = 3  # in one folder, one after the other
+DELAY_SECONDS_MAX = 0.4
+_OPENED = max(THREADS)  # the slot behind those of the threads
+_SLOTS = max(THREADS) + 1
+
+
+class Plan(NamedTuple):
+    """One writer: what it does until it is killed."""
+
+    writer: int  # the how manieth in its folder
+    threads: int
+    durability: str
+    delay: float
+    flushes: bool
+    commit_bytes: int
+    segment_bytes: int
+
+    @classmethod
+    def draw(cls, rng: random.Random, writer: int) -> Plan:
+        # One in four dies while it still creates, recovers or opens the log.
+        delay = rng.uniform(0, 0.02 if rng.random() < 0.25 else DELAY_SECONDS_MAX)
+        sizes = rng.choice(((256 << 10, 192 << 20), (16 << 10, 192 << 20), (16 << 10, 100_000)))
+        return cls(writer, rng.choice(THREADS), rng.choice(DURABILITIES), delay, rng.random() < 0.5, *sizes)
+
+
+def content(writer: int, thread: int, number: int) -> Union[str, Dict[str, Any]]:
+    """What a thread appends as its record of this number: a row, at times of a new layout, or a console line."""
+    if number % 10 == 9:
+        return f"{writer} {thread} {number}"
+    row: Dict[str, Any] = {"writer": writer, "thread": thread, "number": number, "value": number * 0.5}
+    if number % 50 == 7:
+        row[f"key {number % 1000}"] = number
+    if number % 500 == 400:
+        row["text"] = "x" * (number % 10_000)
+    return row
+
+
+def _identify(entry: Entry) -> Tuple[int, int, int]:
+    """(writer, thread, number) of a record; its content must be what was appended under that number."""
+    found: Union[str, Dict[str, Any]]
+    if isinstance(entry.record, Row):
+        found = dict(entry.record.values)
+        key = (found["writer"], found["thread"], found["number"])
+    else:
+        assert isinstance(entry.record, Console)
+        found = entry.record.text
+        writer, thread, number = found.split()
+        key = (int(writer), int(thread), int(number))
+    assert found == content(*key), f"record {entry.sequence} was never written: {found!r:.200}"
+    return key
+
+
+def read_back(folder: Path) -> Tuple[Dict[Tuple[int, int], int], int]:
+    """How many records each thread of each writer has, all in order and once; and how many writers were lost."""
+    counts: Dict[Tuple[int, int], int] = collections.defaultdict(int)
+    lost = 0
+    with Reader(folder) as reader:
+        for expected, entry in enumerate(reader.entries(), 1):
+            assert entry.sequence == expected, f"record {entry.sequence} in the place of {expected}"
+            if isinstance(entry.record, WriterLost):
+                lost += 1
+            elif isinstance(entry.record, (Row, Console)):
+                writer, thread, number = _identify(entry)
+                assert number == counts[writer, thread], f"{number} in the place of {counts[writer, thread]}"
+                counts[writer, thread] += 1
+    return dict(counts), lost
+
+
+# --- the writer -------------------------------------------------------------------------------------------------------
+
+
+def _append_for_ever(log: Log, plan: Plan, thread: int, counts: memoryview) -> None:
+    number = 0
+    while True:
+        one = content(plan.writer, thread, number)
+        if isinstance(one, str):
+            log.append(Console(text=one))
+        else:
+            log.append_row(one, number, 1.0, 2)
+        number += 1
+        counts[thread] = number
+        if plan.flushes and number % 1000 == 0:
+            log.flush()
+
+
+def _write_until_killed(folder: Path, plan: Plan, counts: memoryview) -> None:
+    """In the child: never returns."""
+    try:
+        vars(wandb_storage._log).update(COMMIT_BYTES=plan.commit_bytes)
+        vars(wandb_storage._segment_writer).update(SEGMENT_FILL_BYTES=plan.segment_bytes)
+        try:
+            log = Log.open(folder, durability=plan.durability)
+        except LogNotFound:
+            log = Log.create(folder, "r", durability=plan.durability)
+        counts[_OPENED] = 1
+        for thread in range(1, plan.threads):
+            threading.Thread(target=_append_for_ever, args=(log, plan, thread, counts), daemon=True).start()
+        _append_for_ever(log, plan, 0, counts)
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(1)
+
+
+def kill_one(folder: Path, plan: Plan) -> List[int]:
+    """Run a writer and kill it: how many appends of each thread had returned, and whether the log was open."""
+    # One aligned store for each count, which a kill can't tear.
+    with mmap.mmap(-1, 8 * _SLOTS) as shared, memoryview(shared) as raw, raw.cast("Q") as counts:
+        child = os.fork()
+        if not child:
+            _write_until_killed(folder, plan, counts)
+        time.sleep(plan.delay)  # the random instant itself, nothing is waited for
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "the writer ended by itself; what it said is above"
+        return list(counts)
+
+
+# --- the campaign -----------------------------------------------------------------------------------------------------
+
+
+def _check(folder: Path, plan: Plan, acknowledged: List[int], before: Dict[Tuple[int, int], int]) -> Dict[Any, int]:
+    """Each record whose append had returned, once and in order; no other but one for each thread."""
+    try:
+        counts, _ = read_back(folder)
+    except LogNotFound:
+        assert not acknowledged[_OPENED], "a log that had been created is not there"
+        assert not before, "a log that had records is not there"
+        return {}
+    mine = {thread: count for (writer, thread), count in counts.items() if writer == plan.writer}
+    assert {key: count for key, count in counts.items() if key[0] != plan.writer} == before, "an earlier writer's"
+    assert set(mine) <= set(range(plan.threads)), "a thread that there was not"
+    for thread in range(plan.threads):
+        found = mine.get(thread, 0)
+        assert acknowledged[thread] <= found <= acknowledged[thread] + 1, (
+            f"thread {thread}: {acknowledged[thread]} appends had returned, {found} records are there"
+        )
+    return counts
+
+
+def one_folder(folder: Path, rng: random.Random, kills_max: int, tried: Counter[str]) -> None:
+    """Writers that die one after the other on one log. Raises AssertionError or LogError where something is lost."""
+    folder.mkdir()
+    counts: Dict[Tuple[int, int], int] = {}
+    for writer in range(min(kills_max, rng.randint(1, WRITERS_MAX))):
+        plan = Plan.draw(rng, writer)
+        acknowledged = kill_one(folder, plan)
+        tried["kills"] += 1
+        tried["appends"] += sum(acknowledged[:_OPENED])
+        tried["while opening"] += not acknowledged[_OPENED]
+        try:
+            counts = _check(folder, plan, acknowledged, counts)
+            if rng.random() < 0.7:
+                _recover(folder, counts)
+        except (AssertionError, LogError) as error:
+            raise AssertionError(f"{plan}: {error}") from error
+    tried["segments"] += sum(1 for _ in folder.glob("*.wandb"))
+
+
+def _recover(folder: Path, counts: Dict[Tuple[int, int], int]) -> None:
+    try:
+        recovered = recover(folder)
+    except LogNotFound:
+        assert not counts
+        return
+    again, lost = read_back(folder)
+    assert again == counts, f"{counts} before the recovery, {again} after it"
+    assert lost >= (recovered.writer_lost is not None)
+    assert recover(folder) == (recovered.last_sequence, None), "a recovery was not finished"
+
+
+def campaign(kills: int, seed: int, scratch: Path) -> Tuple[Counter[str], str]:
+    """What was tried, how often; and the first thing that was wrong."""
+    tried: Counter[str] = collections.Counter()
+    while tried["kills"] < kills:
+        tried["logs"] += 1
+        folder = scratch / f"log-{tried['logs']}"
+        rng = random.Random(f"{seed} {tried['logs']}")
+        try:
+            one_folder(folder, rng, kills - tried["kills"], tried)
+        except AssertionError as error:
+            return tried, f"seed {seed}, log {tried['logs']}: {error}"
+        shutil.rmtree(folder)
+    return tried, ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    with scratch_folder() as scratch:
+        tried, wrong = campaign(arguments.kills, arguments.seed, scratch)
+    print(
+        f"process death: {tried['kills']} kills ({tried['while opening']} while opening) of writers with 1 and 8 "
+        f"threads, {tried['appends']:,} appends that had returned, {tried['segments']} segments, seed "
+        f"{arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + wrong if wrong else '0 lost'}"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
