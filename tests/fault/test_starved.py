@@ -153,6 +153,12 @@ def test_a_read_only_folder_is_read_and_recovered_and_takes_no_new_log(tmp_path:
     """Files may be written there, and none made or removed: as far as that goes, and then an error with the reason."""
     script = """
 import shutil, tempfile
+# What is loaded on first use is loaded now: the user below may not be able to read Python's own files.
+warm = Path(tempfile.mkdtemp())
+Log.create(warm, "w").close()
+Log.open(warm).close()
+recover(warm)
+shutil.rmtree(warm)
 if os.geteuid() == 0:
     os.seteuid(65534)  # nothing is read-only to root
 place = Path(tempfile.mkdtemp())

@@ -227,7 +227,7 @@ for step in range(100, 200):
 deadline = time.monotonic() + 5
 while log.committed < log.sequence and time.monotonic() < deadline:
     time.sleep(0.005)
-print(log.committed == log.sequence)
+print(log.committed == log.sequence, flush=True)
 log.close()
 log = Log.open(folder)
 append(log, 200)
