@@ -67,14 +67,17 @@ def _rest(figures: Dict[str, Any]) -> Table:
 
 
 def _aims(figures: Dict[str, Any]) -> List[Aim]:
-    busy = figures["busy"]["percent"] if figures else None
+    busy = figures.get("busy")
     rows = figures["reading"]["rows_a_second"] if figures else None
     return [
         Aim(
             "CPU that logging at 100 Hz adds to a busy pure-Python loop",
             f"under {_BUSY_PERCENT_MAX} %",
-            NONE if busy is None else f"{busy:.2f} %",
-            None if busy is None else busy < _BUSY_PERCENT_MAX,
+            NONE if busy is None else f"{busy['percent']:.2f} % ({busy['least']:.0f} to {busy['most']:.0f})",
+            # Where the rounds differ by more than the aim, the neighbours were measured, not the log.
+            None
+            if busy is None or busy["most"] - busy["least"] > _BUSY_PERCENT_MAX
+            else busy["percent"] < _BUSY_PERCENT_MAX,
         ),
         Aim(
             "rows read into dictionaries a second",
