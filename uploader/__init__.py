@@ -53,7 +53,7 @@ from ._errors import (
 )
 from ._home import normalize_url
 from ._spawn import start
-from ._status import RunStatus, app_url, page_url, status
+from ._status import RunStatus, app_url, page_url, run_status, status
 from ._stopped import stop_requested
 from ._upload import UploadResult, upload
 from ._verify import verify_api_key
@@ -61,5 +61,6 @@ from ._verify import verify_api_key
 __all__ = [
     "CredentialError", "CredentialsRefused", "NotUploadable", "Refused", "RunStatus", "TooLarge", "TransientError",
     "UploadError", "UploadResult", "UploaderRunning", "app_url", "check_api_key", "find_api_key", "netrc_path",
-    "normalize_url", "page_url", "save_api_key", "start", "status", "stop_requested", "upload", "verify_api_key",
+    "normalize_url", "page_url", "run_status", "save_api_key", "start", "status",
+    "stop_requested", "upload", "verify_api_key",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from wandb_storage import LogError, Reader, RunStart, find_run_id
 
 from ._cursor import Cursor
 from ._errors import NotUploadable
-from ._home import STATES_FOLDER, normalize_url
+from ._home import STATES_FOLDER, Home, normalize_url
 
 # The addresses of the hosted service that don't follow the rule `api.` -> `app.`.
 _HOSTED = {"https://api.forge.coreweave.com": "https://forge.coreweave.com/wandb"}
@@ -77,6 +77,14 @@ def status(wandb_dir: Path, base_url: Optional[str] = None) -> List[RunStatus]:
     if wanted is not None:
         found = [one for one in found if one.destination in (wanted, "")]
     return sorted(found, key=lambda one: (one.folder.name.replace("offline-", "", 1), one.destination))
+
+
+def run_status(folder: Path, base_url: str) -> Optional[RunStatus]:
+    """One run on its way to one server: one look at one file, whatever else is in the directory. None where no uploader
+    has met the run yet."""
+    folder = Path(folder)
+    cursor = Cursor.load(Home(folder.parent, base_url).cursor_path(folder.name))
+    return None if cursor is None else status_of(folder, cursor)
 
 
 def status_of(folder: Path, cursor: Cursor) -> RunStatus:

@@ -93,7 +93,7 @@ def _follow_upload(run: Run) -> None:
     progress_at = shown_at = time.monotonic()
     try:
         while True:
-            status = upload_status(Path(run.sync_dir))
+            status = upload_status(Path(run.sync_dir), run.settings.base_url)
             now = time.monotonic()
             acknowledged = status.sequence_acked if status is not None else 0
             if acknowledged > done:
@@ -110,7 +110,7 @@ def _follow_upload(run: Run) -> None:
                 shown_at = now
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        status = upload_status(Path(run.sync_dir))
+        status = upload_status(Path(run.sync_dir), run.settings.base_url)
     if colourful() and shown >= 0:
         _clear_progress()
     _say_upload(run, status)

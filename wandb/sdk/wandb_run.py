@@ -452,7 +452,7 @@ class Run:
     @property
     def url(self) -> Optional[str]:
         """The run's page; None offline, and until the server has said who owns the run."""
-        status = None if self.offline else upload_status(self._folder)
+        status = None if self.offline else upload_status(self._folder, self._settings.base_url)
         return status.url or None if status is not None else None
 
     def __setattr__(self, name: str, value: Any) -> None:
