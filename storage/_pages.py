@@ -69,7 +69,8 @@ class PageFile:
         first = os.pread(self._fd, 16 + _META.size, 0)
         if len(first) < 16 + _META.size:
             raise ForeignFile(f"{self._size} bytes are too few for a log; it was cut off or never written", self.path)
-        candidates = [meta for meta in (self._parse_meta(first), *self._second_metas()) if meta is not None]
+        found = self._parse_meta(first)
+        candidates = [meta for meta in (found, *self._second_metas(found)) if meta is not None]
         if not candidates:
             raise ForeignFile("not a log: neither of its first two pages is an LMDB meta page", self.path, 0)
         self._damage: Optional[LogDamaged] = None
@@ -85,9 +86,11 @@ class PageFile:
         assert self._damage is not None
         raise self._damage
 
-    def _second_metas(self) -> Iterator[Optional[_Meta]]:
+    def _second_metas(self, first: Optional[_Meta]) -> Iterator[Optional[_Meta]]:
         # The second meta page stands at the page size, which a damaged first one can't tell.
         for page_bytes in (4096, 8192, 16384, 32768, 65536):
+            if first is not None and page_bytes > first.page_bytes:
+                break
             raw = os.pread(self._fd, 16 + _META.size, page_bytes)
             meta = self._parse_meta(raw) if len(raw) == 16 + _META.size else None
             if meta is not None and meta.page_bytes == page_bytes:

@@ -3,9 +3,10 @@
 A writer is forked, logs with one thread or with eight, and counts each append that has returned in memory that it
 shares with this process: the count is kept outside of what dies. Up to three writers follow one another in a folder, so
 that creation, recovery, reopening, commits and segment changes are killed too. After each death the log is read as it
-lies there, recovered or left to the next writer, and read again.
+lies there, recovered or left to the next writer, and read again. It lies in memory where there is a filesystem there:
+what a killed process leaves is the page cache, which is the same on a disk.
 
-    python tests/crash/kill.py --kills 10000 --seed 1
+    python tests/crash/kill.py --kills 10000 --seed 1 --jobs 2
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Counter, Dict, List, NamedTuple, Tuple, Union
+from typing import Any, Counter, Dict, Iterator, List, NamedTuple, Tuple, Union
 
-from power_loss import scratch_folder
+from spread import Outcome, cores, scratch_folder, spread
 
+import wandb_storage._committer
 import wandb_storage._log
 import wandb_storage._segment_writer
 from wandb_storage import Console, Entry, Log, LogError, LogNotFound, Reader, Row, WriterLost, recover
@@ -33,7 +35,9 @@ from wandb_storage import Console, Entry, Log, LogError, LogNotFound, Reader, Ro
 THREADS = (1, 8)
 DURABILITIES = ("process", "process", "power")  # what append waits for; after the death of a process both keep all
 WRITERS_MAX = 3  # in one folder, one after the other
-DELAY_SECONDS_MAX = 0.4
+# When a writer dies, and how many of a hundred do so before that: while it creates, recovers or opens the log; in the
+# first commits; in the midst of commits and segments.
+DELAYS = ((0.02, 25), (0.06, 85), (0.4, 100))
 _OPENED = max(THREADS)  # the slot behind those of the threads
 _SLOTS = max(THREADS) + 1
 
@@ -48,13 +52,15 @@ class Plan(NamedTuple):
     flushes: bool
     commit_bytes: int
     segment_bytes: int
+    commit_seconds: float
 
     @classmethod
     def draw(cls, rng: random.Random, writer: int) -> Plan:
-        # One in four dies while it still creates, recovers or opens the log.
-        delay = rng.uniform(0, 0.02 if rng.random() < 0.25 else DELAY_SECONDS_MAX)
-        sizes = rng.choice(((256 << 10, 192 << 20), (16 << 10, 192 << 20), (16 << 10, 100_000)))
-        return cls(writer, rng.choice(THREADS), rng.choice(DURABILITIES), delay, rng.random() < 0.5, *sizes)
+        place = rng.randrange(100)
+        delay = rng.uniform(0, next(longest for longest, share in DELAYS if place < share))
+        sizes = rng.choice(((256 << 10, 192 << 20), (16 << 10, 192 << 20), (16 << 10, 30_000)))
+        threads, durability, flushes = rng.choice(THREADS), rng.choice(DURABILITIES), rng.random() < 0.5
+        return cls(writer, threads, durability, delay, flushes, *sizes, rng.choice((0.5, 0.01)))
 
 
 def content(writer: int, thread: int, number: int) -> Union[str, Dict[str, Any]]:
@@ -121,6 +127,7 @@ def _write_until_killed(folder: Path, plan: Plan, counts: memoryview) -> None:
     """In the child: never returns."""
     try:
         vars(wandb_storage._log).update(COMMIT_BYTES=plan.commit_bytes)
+        vars(wandb_storage._committer).update(COMMIT_SECONDS=plan.commit_seconds)
         vars(wandb_storage._segment_writer).update(SEGMENT_FILL_BYTES=plan.segment_bytes)
         try:
             log = Log.open(folder, durability=plan.durability)
@@ -172,11 +179,11 @@ def _check(folder: Path, plan: Plan, acknowledged: List[int], before: Dict[Tuple
     return counts
 
 
-def one_folder(folder: Path, rng: random.Random, kills_max: int, tried: Counter[str]) -> None:
-    """Writers that die one after the other on one log. Raises AssertionError or LogError where something is lost."""
+def one_folder(folder: Path, rng: random.Random, writers: int, tried: Counter[str]) -> None:
+    """Writers that die one after the other on one log. Raises AssertionError where something is lost."""
     folder.mkdir()
     counts: Dict[Tuple[int, int], int] = {}
-    for writer in range(min(kills_max, rng.randint(1, WRITERS_MAX))):
+    for writer in range(writers):
         plan = Plan.draw(rng, writer)
         acknowledged = kill_one(folder, plan)
         tried["kills"] += 1
@@ -203,31 +210,45 @@ def _recover(folder: Path, counts: Dict[Tuple[int, int], int]) -> None:
     assert recover(folder) == (recovered.last_sequence, None), "a recovery was not finished"
 
 
-def campaign(kills: int, seed: int, scratch: Path) -> Tuple[Counter[str], str]:
-    """What was tried, how often; and the first thing that was wrong."""
-    tried: Counter[str] = collections.Counter()
-    while tried["kills"] < kills:
-        tried["logs"] += 1
-        folder = scratch / f"log-{tried['logs']}"
-        rng = random.Random(f"{seed} {tried['logs']}")
-        try:
-            one_folder(folder, rng, kills - tried["kills"], tried)
-        except AssertionError as error:
-            return tried, f"seed {seed}, log {tried['logs']}: {error}"
-        shutil.rmtree(folder)
+def one_log(scratch: Path, seed: int, log: int, writers: int) -> Outcome:
+    """The log of this number, and the writers that die on it."""
+    tried: Counter[str] = collections.Counter(logs=1)
+    folder = scratch / f"log-{log}"
+    try:
+        one_folder(folder, random.Random(f"{seed} {log}"), writers, tried)
+    except AssertionError as error:
+        return tried, f"seed {seed}, log {log}: {error}"
+    shutil.rmtree(folder)
     return tried, ""
+
+
+def logs(kills: int, seed: int) -> Iterator[Tuple[int, int]]:
+    """(number, writers) of each log."""
+    rng = random.Random(seed)
+    number = 0
+    while kills:
+        number += 1
+        writers = min(kills, rng.randint(1, WRITERS_MAX))
+        kills -= writers
+        yield number, writers
+
+
+def campaign(kills: int, seed: int, scratch: Path, jobs: int = 1, unit: str = "") -> Outcome:
+    """What was tried, how often; and the first thing that was wrong."""
+    return spread([(scratch, seed, *one) for one in logs(kills, seed)], one_log, jobs, unit)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--jobs", type=int, default=cores(), help="logs at a time")
     arguments = parser.parse_args()
     start = time.monotonic()
     with scratch_folder() as scratch:
-        tried, wrong = campaign(arguments.kills, arguments.seed, scratch)
+        tried, wrong = campaign(arguments.kills, arguments.seed, scratch, arguments.jobs, unit="kills")
     print(
-        f"process death: {tried['kills']} kills ({tried['while opening']} while opening) of writers with 1 and 8 "
+        f"process death: {tried['kills']:,} kills ({tried['while opening']} while opening) of writers with 1 and 8 "
         f"threads, {tried['appends']:,} appends that had returned, {tried['segments']} segments, seed "
         f"{arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + wrong if wrong else '0 lost'}"
     )

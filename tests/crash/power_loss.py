@@ -3,10 +3,17 @@
 A workload runs under a shim (`iolog.c`) that writes down each write, truncate, sync, rename and unlink, and each
 promise that the log has kept so far. From any beginning of that record, states of the disk are made in which everything
 that was not yet synced is there or not, each on its own: pages, parts of pages, names in the folder. Then the log is
-recovered and read there. What `flush`, `close` or `recover` had promised must be there, and each row whose append had
-returned in a session with `durability="power"`; what is there must be a beginning of what was written.
+recovered and read there, in a child process. What `flush`, `close` or `recover` had promised must be there, and each
+row whose append had returned in a session with `durability="power"`; what is there must be a beginning of what was
+written. In half of the lives the power goes for good between two sessions: then the recovery whose writes are written
+down, and cut off at every point, is one after a power loss.
 
-    python -m tests.crash.power_loss --states 100000 --seed 1
+The record and the states stand on a filesystem in memory where there is one: which writes reached the disk is decided
+here, not by a disk. What each thread did when is up to the machine, so a life of the same seed is not the same to the
+byte: a state that is wrong is kept, and can be tried again.
+
+    python tests/crash/power_loss.py --states 100000 --seed 1 --jobs 2
+    python tests/crash/power_loss.py --again KEPT_STATE
 """
 
 from __future__ import annotations
@@ -29,55 +36,71 @@ import traceback
 from pathlib import Path
 from typing import Counter, Dict, Iterator, List, Optional, Tuple
 
+from spread import Outcome, cores, scratch_folder, spread
+
 from wandb_storage import Log, LogNotFound, Reader, Row, recover
 
-OPEN, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MARK = range(1, 8)
+OPEN, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MARK, POWER_LOSS = range(1, 9)
 _EVENT = struct.Struct("<BBHIiIQ")
 PAGE, SECTOR = 4096, 512
 KEEP = (0.0, 0.1, 0.5, 0.9, 1.0)
 STATE_SECONDS_MAX = 20
+LIFE_STATES = 500
 
-# Two sessions and a recovery between them, with small segments, so that everything happens within a second.
+# Sessions and recoveries, each in a process forked from this one, with small segments, so that everything happens
+# within a second and a state is small. The phases come on stdin.
 WORKLOAD = """
 import os, random, sys
 from pathlib import Path
 import wandb_storage._segment_writer, wandb_storage._log
 from wandb_storage import Log, Reader, Row, recover
-wandb_storage._segment_writer.SEGMENT_FILL_BYTES = 12_000
-wandb_storage._log.COMMIT_BYTES = 8_000
-folder, phase, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-rng = random.Random(seed * 31 + len(phase))
-marks = os.open(folder / "marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+wandb_storage._segment_writer.SEGMENT_FILL_BYTES = 2_500
+wandb_storage._log.COMMIT_BYTES = 1_000
+folder, seed = Path(sys.argv[1]), int(sys.argv[2])
 def mark(what, step):
     os.write(marks, f"{what} {step}".encode())
 def count():
     with Reader(folder) as reader:
         return sum(isinstance(entry.record, Row) for entry in reader.entries())
-if phase == "recover":
-    recover(folder)
-    mark("durable", count())
-    sys.exit()
-step = 0 if phase == "create" else count()
-mark("begun", step)
-durability = "power" if phase == ("again" if seed % 2 else "create") else "process"
-log = Log.create(folder, "r", durability=durability) if phase == "create" else Log.open(folder, durability=durability)
-mark("durable", step)
-for _ in range(rng.randrange(3, 7)):
-    for _ in range(rng.randrange(1, 60)):
-        mark("begun", step + 1)
-        log.append_row({"value": step * 0.5, f"key {rng.randrange(3)}": rng.random()}, step, 1.0, 2)
-        step += 1
-        if durability == "power":
-            mark("durable", step)
-    if rng.random() < 0.7:
-        log.flush()
-        mark("durable", step)
-if phase == "close":
-    log.close()
+def live(phase, rng):
+    if phase == "recover":
+        recover(folder)
+        mark("durable", count())
+        return
+    step = 0 if phase == "create" else count()
+    mark("begun", step)
+    durability = "power" if phase == ("again", "create")[seed // 2 % 2] else "process"
+    if phase == "create":
+        log = Log.create(folder, "r", durability=durability)
+    else:
+        log = Log.open(folder, durability=durability)
     mark("durable", step)
-os._exit(0)
+    for _ in range(rng.randrange(3, 6)):
+        for _ in range(rng.randrange(1, 12)):
+            mark("begun", step + 1)
+            log.append_row({"value": step * 0.5, f"key {rng.randrange(3)}": rng.random()}, step, 1.0, 2)
+            step += 1
+            if durability == "power":
+                mark("durable", step)
+        if rng.random() < 0.7:
+            log.flush()
+            mark("durable", step)
+    if phase == "close":
+        log.close()
+        mark("durable", step)
+for number, line in enumerate(sys.stdin):
+    child = os.fork()
+    if not child:
+        try:
+            marks = os.open(folder / "marks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            live(line.strip(), random.Random(seed * 31 + number))
+            os._exit(0)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
-PHASES = ("create", "recover", "again", "recover", "close", "close")
+LIVES = (("create", "recover", "again", "recover", "close"), ("create", "close", "again", "recover"))
 
 
 @dataclasses.dataclass
@@ -89,6 +112,7 @@ class Event:
     path: str
     data: bytes
     offset: int
+    files: Dict[str, bytes] = dataclasses.field(default_factory=dict)  # what a power loss has left
 
 
 def parse(raw: bytes) -> Iterator[Event]:
@@ -112,27 +136,64 @@ def compile_shim(folder: Path) -> Path:
 
 def record(scratch: Path, shim: Path, seed: int) -> List[Event]:
     """What a whole life of a log does to its files."""
-    folder, events = scratch / f"life-{seed}" / "log", scratch / f"events-{seed}"
-    folder.mkdir(parents=True)
+    folder, raw = scratch / "log", scratch / "events"
+    folder.mkdir()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
-    environment.update(LD_PRELOAD=str(shim), IOLOG=str(events), IOLOG_DIR=str(folder))
-    for phase in PHASES:
-        subprocess.run([sys.executable, "-c", WORKLOAD, folder, phase, str(seed)], env=environment, check=True)
-    found = list(parse(events.read_bytes()))
-    shutil.rmtree(folder.parent)
+    environment.update(LD_PRELOAD=str(shim), IOLOG=str(raw), IOLOG_DIR=str(folder))
+    rng = random.Random(f"life {seed}")
+    events: List[Event] = []
+    done = 0
+    command = [sys.executable, "-c", WORKLOAD, str(folder), str(seed)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for phase in LIVES[rng.randrange(len(LIVES))]:
+            if phase == "recover" and rng.random() < 0.5:
+                events.append(_lose_power(folder, events, rng))
+            process.stdin.write(f"{phase}\n")
+            process.stdin.flush()
+            status = process.stdout.readline().strip()
+            assert status == "0", f"seed {seed}: {phase} ended with status {status or 'nothing'}"
+            with raw.open("rb") as file:
+                file.seek(done)
+                content = file.read()
+            done += len(content)
+            events += [_relative(event, folder) for event in parse(content)]
+    return events
+
+
+def _relative(event: Event, folder: Path) -> Event:
     prefix = f"{folder}/"
-    for event in found:
-        event.path = "" if event.path == str(folder) else event.path.replace(prefix, "", 1)
-        if event.op == RENAME:
-            event.data = event.data.replace(prefix.encode(), b"", 1)
-    return found
+    event.path = "" if event.path == str(folder) else event.path.replace(prefix, "", 1)
+    if event.op == RENAME:
+        event.data = event.data.replace(prefix.encode(), b"", 1)
+    return event
+
+
+def _lose_power(folder: Path, events: List[Event], rng: random.Random) -> Event:
+    """Leave in the folder what a disk may hold after these events."""
+    disk = Disk()
+    for event in events:
+        disk.apply(event)
+    files = disk.state(rng)
+    write_files(folder, files)
+    return Event(POWER_LOSS, False, 0, -1, "", b"", 0, files)
+
+
+def write_files(folder: Path, contents: Dict[str, bytes]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
 
 
 class File:
     """A file's durable bytes, and what was done to it since its last sync."""
 
-    def __init__(self) -> None:
-        self.durable = bytearray()
+    def __init__(self, durable: bytes = b"") -> None:
+        self.durable = bytearray(durable)
         self.waiting: List[Tuple[int, Optional[bytes]]] = []  # (offset, bytes), or (size, None) for a truncate
 
     def sync(self) -> None:
@@ -205,6 +266,9 @@ class Disk:
             self._name(event.path, None)
         elif event.op == UNLINK:
             self._name(event.path, None)
+        elif event.op == POWER_LOSS:
+            self.names = {name: File(content) for name, content in event.files.items()}
+            self.durable_names, self.waiting_names = dict(self.names), []
         elif event.op == MARK:
             what, _, count = event.data.decode().partition(" ")
             if what == "begun":
@@ -246,9 +310,9 @@ def _link(names: Dict[str, File], name: str, file: Optional[File]) -> None:
         names[name] = file
 
 
-def rows(folder: Path) -> List[int]:
+def rows(folder: Path, start: int = 1) -> List[int]:
     with Reader(folder) as reader:
-        found = [entry.record for entry in reader.entries() if isinstance(entry.record, Row)]
+        found = [entry.record for entry in reader.entries(start) if isinstance(entry.record, Row)]
     assert all(row.values["value"] == row.step * 0.5 and len(row.values) == 2 for row in found), "a value is another"
     return [row.step for row in found]
 
@@ -265,93 +329,147 @@ def check(folder: Path, durable: Optional[int], begun: int) -> None:
     assert after == list(range(len(after))), f"not a beginning of what was written: {after}"
     assert (durable or 0) <= len(after) <= begun, f"{len(after)} rows; {durable} were durable, {begun} begun"
     assert before == after, f"{len(before)} rows before the recovery, {len(after)} after it"
-    assert recover(folder).writer_lost is None, "a recovery was not finished"
+    last, lost = recover(folder)
+    assert lost is None, "a recovery was not finished"
     with Log.open(folder) as log:
         log.append_row({"value": len(after) * 0.5, "new": 1.0}, len(after), 1.0, 2)
-    assert rows(folder) == list(range(len(after) + 1)), "a session after the recovery"
+    assert rows(folder, last + 1) == [len(after)], "a session after the recovery"
 
 
-def checked(folder: Path, contents: Dict[str, bytes], durable: Optional[int], begun: int) -> str:
-    """`check` in a child process: what is wrong, empty for nothing."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    answer, tell = os.pipe()
-    child = os.fork()
-    if not child:
-        signal.alarm(STATE_SECONDS_MAX)
-        try:
-            check(folder, durable, begun)
-        except BaseException:
-            os.write(tell, traceback.format_exc()[-3000:].encode())
-        finally:
-            os._exit(0)
-    os.close(tell)
-    with os.fdopen(answer, "rb") as told:
-        wrong = told.read().decode()
-    _, status = os.waitpid(child, 0)
-    return wrong or (f"ended by signal {status}" if status else "")
+class Checker:
+    """`check` in a child process, which tries one state after the other. One that ends or hangs is a finding, and
+    another takes its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._child = 0
+
+    def wrong(self, contents: Dict[str, bytes], durable: Optional[int], begun: int) -> str:
+        """What is wrong with a state, empty for nothing."""
+        write_files(self.folder, contents)
+        if not self._child:
+            self._start()
+        self._ask.write(json.dumps([durable, begun]) + "\n")
+        self._ask.flush()
+        answer = self._answers.readline()
+        return str(json.loads(answer)) if answer else f"ended by signal {self.close()}"
+
+    def _start(self) -> None:
+        asked, ask = os.pipe()
+        answers, answer = os.pipe()
+        self._child = os.fork()
+        if not self._child:
+            try:
+                os.close(ask)
+                self._answer(asked, answer)
+            finally:
+                os._exit(0)
+        os.close(asked)
+        os.close(answer)
+        self._ask, self._answers = os.fdopen(ask, "w"), os.fdopen(answers)
+
+    def _answer(self, asked: int, answer: int) -> None:
+        with os.fdopen(asked) as questions:
+            for line in questions:
+                signal.alarm(STATE_SECONDS_MAX)
+                wrong = ""
+                try:
+                    check(self.folder, *json.loads(line))
+                except BaseException:
+                    wrong = traceback.format_exc()[-3000:]
+                os.write(answer, (json.dumps(wrong) + "\n").encode())
+
+    def close(self) -> int:
+        """The status with which the child ended."""
+        if not self._child:
+            return 0
+        child, self._child = self._child, 0
+        with contextlib.suppress(BrokenPipeError):
+            self._ask.close()
+        self._answers.close()
+        return os.waitpid(child, 0)[1]
 
 
-def campaign(states: int, seed: int, scratch: Path, keep_failures: Optional[Path] = None) -> Tuple[Counter[str], str]:
-    """What was tried, how often; and the first thing that was wrong."""
-    shim = compile_shim(scratch)
-    tried: Counter[str] = collections.Counter()
-    life = 0
-    while tried["states"] < states:
-        events = record(scratch, shim, seed + life)
-        tried["lives"] += 1
-        share = max(1, min(states - tried["states"], 2500))
-        rng = random.Random(seed + life)
-        points = collections.Counter(rng.randrange(len(events) + 1) for _ in range(share))
+def one_life(scratch: Path, shim: Path, seed: int, states: int, keep: Optional[Path]) -> Outcome:
+    """Record a life and try states of it, in any order of the disk's; the first that is wrong is kept."""
+    tried: Counter[str] = collections.Counter(logs=1)
+    scratch = scratch / f"life-{seed}"
+    scratch.mkdir()
+    checker = Checker(scratch / "state")
+    try:
+        events = record(scratch, shim, seed)
+        tried["segments"] += sum(event.op == RENAME and event.data.endswith(b".wandb") for event in events)
+        tried["power losses in a life"] += sum(event.op == POWER_LOSS for event in events)
+        rng = random.Random(seed)
+        points = collections.Counter(rng.randrange(len(events) + 1) for _ in range(states))
         disk = Disk()
-        for done, event in enumerate([*events, None]):
+        for done in range(len(events) + 1):
             for _ in range(points[done]):
                 contents = disk.state(rng)
-                wrong = checked(scratch / "state", contents, disk.durable, disk.begun)
+                wrong = checker.wrong(contents, disk.durable, disk.begun)
                 tried["states"] += 1
                 if wrong:
-                    tried["wrong"] += 1
-                    where = f"seed {seed + life}, event {done} of {len(events)}"
-                    if keep_failures is not None:
-                        target = keep_failures / f"{seed + life}-{done}-{tried['wrong']}"
-                        target.mkdir(parents=True)
-                        for name, content in contents.items():
-                            (target / name).write_bytes(content)
-                        (target / "wrong").write_text(json.dumps([disk.durable, disk.begun]) + "\n" + wrong)
-                    else:
-                        return tried, f"{where}: {wrong}"
-            if event is not None:
-                disk.apply(event)
-        life += 1
+                    kept = _keep(keep, f"{seed}-{done}", contents, disk, wrong)
+                    return tried, f"seed {seed}, event {done} of {len(events)}, kept in {kept}: {wrong}"
+            if done < len(events):
+                disk.apply(events[done])
+    finally:
+        checker.close()
+        shutil.rmtree(scratch)
     return tried, ""
 
 
-@contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """In memory where there is such a place: the states are many and nobody needs them to last."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
+def _keep(keep: Optional[Path], name: str, contents: Dict[str, bytes], disk: Disk, wrong: str) -> Path:
+    folder = (keep or Path(tempfile.mkdtemp(prefix="power-loss-"))) / name
+    write_files(folder / "files", contents)
+    (folder / "promised.json").write_text(json.dumps({"durable": disk.durable, "begun": disk.begun}))
+    (folder / "wrong.txt").write_text(wrong)
+    return folder
+
+
+def try_again(kept: Path, scratch: Path) -> str:
+    """What is wrong with a state that was kept."""
+    contents = {path.name: path.read_bytes() for path in (kept / "files").iterdir()}
+    with contextlib.closing(Checker(scratch / "state")) as checker:
+        return checker.wrong(contents, **json.loads((kept / "promised.json").read_text()))
+
+
+def campaign(
+    states: int, seed: int, scratch: Path, jobs: int = 1, keep: Optional[Path] = None, unit: str = ""
+) -> Outcome:
+    """What was tried, how often; and the first thing that was wrong."""
+    shim = compile_shim(scratch)
+    lives = [
+        (scratch, shim, seed + life, min(LIFE_STATES, states - done), keep)
+        for life, done in enumerate(range(0, states, LIFE_STATES))
+    ]
+    return spread(lives, one_life, jobs, unit)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--states", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--keep", type=Path, help="go on after a failure, and keep the states here")
+    parser.add_argument("--jobs", type=int, default=cores(), help="processes at a time")
+    parser.add_argument("--keep", type=Path, help="where to keep a state that is wrong; else in a temporary folder")
+    parser.add_argument("--again", type=Path, metavar="KEPT_STATE", help="try only this state")
     arguments = parser.parse_args()
     start = time.monotonic()
     with scratch_folder() as scratch:
-        tried, wrong = campaign(arguments.states, arguments.seed, scratch, arguments.keep)
+        if arguments.again is not None:
+            wrong = try_again(arguments.again, scratch)
+            print(wrong or "nothing is wrong")
+            return 1 if wrong else 0
+        tried, wrong = campaign(
+            arguments.states, arguments.seed, scratch, arguments.jobs, arguments.keep, unit="states"
+        )
     print(
-        f"power loss: {tried['states']} states of {tried['lives']} logs, seed {arguments.seed}, "
-        f"{time.monotonic() - start:.0f} s: {tried['wrong']} wrong"
+        f"power loss: {tried['states']:,} states of {tried['logs']} logs, {tried['segments']} segments "
+        f"({tried['power losses in a life']} recovered after a power loss while they were recorded), seed "
+        f"{arguments.seed}, {time.monotonic() - start:.0f} s: "
+        f"{'WRONG: ' + wrong if wrong else '0 lost, reordered, made up, crashed or hung'}"
     )
-    if wrong:
-        print(wrong)
-    return 1 if tried["wrong"] else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

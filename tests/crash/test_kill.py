@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import kill
-import power_loss
+import spread
 
-KILLS, SEED = 60, 1
+KILLS, SEED = 200, 1
 
 
 def test_a_killed_writer_takes_nothing_that_append_returned_for() -> None:
-    """SIGKILL at 60 random instants: each acknowledged record once, in order, and at most one more for each thread."""
-    with power_loss.scratch_folder() as scratch:
-        tried, wrong = kill.campaign(KILLS, SEED, scratch)
+    """SIGKILL at 200 random instants: each acknowledged record once, in order, and at most one more for each thread."""
+    with spread.scratch_folder() as scratch:
+        tried, wrong = kill.campaign(KILLS, SEED, scratch, jobs=spread.cores())
     assert not wrong
     assert tried["kills"] == KILLS
     assert tried["appends"] > 10_000
