@@ -15,6 +15,10 @@ What is promised:
   also covers the record's number and kind.
 * A disk that is full, read-only or failing never raises out of `append`: records wait in memory up to
   `MEMORY_BYTES_MAX`, and what could not be kept is counted in `Log.lost`.
+* Nothing is removed to make room that a server lacks, and what was removed is still in the fold of the log
+  (`tests/storage/test_retention.py`).
+* On a network filesystem the log is on a local disk until it is closed; a crash at any step of its way there or home
+  leaves one whole log (`tests/storage/test_away.py`).
 
 The shape of it (FORMAT.md documents every byte):
 
@@ -24,7 +28,8 @@ The shape of it (FORMAT.md documents every byte):
 `_format` holds the layouts, `_encode` and `_decode` the records; `_log` and `_committer` write, `_reader` reads,
 `_recovery` what happens in between when nobody closed the log. `_state` folds records into the run that they describe.
 `_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
-`_retention` removes what servers have, and `_filesystem` knows where no live log should be.
+`_retention` removes what servers have, and `_checkpoint` keeps what it added up to. `_filesystem` knows where no live
+log should be; there `_away` sends it to a local disk and brings it home, and `_home` knows where it is meanwhile.
 """
 
 from __future__ import annotations
@@ -32,11 +37,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ._checkpoint import Beginning, beginning
 from ._console import ConsoleLine
 from ._errors import (
     ForeignFile,
     LogClosed,
     LogDamaged,
+    LogElsewhere,
     LogError,
     LogInUse,
     LogNotFound,
@@ -46,6 +53,7 @@ from ._errors import (
 )
 from ._folder import find_run_id, is_log_file, segments
 from ._format import COMMIT_SECONDS, FORMAT_VERSION, MEMORY_BYTES_MAX, RECORD_BYTES_MAX, ROW_KEYS_MAX
+from ._home import log_folder
 from ._log import Log
 from ._owner import Writer, boot_id
 from ._reader import READ_BYTES, Entry, Reader
@@ -77,6 +85,7 @@ from ._state import Completed, RunState
 from ._summary import MetricRules
 
 if TYPE_CHECKING:
+    from ._away import bring_home, create_away, local_root, make_private_folder, send_away, writer_elsewhere
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._salvage import SalvageReport, salvage
@@ -85,18 +94,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "READ_BYTES", "RECORD_BYTES_MAX", "ROW_KEYS_MAX",
-    "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Completed", "ConfigChange", "Console", "ConsoleLine",
-    "Damage", "DiskUse", "Entry", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "Gap",
-    "Labels", "Log", "LogClosed", "LogDamaged", "LogError", "LogInUse", "LogNotFound", "LogUnavailable",
-    "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered",
-    "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar",
-    "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment",
-    "VerifyReport", "Writer", "WriterLost", "boot_id", "disk_use", "dump_json", "filesystem_of", "find_run_id",
-    "is_log_file", "recover", "retain", "salvage", "segments", "verify",
+    "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Completed", "ConfigChange", "Console",
+    "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile",
+    "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound",
+    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered",
+    "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape",
+    "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport",
+    "Writer", "WriterLost", "beginning", "boot_id", "bring_home", "create_away", "disk_use", "dump_json",
+    "filesystem_of", "find_run_id", "is_log_file", "local_root", "log_folder",
+    "make_private_folder", "recover", "retain", "salvage",
+    "segments", "send_away", "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
 _HOMES = {
+    "bring_home": "._away",
+    "create_away": "._away",
+    "local_root": "._away",
+    "make_private_folder": "._away",
+    "send_away": "._away",
     "Acknowledged": "._retention",
     "Damage": "._survey",
     "DiskUse": "._retention",
@@ -113,6 +129,7 @@ _HOMES = {
     "retain": "._retention",
     "salvage": "._salvage",
     "verify": "._verify",
+    "writer_elsewhere": "._away",
 }
 
 

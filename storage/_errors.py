@@ -6,6 +6,7 @@
     ├── NewerFormat        a later version of this package wrote it
     ├── LogDamaged         bytes in the middle of a log are not what was written
     ├── LogInUse           another process holds the writer's lock
+    ├── LogElsewhere       the log is on another machine, or out of reach, until its run ends
     ├── LogClosed          the log was closed before the call
     └── LogUnavailable     the disk or LMDB refuses; what to do is in the message
     UnstorableValue        (ValueError) the caller's data can't be stored
@@ -48,6 +49,10 @@ class LogDamaged(LogError):
 
 class LogInUse(LogError):
     """Another process holds the writer's lock."""
+
+
+class LogElsewhere(LogError):
+    """The log is on a disk of the machine that writes it, until the run ends: it can't be reached from here."""
 
 
 class LogClosed(LogError):

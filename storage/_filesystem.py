@@ -54,11 +54,11 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 _MOUNTS_BYTES_MAX = 16 << 20
 
 
-def filesystem_of(path: Union[str, os.PathLike[str]], mounts: Path = MOUNTS) -> Filesystem:
+def filesystem_of(path: Union[str, os.PathLike[str]], mounts: Optional[Path] = None) -> Filesystem:
     """The filesystem of a path, which need not exist yet: then it is that of the folder that it would be made in."""
     real, device = _nearest(Path(path))
     best: Optional[_Mount] = None
-    for mount in _read(mounts):
+    for mount in _read(mounts or MOUNTS):
         if not _holds(mount.point, real):
             continue
         # The deepest mount point; of two on the same the later hides the earlier; and one that another mount hides

@@ -5,6 +5,8 @@ run-ID.seg-0002.wandb   the second, and so on
 run-ID.tail-0, -1       the tails
 run-ID.tail-0.damaged   a tail in which a recovery found more than it could read
 run-ID.owner            the writer's lock
+run-ID.pointer          says that the log is on another disk as long as its run goes on (`_home`)
+run-ID.checkpoint       what the records of removed segments add up to (`_checkpoint`)
 *.wandb-lock            LMDB's own lock files
 """
 
@@ -15,13 +17,16 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple, Union
 
-from ._errors import ForeignFile, LogNotFound, LogUnavailable
-from ._owner import living_writer
+from ._errors import ForeignFile, LogError, LogNotFound, LogUnavailable
+from ._home import log_folder
+from ._owner import OwnerLock, living_writer
 from ._segment import Identity, Segment, SegmentFile, inherited, mapped_errors, segment_path
 
 _FIRST_SEGMENT = re.compile(r"run-(?P<run_id>.+?)\.wandb")
 _LATER_SEGMENT = re.compile(r"run-(?P<run_id>.+)\.seg-(?P<index>\d{4,})\.wandb")
-_LOG_FILE = re.compile(r"\.?run-.+\.(wandb(-lock)?|tail-[01](\.damaged)?|owner)(\.new(-lock)?)?")
+_LOG_FILE = re.compile(
+    r"\.?run-.+\.(wandb(-lock)?|tail-[01](\.damaged)?|owner|checkpoint|pointer(\.[0-9a-f]+)?)(\.new(-lock)?)?"
+)
 
 
 def is_log_file(name: str) -> bool:
@@ -34,7 +39,8 @@ def owner_path(folder: Path, run_id: str) -> Path:
 
 
 def find_run_id(folder: Path) -> str:
-    """The run whose log is in a folder. Raises LogNotFound."""
+    """The run whose log is in a folder, or where its pointer leads. Raises LogNotFound, LogElsewhere."""
+    folder = log_folder(folder)
     try:
         names = sorted(path.name for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -47,6 +53,30 @@ def find_run_id(folder: Path) -> str:
             if match and not (pattern is _FIRST_SEGMENT and _LATER_SEGMENT.fullmatch(name)):
                 return match["run_id"]
     raise LogNotFound("no run-*.wandb file in this folder: it holds no log", folder)
+
+
+def own_log(folder: Path) -> Tuple[Path, str, OwnerLock]:
+    """Where the log of a run's folder is, its run, and the writer's lock on it, taken.
+
+    Raises LogInUse where somebody else has it, LogNotFound, LogElsewhere, LogUnavailable.
+    """
+    while True:
+        place = log_folder(folder)
+        try:
+            run_id = find_run_id(place)
+            with mapped_errors(place):
+                owner = OwnerLock(owner_path(place, run_id))
+        except LogError:
+            if log_folder(folder) == place:
+                raise
+            continue
+        try:
+            if log_folder(folder) == place:
+                return place, run_id, owner
+        except BaseException:
+            owner.release()
+            raise
+        owner.release()  # the log came home while its lock was waited for
 
 
 def has_living_writer(folder: Path, run_id: str) -> bool:

@@ -26,7 +26,7 @@ from typing import Any, Callable, List, Mapping, Optional, Tuple, Type
 from ._committer import CLOSE, LATER, NOW, Committer, Retired
 from ._encode import encode
 from ._errors import LogClosed, LogError, LogInUse, LogUnavailable
-from ._folder import find_run_id, owner_path, segments
+from ._folder import own_log, owner_path, segments
 from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX
 from ._owner import OwnerLock
 from ._records import Record, Row, Shape
@@ -127,9 +127,7 @@ class Log:
         Raises LogNotFound, LogInUse, LogUnavailable, or another LogError where the log can't be trusted.
         """
         writer = _writer_of(durability)
-        run_id = find_run_id(folder)
-        with mapped_errors(folder):
-            owner = OwnerLock(owner_path(folder, run_id))
+        folder, run_id, owner = own_log(folder)
         try:
             with mapped_errors(folder):
                 recovered = recover_locked(folder, run_id, owner)

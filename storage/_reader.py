@@ -15,6 +15,7 @@ from ._decode import RowDecoder, Undecodable, decode
 from ._errors import LogDamaged
 from ._folder import SegmentInfo, find_run_id, has_living_writer, open_segment, owner_path, segments
 from ._format import Frame, parse_frames
+from ._home import log_folder
 from ._owner import Writer, living_writer
 from ._records import Record, Row, Shape
 from ._segment import Identity, Segment, SegmentFile
@@ -42,7 +43,7 @@ class Reader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder = log_folder(folder)
         self.run_id = find_run_id(folder)
         self.torn_bytes = 0  # at the end of the tail, seen by the last `entries`
         self.unknown_kinds = 0  # records of kinds that this version doesn't know

@@ -14,7 +14,7 @@ from typing import List, NamedTuple, Optional
 
 from ._blocks import pack_blocks, unpack_block
 from ._encode import encode
-from ._folder import SegmentInfo, find_run_id, owner_path, segments
+from ._folder import SegmentInfo, own_log, segments
 from ._format import FRAME_HEADER, seal_frame
 from ._owner import OwnerLock, Writer
 from ._records import WriterLost
@@ -36,9 +36,7 @@ def recover(folder: Path) -> Recovered:
     Raises LogInUse while its writer lives, LogNotFound, LogUnavailable, or another LogError where a file is not what
     it should be.
     """
-    run_id = find_run_id(folder)
-    with mapped_errors(folder):
-        owner = OwnerLock(owner_path(folder, run_id))
+    folder, run_id, owner = own_log(folder)
     try:
         with mapped_errors(folder):
             return recover_locked(folder, run_id, owner)

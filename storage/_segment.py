@@ -126,8 +126,8 @@ def _open_environment(path: Path, readonly: bool = False) -> lmdb.Environment:
     )  # fmt: skip
 
 
-def create_segment(path: Path, identity: Identity) -> None:
-    """Make the file of a new segment, complete or not at all.
+def create_segment(path: Path, identity: Identity, sealed: bool = False) -> None:
+    """Make the file of a new segment, complete or not at all; `sealed`: one that stays empty.
 
     A crash while LMDB writes its first two pages leaves a file that nobody can open, so the file gets its name only
     when it is whole, and is closed before that: LMDB finds its lock file by name.
@@ -141,12 +141,18 @@ def create_segment(path: Path, identity: Identity) -> None:
         try:
             with environment.begin(write=True) as transaction:
                 transaction.put(IDENTITY_KEY, identity.to_json())
+                if sealed:
+                    transaction.put(SEAL_KEY, _seal(identity.first_sequence - 1))
             environment.sync(True)
         finally:
             environment.close()
     os.rename(temporary, path)
     lock_path(temporary).unlink()
     fsync_folder(path.parent)
+
+
+def _seal(last_sequence: int) -> bytes:
+    return json.dumps({"last_sequence": last_sequence, "time": time.time()}).encode()
 
 
 @contextlib.contextmanager
@@ -237,7 +243,7 @@ class Segment:
                 if not transaction.put(block_key(first_sequence), value, append=True):
                     raise LogDamaged(f"a block from record {first_sequence} on is out of order", self.path)
             if seal is not None:
-                transaction.put(SEAL_KEY, json.dumps({"last_sequence": seal, "time": time.time()}).encode())
+                transaction.put(SEAL_KEY, _seal(seal))
 
     def read(self, start: int, bytes_max: int) -> List[StoredBlock]:
         """The blocks from the one that holds record `start` on, up to about `bytes_max`, in one short transaction."""

@@ -23,6 +23,7 @@ from ._format import (
     parse_frames,
     parse_tail_header,
 )
+from ._home import log_folder
 from ._owner import Writer, living_writer
 from ._pages import PageFile
 from ._records import WriterLost
@@ -82,7 +83,7 @@ class Survey:
 
     def __init__(self, folder: Path, progress: Optional[Progress] = None) -> None:
         """Raises LogNotFound, or LogUnavailable where the folder can't be read."""
-        self.folder = folder
+        self.folder = folder = log_folder(folder)
         self.run_id = find_run_id(folder)
         self.writer: Optional[Writer] = living_writer(owner_path(folder, self.run_id))
         self.segments: List[SegmentSurvey] = []

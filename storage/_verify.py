@@ -16,9 +16,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from ._checkpoint import read_checkpoint
 from ._decode import RowDecoder, Undecodable, decode
+from ._errors import LogDamaged
 from ._folder import find_run_id, segment_paths
 from ._format import Frame
+from ._home import log_folder
 from ._owner import Writer
 from ._records import RECORD_TYPES, Row, Shape, WriterLost
 from ._segment import mapped_errors
@@ -93,6 +96,7 @@ def verify(folder: Path, progress: Optional[Progress] = None) -> VerifyReport:
     Raises LogNotFound, ForeignFile or NewerFormat where there is no log that can be read, LogUnavailable where the
     system refuses.
     """
+    folder = log_folder(folder)
     for _ in range(_WALKS_MAX - 1):
         before = _fingerprint(folder)
         report = _verify(folder, progress)
@@ -107,6 +111,11 @@ def _verify(folder: Path, progress: Optional[Progress]) -> VerifyReport:
     for frames in survey.batches():
         census.count(frames)
     identity = survey.identity
+    if identity is not None and identity.first_sequence > 1:
+        try:
+            read_checkpoint(folder, survey.run_id, identity.log_uuid)
+        except LogDamaged as error:
+            survey.damages.append(Damage(error.message, error.path or folder, None))
     segments = [
         VerifiedSegment(
             one.path, one.index, one.identity.first_sequence if one.identity is not None else None,

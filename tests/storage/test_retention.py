@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Any, Callable, Dict, List
 
 import children
 import pytest
 
-from wandb_storage import Acknowledged, Console, Log, LogNotFound, Reader, Row, disk_use, retain, segments, verify
+from wandb_storage import (
+    Acknowledged,
+    Console,
+    Log,
+    LogDamaged,
+    Reader,
+    Row,
+    RunState,
+    beginning,
+    disk_use,
+    retain,
+    segments,
+    verify,
+)
 
 EVERYTHING = 1 << 62
 
@@ -83,14 +97,10 @@ def test_what_nobody_acknowledged_stays(tmp_path: Path, acknowledged: int) -> No
     folder = write(tmp_path / "run")
     assert verify(folder).last_sequence == 404
     retain([folder], 0, told(acknowledged))
-    if acknowledged >= 404:
-        assert names(folder) == []
-        with pytest.raises(LogNotFound):
-            Reader(folder)
-    else:
-        with Reader(folder) as reader:
-            assert reader.first_sequence <= acknowledged + 1
-            assert reader.first_sequence == acknowledged // 101 * 101 + 1, "and what is acknowledged went"
+    with Reader(folder) as reader:
+        assert reader.first_sequence <= acknowledged + 1
+        assert reader.first_sequence == acknowledged // 101 * 101 + 1, "and what is acknowledged went"
+    assert verify(folder).severity == 0
 
 
 def test_an_unfinished_run_stays(tmp_path: Path) -> None:
@@ -175,7 +185,112 @@ def test_a_damaged_log_stays_and_the_others_go(tmp_path: Path) -> None:
     (broken / "run-r.seg-0003.wandb").write_bytes(b"not mine")
     report = retain([broken, sound, tmp_path], 0, told(EVERYTHING))
     assert len(names(broken)) == 4
-    assert names(sound) == []
+    assert names(sound) == ["run-r.seg-0005.wandb"], "which is empty, and keeps the place"
     reasons: Dict[Path, str] = report.kept
     assert "too few for a log" in reasons[broken]
     assert "holds no log" in reasons[tmp_path]
+
+
+# --- what stays of a run ----------------------------------------------------------------------------------------------
+
+
+def fold(folder: Path) -> RunState:
+    with Reader(folder) as reader:
+        before, state = beginning(reader)
+        for entry in reader.entries(before + 1):
+            state.apply(entry.record)
+    return state
+
+
+@pytest.mark.parametrize("acknowledged", [101, 203, 404])
+def test_the_sum_of_what_went_stays(tmp_path: Path, acknowledged: int) -> None:
+    folder = write(tmp_path / "run")
+    whole = fold(folder)
+    assert retain([folder], 0, told(acknowledged)).removed
+    assert fold(folder).snapshot() == whole.snapshot()
+
+
+def test_a_log_whose_records_all_went_goes_on(tmp_path: Path) -> None:
+    folder = write(tmp_path / "run")
+    whole = fold(folder)
+    retain([folder], 0, told(EVERYTHING))
+    assert steps(folder) == []
+    with Log.open(folder) as log:
+        assert (log.recovered and log.recovered.writer_lost) is None
+        assert log.append_row({"loss": 0.25}, whole.step, 2.0, 2) == 406, "behind the shape of its keys"
+    assert steps(folder) == [whole.step]
+    state = fold(folder)
+    assert (state.rows, state.summary["loss"]) == (whole.rows + 1, 0.25)
+    retain([folder], 0, told(EVERYTHING))
+    assert steps(folder) == [whole.step], "what is left is smaller than what would take its place"
+
+
+def test_a_small_log_is_not_worth_it(tmp_path: Path) -> None:
+    folder = write(tmp_path / "run", sessions=1, rows=1)
+    report = retain([folder], 0, told(EVERYTHING))
+    assert report.kept == {folder: "it is too small to gain anything"}
+    assert steps(folder) == [0, 0]
+
+
+def test_a_plan_removes_nothing(tmp_path: Path) -> None:
+    folder = write(tmp_path / "run")
+    before = sorted(path.name for path in folder.iterdir())
+    plan = retain([folder], 0, told(203), remove=False)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert plan.removed == retain([folder], 0, told(203)).removed
+
+
+class Crash(BaseException):
+    """Stands for the end of the process: nothing behind it runs."""
+
+
+def test_a_crash_at_any_step_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each write, sync, rename and removal."""
+    template = write(tmp_path / "template")
+    whole = fold(template)
+    for count in range(1, 100):
+        folder = tmp_path / f"run-{count}"
+        shutil.copytree(template, folder)
+        left = count
+
+        def step(call: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*arguments: Any, **options: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if not left:
+                    raise Crash
+                return call(*arguments, **options)
+
+            return counted
+
+        with monkeypatch.context() as patch:
+            for name in ("open", "fsync", "rename", "replace", "unlink"):
+                patch.setattr(os, name, step(getattr(os, name)))
+            try:
+                retain([folder], 0, told(EVERYTHING))
+                crashed = False
+            except Crash:
+                crashed = True
+        assert fold(folder).snapshot() == whole.snapshot()
+        assert verify(folder).severity == 0
+        retain([folder], 0, told(EVERYTHING))
+        assert fold(folder).snapshot() == whole.snapshot()
+        assert steps(folder) == []
+        if not crashed:
+            assert count > 20
+            return
+    pytest.fail("it has more steps than are tried")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n{}", b"not a checkpoint", b'{"format": 1}\n' + b"[" * 100_000])
+def test_a_damaged_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
+    folder = write(tmp_path / "run")
+    retain([folder], 0, told(203))
+    (folder / "run-r.checkpoint").write_bytes(content)
+    with pytest.raises(LogDamaged, match=r"run-r\.checkpoint: the checkpoint is not what was written"):
+        fold(folder)
+    (damage,) = verify(folder).damages
+    assert damage.path == folder / "run-r.checkpoint"
+    report = retain([folder], 0, told(EVERYTHING))
+    assert not report.removed
+    assert "checkpoint" in report.kept[folder]
