@@ -40,6 +40,11 @@ for one folder in the foreground, offline runs too.
 **Errors** are drawn in `_errors`, and what follows from each is a table in `_retry`. `_home` shows the files.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._budget import keep_budget, parse_size, read_budget
 from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
 from ._errors import (
     CredentialError,
@@ -58,9 +63,44 @@ from ._stopped import stop_requested
 from ._upload import UploadResult, upload
 from ._verify import verify_api_key
 
+if TYPE_CHECKING:
+    from ._room import make_room
+
 __all__ = [
-    "CredentialError", "CredentialsRefused", "NotUploadable", "Refused", "RunStatus", "TooLarge", "TransientError",
-    "UploadError", "UploadResult", "UploaderRunning", "app_url", "check_api_key", "find_api_key", "netrc_path",
-    "normalize_url", "page_url", "run_status", "save_api_key", "start", "status",
-    "stop_requested", "upload", "verify_api_key",
+    "CredentialError",
+    "CredentialsRefused",
+    "NotUploadable",
+    "Refused",
+    "RunStatus",
+    "TooLarge",
+    "TransientError",
+    "UploadError",
+    "UploadResult",
+    "UploaderRunning",
+    "app_url",
+    "check_api_key",
+    "find_api_key",
+    "keep_budget",
+    "make_room",
+    "netrc_path",
+    "normalize_url",
+    "page_url",
+    "parse_size",
+    "read_budget",
+    "run_status",
+    "save_api_key",
+    "start",
+    "status",
+    "stop_requested",
+    "upload",
+    "verify_api_key",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    # No training process makes room: it doesn't pay for what that takes.
+    if name == "make_room":
+        from ._room import make_room
+
+        return make_room
+    raise AttributeError(f"module 'wandb_uploader' has no attribute {name!r}")

@@ -7,6 +7,8 @@
 | other rows                              | continues a run from elsewhere | its count                               |
 | other rows                              | is a run of its own            | nowhere: the run is parked              |
 
+What has been removed from a log to make room counts as the log's own: the server had it before.
+
 The second line is a cursor that was lost or damaged. A row is told by its step and its time, which is exact to the
 microsecond.
 """
@@ -17,7 +19,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from wandb_storage import Reader, RunState
+from wandb_storage import Reader, RunState, beginning
 
 from ._cursor import Earlier
 from ._errors import Refused
@@ -42,14 +44,14 @@ def find_beginning(folder: Path, held: Optional[Dict[str, Any]], resumed: bool) 
     if held is None or not (history or events):
         return Beginning(0, 0, Earlier())
     last_row, last_event = _last(held, "historyTail"), _last(held, "eventsTail")
-    own_rows, own_events = _find_own(folder, _row_mark(last_row), _event_mark(last_event))
+    removed, own_rows, own_events = _find_own(folder, _row_mark(last_row), _event_mark(last_event))
     if not resumed:
         if history and not (own_rows and own_rows == history):
             raise Refused(
                 f"the server already has a run {held.get('name')} with {history} rows that this log doesn't hold; "
                 "upload it under another id, or delete that run there"
             )
-        return Beginning(0, 0, Earlier())
+        return Beginning(removed.rows, removed.system_rows, Earlier())
     first_history, first_events = max(0, history - own_rows), max(0, events - own_events)
     earlier = Earlier(
         _json_object(held.get("config")),
@@ -57,19 +59,28 @@ def find_beginning(folder: Path, held: Optional[Dict[str, Any]], resumed: bool) 
         _count(held, "logLineCount"),
     )
     earlier.summary.pop("_wandb", None)
+    if own_rows:
+        first_history += removed.rows
+    if own_events:
+        first_events += removed.system_rows
     return Beginning(first_history, first_events, earlier)
 
 
-def _find_own(folder: Path, row: Optional[Mark], event: Optional[Mark]) -> Tuple[int, int]:
-    """How many rows and events of the log the server has, by its last ones; 0 where it has none."""
-    rows = events = own_rows = own_events = 0
-    state = RunState()
-    position = 1
+def _find_own(folder: Path, row: Optional[Mark], event: Optional[Mark]) -> Tuple[RunState, int, int]:
+    """What has been removed from the log, and how many of its rows and events the server has, by the last ones there,
+    with those that were removed; 0 where it has none."""
     with Reader(folder) as reader:
+        position, state = beginning(reader)
+        position += 1
+        removed = RunState.restore(state.snapshot())
+        rows, events = state.rows, state.system_rows
+        # The last row that was removed left its mark in the summary.
+        own_rows = rows if rows and _row_mark(state.summary) == row else 0
+        own_events = 0
         while True:
             entries = reader.read(position)
             if not entries:
-                return own_rows, own_events
+                return removed, own_rows, own_events
             position = entries[-1].sequence + 1
             for entry in entries:
                 completed = state.apply(entry.record)

@@ -72,7 +72,7 @@ class Feed:
     def _signature(self) -> Signature:
         """Of the segments: commits write them, and appends to the tail don't."""
         found = []
-        with os.scandir(self.folder) as entries:
+        with os.scandir(self.reader.folder) as entries:
             for entry in entries:
                 if entry.name.endswith(".wandb") and is_log_file(entry.name):
                     status = entry.stat()

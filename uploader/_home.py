@@ -1,12 +1,16 @@
 """The uploader's own durable state: one folder for each wandb directory and destination, and its lock.
 
     <wandb directory>/.uploader/<host>_<port>-<hash of the URL>/
-        lock                  held with flock by the one uploader; names it
-        uploader.log          what it did
-        paused                while the server refuses the API key: fingerprints of the refused keys
+        lock               *  held with flock by the one uploader; names it
+        uploader.log       *  what it did
+        paused             *  while the server refuses the API key: fingerprints of the refused keys
         <run folder>.json     the run's cursor
-        <run folder>.lock     held with flock by whoever uploads the run: the uploader, or `wandb sync`
+        <run folder>.lock  *  held with flock by whoever uploads the run: the uploader, or `wandb sync`
         <run folder>.stop     the server wants the run to stop
+
+On a network filesystem, where `flock` may be granted twice or not at all, what is marked with * is in a folder of this
+machine's: each machine that writes runs there has an uploader of its own, and they share the cursors. Where two of them
+come to upload the same finished run at the same time, it arrives once in effect, as after a crash.
 
 Lock files are never removed, since a lock on a removed file protects nothing.
 """
@@ -14,6 +18,7 @@ Lock files are never removed, since a lock on a removed file protects nothing.
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -23,6 +28,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 from urllib.parse import urlsplit
+
+from wandb_storage import filesystem_of, make_private_folder
 
 from ._errors import NotUploadable, UploaderRunning
 
@@ -71,20 +78,31 @@ class Home:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         self.folder = self.wandb_dir / STATES_FOLDER / f"{parts.hostname}_{port}-{digest}"
 
+    @functools.cached_property
+    def host_folder(self) -> Path:
+        """For what concerns this machine only."""
+        if filesystem_of(self.wandb_dir).holds_live_logs:
+            return self.folder
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.wandb_dir))).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"wandb-{os.getuid()}" / f"uploader-{digest}-{self.folder.name}"
+
     @property
     def lock_path(self) -> Path:
-        return self.folder / "lock"
+        return self.host_folder / "lock"
 
     @property
     def log_path(self) -> Path:
-        return self.folder / "uploader.log"
+        return self.host_folder / "uploader.log"
 
     @property
     def paused_path(self) -> Path:
-        return self.folder / "paused"
+        return self.host_folder / "paused"
 
     def create(self) -> None:
+        """Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.host_folder != self.folder:
+            make_private_folder(self.host_folder)
 
     def run_folder(self, name: str) -> Path:
         return self.wandb_dir / name
@@ -93,7 +111,7 @@ class Home:
         return self.folder / f"{run_folder}.json"
 
     def run_lock_path(self, run_folder: str) -> Path:
-        return self.folder / f"{run_folder}.lock"
+        return self.host_folder / f"{run_folder}.lock"
 
     def stop_path(self, run_folder: str) -> Path:
         return self.folder / f"{run_folder}.stop"

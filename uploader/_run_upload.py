@@ -14,13 +14,18 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from wandb_storage import (
     ForeignFile,
     LogDamaged,
+    LogElsewhere,
     LogError,
     LogInUse,
     LogUnavailable,
     NewerFormat,
+    Reader,
     RunStart,
     RunState,
+    beginning,
+    bring_home,
     recover,
+    writer_elsewhere,
 )
 
 from ._adopt import find_beginning
@@ -56,12 +61,17 @@ class Parked(Refused):
 class RunUpload:
     """Not safe between threads. `close` lets go of the run's lock and files."""
 
-    def __init__(self, home: Home, folder: Path, clock: Clock = time.monotonic, retry_parked: bool = False) -> None:
+    def __init__(
+        self, home: Home, folder: Path, clock: Clock = time.monotonic, retry_parked: bool = False,
+        cautious: bool = False,
+    ) -> None:  # fmt: skip
+        """`cautious`: leave logs alone that another machine may be writing; a person who asks for one knows better."""
         self.home, self.folder = home, folder
         self.cursor = Cursor(home.base_url)
         self.alive = False  # the run's writer, at the last look
         self._clock = clock
         self._retry_parked = retry_parked
+        self._cautious = cautious
         self._path = home.cursor_path(folder.name)
         self._lock = FileLock(home.run_lock_path(folder.name))
         self._feed: Optional[Feed] = None
@@ -90,7 +100,8 @@ class RunUpload:
         """Do what is due. Returns the seconds until there is more to do, or None when the run is done.
 
         Raises TransientError (ask again later), CredentialsRefused, Parked, NotUploadable (the run goes to another
-        destination), UploaderRunning (somebody else is uploading it), LogNotFound (there is no log yet).
+        destination), UploaderRunning (somebody else is uploading it), LogNotFound (there is no log yet), LogElsewhere
+        (another machine has it).
         """
         try:
             feed = self._open()
@@ -160,7 +171,9 @@ class RunUpload:
         cursor = Cursor.load(self._path)
         if cursor is None or cursor.log_uuid != identity.log_uuid:
             self._check_destination(feed)
-            return Cursor(self.home.base_url, identity.run_id, identity.log_uuid)
+            before, state = beginning(feed.reader)
+            begun = state.snapshot() if before else None
+            return Cursor(self.home.base_url, identity.run_id, identity.log_uuid, next=before + 1, state=begun)
         if self._retry_parked and (cursor.parked or cursor.parked_files):
             cursor.parked, cursor.parked_files, cursor.trouble, cursor.done = "", {}, None, False
         return cursor
@@ -170,8 +183,12 @@ class RunUpload:
             return RunState.restore(self.cursor.state) if self.cursor.state else RunState()
         except (KeyError, TypeError, AttributeError):
             # A fold that another version has kept: the server knows how far the run has come.
-            self.cursor = Cursor(self.home.base_url, self.cursor.run_id, self.cursor.log_uuid)
-            return RunState()
+            begun = Cursor(self.home.base_url, self.cursor.run_id, self.cursor.log_uuid)
+            with Reader(self.folder) as reader:
+                before, state = beginning(reader)
+            begun.next, begun.state = before + 1, state.snapshot() if before else None
+            self.cursor = begun
+            return state
 
     def _check_destination(self, feed: Feed) -> None:
         """Raises NotUploadable for a run that was started for another server."""
@@ -189,6 +206,9 @@ class RunUpload:
 
     def _settle(self) -> bool:
         """Bring a dead writer's log in order. False: somebody has begun to write it again."""
+        host = writer_elsewhere(self.folder) if self._cautious else ""
+        if host:
+            raise LogElsewhere(f"{host} may be writing it; if it isn't, run `wandb sync`", self.folder)
         try:
             recover(self.folder)
         except LogInUse:
@@ -358,6 +378,11 @@ class RunUpload:
             body: Dict[str, Any] = {"files": {SUMMARY: {"offset": 0, "content": [summary_line(cursor, state)]}}}
             body.update(uploaded=uploaded, complete=True, exitcode=exit_code)
             self._note_reply(transport.file_stream(self._stream_path(), encode_json(body).encode()))
+        try:
+            if bring_home(self.folder):
+                self._settled_mtime_ns = 0  # whoever comes next looks again
+        except LogInUse:
+            return POLL_SECONDS  # somebody goes on with it
         cursor.done = True
         cursor.trouble = None
         # A session that begins within the same tick of the file system's clock would leave no trace in the time: then

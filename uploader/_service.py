@@ -21,13 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Optional, Set
 
-from wandb_storage import LogError, LogNotFound, Reader
+from wandb_storage import LogElsewhere, LogError, LogNotFound, Reader
 
 from ._cursor import Cursor
 from ._destination import Destination
 from ._errors import CredentialsRefused, NotUploadable, TransientError, UploaderRunning
 from ._home import TAKE_OVER_TRIES, FileLock, Home, write_atomically
 from ._retry import Attempts
+from ._room import RoomKeeper
 from ._run_upload import Parked, RunUpload
 
 SCAN_SECONDS = 1.0
@@ -80,6 +81,7 @@ class Service:
         self._parked: Set[str] = set()  # among them
         self._stopping = False
         self._said_paused = False
+        self._room = RoomKeeper(home.wandb_dir, clock)
 
     def stop(self) -> None:
         """Safe to call from a signal handler."""
@@ -116,8 +118,9 @@ class Service:
                     self._said_paused = False
                     self._note_paused(None)
                 self._dispatch(pool, now)
+            self._room.look(pool)
             with self._changed:
-                if self._jobs:
+                if self._jobs or self._room.busy:
                     idle_since = None
                 elif idle_since is None:
                     idle_since = now
@@ -146,7 +149,7 @@ class Service:
             for entry in found:
                 if entry.name in self._jobs or self._is_aside(entry.name):
                     continue
-                upload = RunUpload(self._home, Path(entry.path), self._clock)
+                upload = RunUpload(self._home, Path(entry.path), self._clock, cautious=True)
                 self._jobs[entry.name] = _Job(upload, self._clock())
 
     def _is_aside(self, name: str) -> bool:
@@ -201,8 +204,8 @@ class Service:
         except Parked as error:
             _log.error("%s is parked: %s", name, error)
             wait, parked = None, True
-        except NotUploadable:
-            wait = None
+        except (NotUploadable, LogElsewhere):
+            wait = None  # another uploader's, of another server or on another machine
         except LogNotFound:
             # Of a folder that was made a moment ago, the log may come within the same tick of the file system's clock.
             wait = None if time.time() - before.folder / 1e9 > ASIDE_SECONDS else ASIDE_SECONDS
@@ -229,6 +232,7 @@ class Service:
         )
         (self._parked.add if parked else self._parked.discard)(name)
         del self._jobs[name]
+        self._room.request()
 
     def _succeeded(self, job: _Job) -> None:
         job.upload.note_progress()

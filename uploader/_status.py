@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional
 from urllib.parse import quote, urlsplit
 
-from wandb_storage import LogError, Reader, RunStart, find_run_id
+from wandb_storage import LogElsewhere, LogError, Reader, RunStart, find_run_id
 
 from ._cursor import Cursor
 from ._errors import NotUploadable
@@ -115,13 +115,14 @@ def _unmet(folder: Path) -> Iterator[RunStatus]:
         with Reader(folder) as reader:
             entries = reader.read(1, 1)
     except LogError as error:
-        if any(folder.glob("run-*.wandb")):
+        if isinstance(error, LogElsewhere) or any(folder.glob("run-*.wandb")):
             yield RunStatus(folder, folder.name, "", last_error=str(error))
         return
-    yield RunStatus(folder, run_id, _destination(entries[0].record if entries else None))
+    yield RunStatus(folder, run_id, destination_of(entries[0].record if entries else None))
 
 
-def _destination(record: object) -> str:
+def destination_of(record: object) -> str:
+    """The server for which a run was logged, by its first record; empty where that names none."""
     if isinstance(record, RunStart):
         try:
             return normalize_url(json.loads(record.settings)["base_url"])
