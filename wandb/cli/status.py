@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional
 
 import click
 
+from . import fail
+
 if TYPE_CHECKING:
     from wandb.replay._glance import Glance
+    from wandb_storage import RetentionReport
     from wandb_uploader import RunStatus
 
 _EXAMPLES = """\b
@@ -21,6 +24,8 @@ Examples:
   wandb status --json | jq '.runs[] | select(.waiting > 0) | .id'
   wandb status /scratch/experiments
 """
+# Of runs whose logs stay though the directory is over its budget.
+_KEPT_MAX = 5
 _STYLES = {"running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red"}
 _TITLES = ("RUN", "NAME", "STATE", "ROWS", "RECORDS", "UPLOADED", "DISK")
 _RIGHT = {"ROWS", "RECORDS", "DISK"}
@@ -43,6 +48,15 @@ class Listed(NamedTuple):
         return max(0, self.glance.records - self.acknowledged)
 
 
+class Disk(NamedTuple):
+    """What a directory takes, what it may take, and what would go."""
+
+    log_bytes: int
+    total_bytes: int
+    budget: Optional[int]
+    room: Optional[RetentionReport]  # with a budget
+
+
 @click.command("status", epilog=_EXAMPLES)
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document with every figure.")
@@ -57,12 +71,14 @@ def status(directory: Optional[Path], as_json: bool) -> None:
         raise click.BadParameter(f"{directory} is no folder", param_hint="DIRECTORY")
     home = wandb_directory(directory)
     runs = list_runs(home)
+    disk = _disk(home, runs)
     if as_json:
-        click.echo(json.dumps({"directory": str(home.absolute()), "runs": [_fields(run) for run in runs]}, indent=2))
+        fields = {"directory": str(home.absolute()), "disk": _disk_fields(disk), "runs": [_fields(run) for run in runs]}
+        click.echo(json.dumps(fields, indent=2))
     elif not runs:
         click.echo(f"There are no runs in {home}.")
     else:
-        _show(home, runs)
+        _show(home, runs, disk)
 
 
 def list_runs(home: Path) -> List[Listed]:
@@ -79,6 +95,31 @@ def list_runs(home: Path) -> List[Listed]:
         known = uploads.get(run.path.name, [])
         listed.append(Listed(glance(run, max((one.sequence_acked for one in known), default=0)), known))
     return listed
+
+
+def _disk(home: Path, runs: Sequence[Listed]) -> Disk:
+    """The budget is the environment's or a settings file's, or else the one that the uploader keeps to."""
+    import wandb_uploader
+    from wandb.sdk.wandb_settings import merged
+    from wandb_storage import disk_use
+
+    use = [disk_use(run.glance.folder) for run in runs]
+    wanted = merged().disk_budget
+    try:
+        budget = wandb_uploader.read_budget(home) if wanted is None else wandb_uploader.parse_size(wanted)
+    except ValueError as error:
+        fail(f"the setting disk_budget (WANDB_DISK_BUDGET): {error}")
+    room = None if budget is None or not runs else wandb_uploader.make_room(home, budget, remove=False)
+    return Disk(sum(one.log for one in use), sum(one.total for one in use), budget, room)
+
+
+def _disk_fields(disk: Disk) -> Mapping[str, Any]:
+    room = disk.room
+    return {
+        "bytes": disk.total_bytes, "log_bytes": disk.log_bytes, "budget": disk.budget,
+        "would_remove": [_plain(one._asdict()) for one in room.removed] if room is not None else [],
+        "kept": {folder.name: reason for folder, reason in room.kept.items()} if room is not None else {},
+    }  # fmt: skip
 
 
 def _fields(run: Listed) -> Mapping[str, Any]:
@@ -99,15 +140,13 @@ def _plain(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def _show(home: Path, runs: Sequence[Listed]) -> None:
+def _show(home: Path, runs: Sequence[Listed], disk: Disk) -> None:
     from wandb.replay._words import count, size
-    from wandb_storage import disk_use
 
     waiting = [run for run in runs if run.waiting]
-    use = [disk_use(run.glance.folder) for run in runs]
-    total, logs = size(sum(one.total for one in use)), size(sum(one.log for one in use))
-    disk = f"{total} on disk ({logs} in logs)"
-    click.echo(f"{home}: {count(len(runs), 'run')}, {disk}, {count(len(waiting), 'run')} with records to upload")
+    budget = "" if disk.budget is None else f" of a budget of {size(disk.budget)}"
+    use = f"{size(disk.total_bytes)}{budget} on disk ({size(disk.log_bytes)} in logs)"
+    click.echo(f"{home}: {count(len(runs), 'run')}, {use}, {count(len(waiting), 'run')} with records to upload")
     click.echo()
     rows = [_row(run) for run in runs]
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
@@ -115,7 +154,7 @@ def _show(home: Path, runs: Sequence[Listed]) -> None:
     else:
         for line in _aligned([_TITLES, *rows]):
             click.echo(line)
-    notes = [note for run in runs for note in _notes(run)]
+    notes = [note for run in runs for note in _notes(run)] + _room_notes(disk.room)
     if notes:
         click.echo()
     for note in notes:
@@ -159,6 +198,22 @@ def _notes(run: Listed) -> List[str]:
             notes.append(f"{place}: waits: {upload.last_error}")
         notes += [f"{place}: not uploaded: file {path}: {reason}" for path, reason in upload.parked_files.items()]
     return [clean(note) for note in notes]
+
+
+def _room_notes(room: Optional[RetentionReport]) -> List[str]:
+    """What goes to make room, and what stays and why."""
+    from wandb.replay._words import clean, count, size
+
+    if room is None or room.before_bytes <= room.budget_bytes:
+        return []
+    parts = f"{count(len(room.removed), 'uploaded part')} of logs ({size(sum(one.bytes for one in room.removed))})"
+    notes = [f"over the budget by {size(room.before_bytes - room.budget_bytes)}: the uploader will remove {parts}"]
+    if room.within_budget:
+        return notes
+    notes += [clean(f"stays: {folder.name}: {reason}") for folder, reason in list(room.kept.items())[:_KEPT_MAX]]
+    if len(room.kept) > _KEPT_MAX:
+        notes.append(f"stays: {count(len(room.kept) - _KEPT_MAX, 'run')} more; --json lists them")
+    return notes
 
 
 def _show_table(rows: Sequence[Sequence[str]]) -> None:

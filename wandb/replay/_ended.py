@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import List, Optional
 
-from wandb_storage import Exit, RunStart, Writer, WriterLost, boot_id, is_log_file
+from wandb_storage import Exit, RunStart, Writer, WriterLost, boot_id, is_log_file, log_folder
 
 from ._scan import Scan, Session, Until
 from ._words import clean, moment
@@ -73,7 +73,7 @@ def _by_exit(exit: Exit, lost: Optional[WriterLost]) -> Ended:
 def _by_absence(folder: Path, run_id: str, scan: Scan) -> Ended:
     """No word of an end, and no process that holds the log."""
     last = scan.state.last_time or None
-    if not any(f"run-{run_id}.tail-" in path.name and is_log_file(path.name) for path in folder.iterdir()):
+    if not any(f"run-{run_id}.tail-" in path.name and is_log_file(path.name) for path in log_folder(folder).iterdir()):
         return Ended("unknown", "the log was closed in order, without a word on how the program ended", time=last)
     start = scan.sessions[-1].start if scan.sessions else None
     if start is None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Optional
 
-from wandb_storage import LogError, Reader, RunStart, RunState
+from wandb_storage import LogElsewhere, LogError, Reader, RunStart, RunState, beginning
 
 from .._run_folders import RunFolder
 from ._ended import explain
@@ -27,7 +27,7 @@ class Glance:
     folder: Path
     run_id: str
     offline: bool
-    state: str  # as `Ended.state`, or `unreadable`
+    state: str  # as `Ended.state`, `unreadable`, or `elsewhere` for a log on another machine
     bytes: int  # on disk, with its files
     name: Optional[str] = None
     project: Optional[str] = None
@@ -42,28 +42,31 @@ def glance(run: RunFolder, acknowledged: int = 0) -> Glance:
     size = disk_bytes(run.path)
     try:
         with Reader(run.path) as reader:
-            if _log_bytes(run.path) <= FOLD_BYTES_MAX:
+            if _log_bytes(reader.folder) <= FOLD_BYTES_MAX:
                 return _fold(run, reader, size)
             return _look_at_ends(run, reader, size, acknowledged)
+    except LogElsewhere as error:
+        return Glance(run.path, run.run_id, run.offline, "elsewhere", size, error=error)
     except LogError as error:
         return Glance(run.path, run.run_id, run.offline, "unreadable", size, error=error)
 
 
 def _fold(run: RunFolder, reader: Reader, size: int) -> Glance:
-    found = _read(reader, reader.first_sequence)
+    before, state = beginning(reader)
+    found = _read(reader, before + 1, state)
     return _glance(run, reader, found, size, found.state.start, found.state.rows)
 
 
 def _look_at_ends(run: RunFolder, reader: Reader, size: int, acknowledged: int) -> Glance:
     first = next((entry.record for entry in reader.entries()), None)
-    start = first if isinstance(first, RunStart) else RunStart()
+    start = first if isinstance(first, RunStart) else beginning(reader).state.start
     last = last_committed(reader, acknowledged)
-    found = _read(reader, max(reader.first_sequence, last - _LAST_RECORDS))
+    found = _read(reader, max(reader.first_sequence, last - _LAST_RECORDS), RunState())
     return _glance(run, reader, found, size, start, None)
 
 
-def _read(reader: Reader, start: int) -> Scan:
-    found = Scan(state=RunState(), first_sequence=start, last_sequence=start - 1)
+def _read(reader: Reader, start: int, state: RunState) -> Scan:
+    found = Scan(state=state, first_sequence=start, last_sequence=start - 1)
     try:
         for entry in reader.entries(start):
             found.state.apply(entry.record)

@@ -73,8 +73,9 @@ class Replay:
 
     @property
     def rows(self) -> int:
-        """How many rows the history has."""
-        return self.scan().state.rows
+        """How many rows the history has: without those that went when segments were removed."""
+        found = self.scan()
+        return found.state.rows - found.removed_rows
 
     @property
     def keys(self) -> List[str]:

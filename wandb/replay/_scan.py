@@ -21,6 +21,7 @@ from wandb_storage import (
     RunState,
     Writer,
     WriterLost,
+    beginning,
 )
 
 HistoryRow = Dict[str, Any]
@@ -62,6 +63,7 @@ class Scan:
     created: float = 0.0
     first_sequence: int = 1
     last_sequence: int = 0
+    removed_rows: int = 0  # with segments that went to make room; they are counted in the state
     stopped: bool = False  # there are records behind the stop
     torn_bytes: int = 0
     unknown_kinds: int = 0
@@ -110,12 +112,16 @@ def scan(folder: Path, until: Until, on_row: Optional[OnRow] = None, on_console:
     are raised where not even its beginning can be read.
     """
     with Reader(folder) as reader:
-        found = Scan(created=reader.identity.created, first_sequence=reader.first_sequence)
+        before, state = beginning(reader)
+        found = Scan(
+            state=state, created=reader.identity.created, first_sequence=before + 1, last_sequence=before,
+            removed_rows=state.rows,
+        )  # fmt: skip
         while True:
-            before = reader.writer()
+            writer = reader.writer()
             _pass(reader, found, until, on_row, on_console)
             found.writer = reader.writer()
-            if found.stopped or found.damage is not None or before is None or found.writer is not None:
+            if found.stopped or found.damage is not None or writer is None or found.writer is not None:
                 break
             # The writer has ended since the pass began: what it wrote meanwhile says how.
         for row in found.state.complete_row():
@@ -156,11 +162,11 @@ def rows(folder: Path, until: Until) -> Iterator[HistoryRow]:
 
     Raises LogDamaged at the damage, after every row before it.
     """
-    state = RunState()
     damage: Optional[LogDamaged] = None
     with Reader(folder) as reader:
+        before, state = beginning(reader)
         try:
-            for entry in reader.entries():
+            for entry in reader.entries(before + 1):
                 if until.passed(entry):
                     break
                 yield from state.apply(entry.record).rows
@@ -177,13 +183,13 @@ def console_lines(folder: Path, until: Until, window: int) -> Iterator[ConsoleLi
     A later write may change a line, of which a progress bar makes much use. What `window` newer lines have followed is
     taken to be final. Raises LogDamaged as `rows`.
     """
-    state = RunState()
     open_lines: Dict[int, ConsoleLine] = {}
     passed = -1
     damage: Optional[LogDamaged] = None
     with Reader(folder) as reader:
+        before, state = beginning(reader)
         try:
-            for entry in reader.entries():
+            for entry in reader.entries(before + 1):
                 if until.passed(entry):
                     break
                 for line in state.apply(entry.record).console:

@@ -54,7 +54,7 @@ def _parts(replay: Replay, found: Scan, picture: Picture, width: int) -> Iterato
     yield from _section("summary", _summary(replay.summary, width - _INDENT))
     steps = (found.first_step or 0, found.last_step or 0)
     yield from _section("metrics", plot_panels(picture.series, steps, width - _INDENT))
-    table = history_table(_columns(replay), picture, found.state.rows, width - _INDENT)
+    table = history_table(_columns(replay), picture, replay.rows, width - _INDENT)
     yield from _section(_history_title(found), table)
     yield from _section("files", _files(replay.files, width - _INDENT))
     yield from _section("alerts", _alerts(replay, width - _INDENT))
@@ -160,11 +160,17 @@ def _log_facts(replay: Replay, found: Scan) -> Text:
     records = found.last_sequence - found.first_sequence + 1
     text.append(f" · {count(records, 'record')}")
     if found.first_sequence > 1:
-        text.append(f" · records before {found.first_sequence:,} have been removed", style="yellow")
+        text.append(f" · {_removed(found)}", style="yellow")
     for warning in _losses(found):
         text.append(" · ")
         text.append(warning, style="yellow")
     return text
+
+
+def _removed(found: Scan) -> str:
+    """What is no longer in the log, though its sum is."""
+    rows = f", and with them {count(found.removed_rows, 'row')} of the history" if found.removed_rows else ""
+    return f"records before {found.first_sequence:,} were uploaded and have been removed to make room{rows}"
 
 
 def _losses(found: Scan) -> List[str]:
@@ -245,7 +251,7 @@ def _more(many: int, noun: str) -> Iterator[Text]:
 
 def _history_title(found: Scan) -> str:
     state = found.state
-    title = f"history  {count(state.rows, 'row')}"
+    title = f"history  {count(state.rows - found.removed_rows, 'row')}"
     if found.first_step is not None:
         title += f", steps {found.first_step:,} to {found.last_step:,}"
     if state.late_rows:

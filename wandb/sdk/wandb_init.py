@@ -17,7 +17,7 @@ from wandb_storage import (
     LogInUse,
     Reader,
     RunStart,
-    RunState,
+    beginning,
     boot_id,
     dump_json,
 )
@@ -28,6 +28,7 @@ from . import _globals, _report
 from ._environment import describe_environment, program_path
 from ._exit import program_end
 from ._folders import link_latest, make_wandb_folder, new_run_folder
+from ._live_log import bring_log_home, create_log, open_log
 from ._names import new_run_id, new_run_name
 from ._restored import Restored
 from ._terminal import set_silent, termlog, termwarn
@@ -119,7 +120,7 @@ def _start(settings: Settings, config: Dict[str, Any], allow_val_change: bool) -
     if settings.symlink:
         link_latest(Path(run.sync_dir))
     if settings.mode != "offline":
-        start_uploader(folder, settings.base_url)
+        start_uploader(folder, settings.base_url, settings.disk_budget)
     _report.show_start(run)
     run._watch_program()
     return run
@@ -169,10 +170,10 @@ def _open_run(settings: Settings, folder: Path, config: Dict[str, Any], allow_va
             settings.update({"run_name": new_run_name(len(run_folders(folder)) + 1)}, "generated")
         assert settings.run_id is not None
         path = new_run_folder(folder, settings.run_id, settings.mode == "offline")
-        log, restored = Log.create(path, settings.run_id, warn=termwarn, durability=settings.durability), Restored()
+        log, restored = create_log(path, settings), Restored()
     else:
         path = existing
-        log = _open_log(path, settings.durability)
+        log = _open_log(path, settings)
         restored = _restore(path, settings)
         _say_recovered(log)
     try:
@@ -211,11 +212,11 @@ def _find_resumed(settings: Settings, folder: Path) -> Optional[Path]:
     return found[-1].path if found and resume != "never" else None
 
 
-def _open_log(path: Path, durability: str) -> Log:
+def _open_log(path: Path, settings: Settings) -> Log:
     deadline = time.monotonic() + _IN_USE_SECONDS
     while True:
         try:
-            return Log.open(path, warn=termwarn, durability=durability)
+            return open_log(path, settings)
         except LogInUse:
             # The lock may be the uploader's, which is bringing the log of the killed session in order.
             if time.monotonic() >= deadline or _held_by_a_run(path):
@@ -240,9 +241,9 @@ def _held_by_a_run(path: Path) -> bool:
 
 def _restore(path: Path, settings: Settings) -> Restored:
     """Fold the earlier sessions."""
-    state = RunState()
     with Reader(path) as reader:
-        for entry in reader.entries():
+        before, state = beginning(reader)
+        for entry in reader.entries(before + 1):
             state.apply(entry.record)
     start = state.start
     known = {
@@ -307,9 +308,10 @@ def _relabel(log: Log, settings: Settings) -> None:
 def _finished(run: Run, quiet: bool) -> None:
     """A run's log is sealed: say how it went, and show the upload."""
     _forget(run, quiet)
+    bring_log_home(Path(run.sync_dir))
     if not run.offline:
         # The uploader that init started may have been killed or stopped since.
-        start_uploader(Path(run.sync_dir).parent, run.settings.base_url)
+        start_uploader(Path(run.sync_dir).parent, run.settings.base_url, run.settings.disk_budget)
     _report.show_end(run, quiet)
 
 

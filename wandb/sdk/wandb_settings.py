@@ -69,6 +69,13 @@ def _durability(value: Any) -> str:
     return word
 
 
+def _live_log(value: Any) -> str:
+    word = _text(value)
+    if word not in ("auto", "local", "run"):
+        raise ValueError("one of auto, local, run is expected")
+    return word
+
+
 def _console(value: Any) -> str:
     word = _text(value)
     if word not in ("auto", "wrap", "redirect", "off"):
@@ -119,6 +126,15 @@ class Settings:
     resume: Optional[str] = _setting(None, _resume, "allow, must, never or auto")
     durability: str = _setting(
         "process", _durability, "what log() survives when it returns: the death of the process, or power loss too"
+    )
+    live_log: str = _setting(
+        "auto", _live_log,
+        "where the log is while the run goes on: local (a disk of this machine), run (the run's folder), or auto, "
+        "which is local where the run's folder is on a network filesystem",
+    )  # fmt: skip
+    local_log_dir: str = _setting("", _text, "the folder on a disk of this machine for logs that live there")
+    disk_budget: Optional[str] = _setting(
+        None, str, "what the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go"
     )
     strict: bool = _setting(False, _flag, "raise where a row is late or can't be kept, instead of counting it")
     silent: bool = _setting(False, _flag, "print nothing")
