@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import Iterator, List, NamedTuple
 
 import zstandard
 
 from ._errors import LogDamaged
-from ._format import BLOCK_BYTES_MAX, FRAME_HEADER, Frame, block, parse_frames
+from ._format import BLOCK_BYTES_MAX, Buffer, Frame, Span, block, frame_spans, parse_frames
 from ._segment import StoredBlock
 
 _ZSTD_LEVEL = 3  # higher levels shrink rows of numbers by less than a percent and take three times as long
@@ -21,28 +21,15 @@ class PackedBlock(NamedTuple):
     value: bytes
 
 
-def pack_blocks(raw: bytes, first_sequence: int, count: int) -> Iterator[PackedBlock]:
+def pack_blocks(raw: Buffer, first_sequence: int, count: int) -> Iterator[PackedBlock]:
     """Consecutive frames as blocks, each of at most `BLOCK_BYTES_MAX` before compression."""
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=False, write_content_size=True)
-    for start, stop, skipped, done in _cuts(raw, first_sequence, count):
-        first = first_sequence + skipped
-        value = block(compressor.compress(raw[start:stop]), done - skipped, stop - start, first)
-        yield PackedBlock(first, first_sequence + done - 1, value)
-
-
-def _cuts(raw: bytes, first_sequence: int, count: int) -> Iterator[Tuple[int, int, int, int]]:
-    """(start, stop, records before start, records before stop) of each block."""
-    if len(raw) <= BLOCK_BYTES_MAX:
-        yield 0, len(raw), 0, count
-        return
-    start = skipped = stop = 0
-    for done, (_, _, payload) in enumerate(parse_frames(raw, first_sequence)[0]):
-        frame_bytes = FRAME_HEADER.size + len(payload)
-        if stop + frame_bytes - start > BLOCK_BYTES_MAX:
-            yield start, stop, skipped, done
-            start, skipped = stop, done
-        stop += frame_bytes
-    yield start, stop, skipped, count
+    spans = [Span(0, len(raw), first_sequence, first_sequence + count)]
+    if len(raw) > BLOCK_BYTES_MAX:
+        spans, _ = frame_spans(raw, first_sequence, 0, BLOCK_BYTES_MAX)
+    for start, stop, first, following in spans:
+        value = block(compressor.compress(raw[start:stop]), following - first, stop - start, first)
+        yield PackedBlock(first, following - 1, value)
 
 
 def unpack_block(stored: StoredBlock) -> List[Frame]:

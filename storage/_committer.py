@@ -15,6 +15,7 @@ from typing import Callable, NamedTuple, Optional
 from ._blocks import pack_blocks
 from ._errors import LogError, LogUnavailable
 from ._format import COMMIT_SECONDS
+from ._owner import Closed
 from ._segment import mapped_errors
 from ._segment_writer import SegmentWriter
 from ._tail import Tail
@@ -60,6 +61,11 @@ class Committer:
     def committed(self) -> int:
         """The last record that survives a power loss."""
         return self._segments.committed
+
+    @property
+    def closed(self) -> Closed:
+        """Where the log ends that has been sealed."""
+        return Closed(self._segments.identity.segment, self._segments.committed)
 
     def request(self, urgency: int) -> None:
         """LATER: something was appended. NOW: commit at once. CLOSE: commit, seal and end."""

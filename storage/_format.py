@@ -83,6 +83,40 @@ def parse_frames(raw: bytes, expected: int) -> Tuple[List[Frame], int]:
     return frames, offset
 
 
+class Span(NamedTuple):
+    """Consecutive intact frames: from one offset to another, from one number up to another."""
+
+    start: int
+    stop: int
+    first_sequence: int
+    next_sequence: int
+
+
+def frame_spans(raw: Buffer, first: int, border: int, bytes_max: int) -> Tuple[List[Span], int]:
+    """Where the frames stand that `parse_frames` would give, without a copy of them, and the offset where they end.
+
+    No span is longer than `bytes_max`, but for a single frame, and none has frames on both sides of number `border`.
+    """
+    spans: List[Span] = []
+    offset, end, view, expected = 0, len(raw) - FRAME_BYTES_MIN, memoryview(raw), first
+    start, limit = 0, bytes_max
+    while offset <= end:
+        crc, _, zero, sequence, length = _unpack_start(raw, offset)
+        stop = offset + FRAME_BYTES_MIN + length
+        if sequence != expected or zero or length > RECORD_BYTES_MAX or stop > end + FRAME_BYTES_MIN:
+            break
+        if _crc32(view[offset + 4 : stop], _CRC_OF_ZERO) != crc:
+            break
+        if stop > limit or expected == border:
+            if offset > start:
+                spans.append(Span(start, offset, first, expected))
+            start, first, limit = offset, expected, offset + bytes_max
+        offset, expected = stop, expected + 1
+    if offset > start:
+        spans.append(Span(start, offset, first, expected))
+    return spans, offset
+
+
 # --- tails ------------------------------------------------------------------------------------------------------------
 
 TAIL_MAGIC = b"\x89WBTAIL\n"

@@ -422,6 +422,9 @@ class Log:
             return
         sealed = self._committer.sealed
         retired = self._committer.retired
+        if sealed:
+            with contextlib.suppress(OSError):  # then nobody knows more than what the segment says
+                self._owner.close_log(self._committer.closed)
         for tail in (self._active, self._standby, retired.tail if retired is not None else None):
             if tail is None:
                 continue

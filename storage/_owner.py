@@ -2,7 +2,9 @@
 
 The writer holds `flock` on the owner file from before it touches anything until it has closed the log, and the kernel
 lets go when the process ends, however it ends. The file's content says who held it last: that is the evidence when a
-log is found that nobody closed. The file is never removed, since a lock on a removed file protects nothing.
+log is found that nobody closed. Where somebody closed it, the content says behind which record: LMDB falls back to an
+earlier state where its newest page is damaged, without a word, and this is how that is noticed. The file is never
+removed, since a lock on a removed file protects nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from ._errors import LogInUse
 
@@ -64,8 +66,24 @@ def _process_start() -> float:
         return 0.0
 
 
+class Closed(NamedTuple):
+    """How a log was closed."""
+
+    segment: int = 0  # the last one
+    last_sequence: int = 0
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Closed:
+        """Nothing where the log isn't closed, or the file doesn't say."""
+        try:
+            fields = json.loads(raw)["closed"]
+            return cls(int(fields["segment"]), int(fields["last_sequence"]))
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+            return cls()
+
+
 class OwnerLock:
-    """The writer's lock, held. `previous` is who held it before."""
+    """The writer's lock, held. `previous` is who held it before, `closed` what he said at the end."""
 
     def __init__(self, path: Path) -> None:
         """Take the lock. Raises LogInUse where somebody else holds it, OSError where the file can't be had."""
@@ -75,7 +93,8 @@ class OwnerLock:
             self.previous = Writer.parse(os.pread(self._fd, _OWNER_BYTES_MAX, 0))
             self._lock()
             # Whoever held it until now may have written itself in while we waited.
-            self.previous = Writer.parse(os.pread(self._fd, _OWNER_BYTES_MAX, 0))
+            raw = os.pread(self._fd, _OWNER_BYTES_MAX, 0)
+            self.previous, self.closed = Writer.parse(raw), Closed.parse(raw)
         except BaseException:
             os.close(self._fd)
             raise
@@ -94,9 +113,21 @@ class OwnerLock:
 
     def sign(self) -> None:
         """Write this process into the file."""
-        raw = json.dumps(dataclasses.asdict(Writer.current())).encode()
+        self.previous = Writer.current()
+        self._write(Closed())
+
+    def close_log(self, closed: Closed) -> None:
+        """Write into the file that the log is closed; the seal must be durable."""
+        self._write(closed)
+
+    def _write(self, closed: Closed) -> None:
+        fields = dataclasses.asdict(self.previous or Writer())
+        if closed.segment:
+            fields["closed"] = closed._asdict()
+        raw = json.dumps(fields).encode()
         os.pwrite(self._fd, raw, 0)
         os.ftruncate(self._fd, len(raw))
+        self.closed = closed
 
     @property
     def released(self) -> bool:
@@ -106,6 +137,14 @@ class OwnerLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def closed_behind(path: Path) -> int:
+    """The last record of a log that was closed, as its owner file has it; 0 where that doesn't say."""
+    try:
+        return Closed.parse(path.read_bytes()[:_OWNER_BYTES_MAX]).last_sequence
+    except OSError:
+        return 0
 
 
 def living_writer(path: Path) -> Optional[Writer]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._errors import ForeignFile, LogDamaged
 from ._format import BLOCK_BYTES_MAX, SEGMENT_BYTES
@@ -105,9 +105,11 @@ class PageFile:
         root, flags = _DATABASE.unpack(main)[-1], _DATABASE.unpack(main)[1]
         return _Meta(page_bytes, root, last_page, transaction, _DATABASE.unpack(free)[-1], flags)
 
-    def writable(self) -> bool:
+    def writable(self, visit: Callable[[bytes, bytes, int], None]) -> bool:
         """Whether LMDB may add to what `items` reads. It believes what stands in the file: it would write over a page
-        that is listed as free, and behind the end that a page gives for its nodes. Raises LogDamaged."""
+        that is listed as free, and behind the end that a page gives for its nodes. `visit` sees each item on the way.
+
+        Raises LogDamaged, and what `visit` raises."""
         size = 16 + _META.size
         raws = [os.pread(self._fd, size, position) for position in (0, self._meta.page_bytes)]
         metas = [self._parse_meta(raw) if len(raw) == size and raw[10] & _META_PAGE else None for raw in raws]
@@ -115,8 +117,8 @@ class PageFile:
             return False
         self._used = []
         try:
-            for _ in self.items():
-                pass
+            for item in self.items():
+                visit(*item)
             used = {0, 1, *self._used}
             if self._meta.flags or len(used) != len(self._used) + 2:
                 return False

@@ -16,7 +16,7 @@ from ._errors import LogDamaged
 from ._folder import SegmentInfo, find_run_id, has_living_writer, open_segment, owner_path, segments
 from ._format import Frame, parse_frames
 from ._home import log_folder
-from ._owner import Writer, living_writer
+from ._owner import Writer, closed_behind, living_writer
 from ._records import Record, Row, Shape
 from ._segment import Identity, Segment, SegmentFile
 from ._tail import join_tails, load_tails
@@ -94,6 +94,20 @@ class Reader:
 
     def _read_frames(self, start: int, bytes_max: int) -> List[Frame]:
         start = max(start, self.first_sequence)
+        frames = self._look(start, bytes_max)
+        if frames:
+            return frames
+        last = closed_behind(owner_path(self.folder, self.run_id))
+        if last < start:
+            return []
+        # Whoever closed the log may have done so a moment ago; what he had committed is there by now.
+        frames = self._look(start, bytes_max)
+        if not frames:
+            raise LogDamaged(f"records {start} to {last} are missing: the log was closed behind record {last}",
+                             self._segments[-1].path)  # fmt: skip
+        return frames
+
+    def _look(self, start: int, bytes_max: int) -> List[Frame]:
         index = self._segment_of(start)
         while index < len(self._segments):
             frames = self._read_segment(index, start, bytes_max)
@@ -171,10 +185,12 @@ class Reader:
             position = frames[-1][0] + 1
             yield frames if stop is None or position <= stop else frames[: stop - position]
         waiting = join_tails(tails, position - 1)
-        self.torn_bytes = waiting.torn_bytes
-        frames, _ = parse_frames(waiting.raw, position)
-        if frames and (stop is None or position < stop):
-            yield frames if stop is None else frames[: stop - position]
+        self.torn_bytes = waiting.torn_bytes + waiting.unreadable_bytes
+        for first, _, raw in waiting.pieces:
+            if stop is not None and first >= stop:
+                break
+            frames, _ = parse_frames(bytes(raw), first)
+            yield frames if stop is None else frames[: stop - first]
 
     def _decode(self, sequence: int, kind: int, payload: bytes) -> Optional[Record]:
         try:

@@ -2,7 +2,10 @@
 
 The tails' intact frames beyond the last committed record go into LMDB; the last transaction also holds a record of how
 the writer ended, and the seal. Until that transaction is durable nothing is removed, so a crash at any instant of a
-recovery leaves a log that the next recovery brings in order.
+recovery leaves a log that the next recovery brings in order. What can't be read of the tails is kept aside.
+
+A log that was closed says so in its owner file too. Where its last segment no longer does, a disk has taken it back to
+an earlier state: with all records, it is sealed again; with fewer, those that are missing are counted.
 """
 
 from __future__ import annotations
@@ -10,17 +13,17 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional
 
-from ._blocks import pack_blocks, unpack_block
+from ._blocks import PackedBlock, pack_blocks, unpack_block
 from ._encode import encode
 from ._folder import SegmentInfo, own_log, segments
 from ._format import FRAME_HEADER, seal_frame
-from ._owner import OwnerLock, Writer
+from ._owner import Closed, OwnerLock, Writer
 from ._records import WriterLost
 from ._segment import Segment, SegmentFile, check, mapped_errors
 from ._segment_writer import SegmentWriter
-from ._tail import TailFrames, join_tails, load_tails, tail_paths
+from ._tail import Piece, TailFrames, join_tails, load_tails, tail_paths
 
 
 class Recovered(NamedTuple):
@@ -53,21 +56,37 @@ def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
         sealed = segment.sealed()
     committed = _committed(found)
     tails = join_tails(load_tails(folder, run_id, last.identity.log_uuid), committed)
-    if sealed and not tails.records and not (tails.lost_records and not _told(last, committed)):
-        _remove_tails(folder, run_id, tails)
-        return Recovered(committed, None)
-    last_sequence = committed + tails.records
-    lost = _writer_lost(owner.previous, tails, last_sequence)
-    frame = bytearray(FRAME_HEADER.size) + encode(lost)
-    seal_frame(frame, lost.kind, last_sequence + 1)
-    usable = not sealed and check(last.path) is None
-    writer = SegmentWriter(folder, last.identity, committed, Segment(last.path) if usable else None)
-    try:
-        writer.put(pack_blocks(tails.raw + frame, committed + 1, tails.records + 1), seal=True)
-    finally:
-        writer.close()
+    taken_back = max(0, owner.closed.last_sequence - committed - tails.records)
+    closed = sealed or owner.closed == (last.identity.segment, committed)
+    lost_records = max(tails.lost_records, taken_back)
+    if closed and not tails.records and not (lost_records and not _told(last, committed)):
+        blocks: Iterator[PackedBlock] = iter(())
+        lost, last_sequence = None, committed
+    else:
+        lost = _writer_lost(owner, tails, committed + tails.records, taken_back)
+        blocks, last_sequence = _pack(tails, lost, committed), lost.last_sequence + 1
+    if lost is not None or not sealed:
+        usable = not sealed and check(last.path) is None
+        writer = SegmentWriter(folder, last.identity, committed, Segment(last.path) if usable else None)
+        try:
+            writer.put(blocks, seal=True)
+        finally:
+            writer.close()
+        owner.close_log(Closed(writer.identity.segment, last_sequence))
+    elif taken_back:
+        owner.close_log(Closed(last.identity.segment, last_sequence))  # which a recovery that died had not done
     _remove_tails(folder, run_id, tails)
-    return Recovered(last_sequence + 1, lost)
+    return Recovered(last_sequence, lost)
+
+
+def _pack(tails: TailFrames, lost: WriterLost, committed: int) -> Iterator[PackedBlock]:
+    """The frames of the tails as blocks, and behind them the record of how the writer ended."""
+    frame = bytearray(FRAME_HEADER.size) + encode(lost)
+    seal_frame(frame, lost.kind, lost.last_sequence + 1)
+    *pieces, last = tails.pieces or [Piece(committed + 1, 0, memoryview(b""))]
+    for first, records, raw in pieces:
+        yield from pack_blocks(raw, first, records)
+    yield from pack_blocks(b"".join((last.raw, frame)), last.first_sequence, last.records + 1)
 
 
 def _told(last: SegmentInfo, committed: int) -> bool:
@@ -90,10 +109,17 @@ def _committed(found: List[SegmentInfo]) -> int:
     return found[0].identity.first_sequence - 1
 
 
-def _writer_lost(writer: Optional[Writer], tails: TailFrames, last_sequence: int) -> WriterLost:
+def _writer_lost(owner: OwnerLock, tails: TailFrames, last_sequence: int, taken_back: int) -> WriterLost:
     here = Writer.current()
-    writer = writer or Writer()
-    if not writer.pid:
+    writer = owner.previous or Writer()
+    lost_records = max(tails.lost_records, taken_back)
+    if taken_back:
+        cause = "unknown"
+        evidence = (
+            f"{writer} closed the log behind record {owner.closed.last_sequence}, and its last segment has been taken "
+            f"back to an earlier state, as by damage to LMDB's newest page: {taken_back} records are missing"
+        )
+    elif not writer.pid:
         cause, evidence = "unknown", "the log names no writer"
     elif writer.host != here.host:
         cause = "unknown"
@@ -104,11 +130,16 @@ def _writer_lost(writer: Optional[Writer], tails: TailFrames, last_sequence: int
     else:
         cause = "died"
         evidence = f"{writer} ended without closing the log: the lock that it held until its end is free"
-    if tails.lost_records:
-        evidence += f"; {tails.lost_records} records of its last moments are missing, as after a power loss"
+    if lost_records and not taken_back:
+        evidence += f"; {lost_records} records of its last moments are missing, as after a power loss"
+    if tails.unreadable_bytes:
+        evidence += (
+            f"; {tails.unreadable_bytes} bytes that waited for their commit can't be read and are kept aside: "
+            "how many records they held is not known"
+        )
     return WriterLost(
         time=time.time(), host=writer.host, pid=writer.pid, boot_id=writer.boot_id, cause=cause, evidence=evidence,
-        last_sequence=last_sequence, torn_bytes=tails.torn_bytes, lost_records=tails.lost_records,
+        last_sequence=last_sequence, torn_bytes=tails.torn_bytes + tails.unreadable_bytes, lost_records=lost_records,
     )  # fmt: skip
 
 
@@ -116,7 +147,7 @@ def _remove_tails(folder: Path, run_id: str, tails: TailFrames) -> None:
     """Everything that can be read of the tails is durable: remove them, but keep aside what could not be read."""
     for path in tail_paths(folder, run_id):
         with contextlib.suppress(OSError):
-            if tails.lost_records or tails.torn_bytes:
+            if tails.lost_records or tails.torn_bytes or tails.unreadable_bytes:
                 path.replace(path.with_name(f"{path.name}.damaged"))
             else:
                 path.unlink()

@@ -359,11 +359,13 @@ def check(path: Path) -> Optional[LogError]:
         pages = PageFile(path)
     except (LogError, OSError) as error:
         return error if isinstance(error, LogError) else LogUnavailable(str(error), path)
+
+    def visit(key: bytes, value: bytes, position: int) -> None:
+        if parse_block_key(key) is not None:
+            parse_stored(key, value, path, position)
+
     try:
-        for key, value, position in pages.items():
-            if parse_block_key(key) is not None:
-                parse_stored(key, value, path, position)
-        if not pages.writable():
+        if not pages.writable(visit):
             return LogDamaged("what LMDB notes about its pages is not what it would have written", path, 0)
     except LogError as error:
         return error

@@ -24,7 +24,7 @@ from ._format import (
     parse_tail_header,
 )
 from ._home import log_folder
-from ._owner import Writer, living_writer
+from ._owner import Writer, closed_behind, living_writer
 from ._pages import PageFile
 from ._records import WriterLost
 from ._scan import Place, find_blocks, frames_of_damaged_block, intact_frames, load_block
@@ -136,9 +136,18 @@ class Survey:
                     break
             for tail in tails:
                 yield from self._tail(tail)
+            if self.writer is None:
+                self._check_end(closed_behind(owner_path(self.folder, self.run_id)))
         if self.identity is None and self._uuid is None and not self.blocks:
             assert self._errors, "a segment without an identity has an error"
             raise self._errors[0]
+
+    def _check_end(self, closed: int) -> None:
+        """Note what is missing before the record behind which the log was closed."""
+        if 0 < self._expected <= closed:
+            path = self.segments[-1].path
+            self._note(LogDamaged(f"the log was closed behind record {closed}, and ends before it", path))
+            self._expect(closed + 1)
 
     # --- what is there ------------------------------------------------------------------------------------------------
 

@@ -17,9 +17,10 @@ from ._errors import ForeignFile, LogUnavailable, NewerFormat
 from ._format import (
     BLOCK_BYTES_MAX,
     FORMAT_VERSION,
-    FRAME_HEADER,
+    FRAME_BYTES_MIN,
     TAIL_HEADER_BYTES,
     TAIL_MAGIC,
+    frame_spans,
     parse_frames,
     parse_tail_header,
     tail_header,
@@ -127,17 +128,26 @@ class Tail:
             self.fd = -1
 
 
+class Piece(NamedTuple):
+    """Consecutive frames of a tail that fit into a block."""
+
+    first_sequence: int
+    records: int
+    raw: memoryview
+
+
 class TailFrames(NamedTuple):
     """What the tails of a log hold beyond its committed records."""
 
-    raw: bytes  # the frames, consecutive from the first uncommitted record on
+    pieces: List[Piece]  # consecutive from the first uncommitted record on
     records: int
     torn_bytes: int  # behind the last intact frame
     lost_records: int  # known to have been written behind them
+    unreadable_bytes: int = 0  # of tails without a header that can be read: nobody knows what they held
 
 
 def load_tails(folder: Path, run_id: str, log_uuid: str) -> List[Tuple[int, bytes]]:
-    """(first sequence, content) of the log's tails as they are now, in order.
+    """(first sequence, content) of the log's tails as they are now, in order; 0 for one that can't be read.
 
     Raises ForeignFile for a tail of another log, NewerFormat for one of a later version, LogUnavailable for one that
     can't be read.
@@ -147,38 +157,68 @@ def load_tails(folder: Path, run_id: str, log_uuid: str) -> List[Tuple[int, byte
         raw = _read(path)
         if raw is None:
             continue
-        header = parse_tail_header(raw)
-        if header is None:
-            # A crash while the tail was being started leaves less than a header, or zeros where the disk lost it.
-            if len(raw) >= TAIL_HEADER_BYTES and raw[: len(TAIL_MAGIC)].strip(b"\0") not in (b"", TAIL_MAGIC):
-                raise ForeignFile("not the tail of a log; move it away to read the log without it", path, 0)
-            continue
+        first_sequence = _first_sequence(raw, bytes.fromhex(log_uuid), path, run_id)
+        if first_sequence is not None:
+            tails.append((first_sequence, raw))
+    return sorted(tails)
+
+
+def _first_sequence(raw: bytes, log_uuid: bytes, path: Path, run_id: str) -> Optional[int]:
+    """The number with which a tail begins; 0 where it can't be read, None where it holds nothing."""
+    header = parse_tail_header(raw)
+    if header is not None:
         if header.version > FORMAT_VERSION:
             raise NewerFormat(f"written in format {header.version}; upgrade wandb", path)
-        if header.log_uuid.hex() != log_uuid:
+        if header.log_uuid != log_uuid:
             raise ForeignFile(f"the tail of another log than run {run_id}'s; move it away", path)
-        tails.append((header.first_sequence, raw))
-    return sorted(tails)
+        return header.first_sequence
+    if len(raw) <= TAIL_HEADER_BYTES:
+        return None  # a crash while it was being started
+    # The first frame repeats the number. Of the rest of a damaged header either the log's id or the checksum must be
+    # what this log would have written there: a frame alone could be any log's.
+    claimed = _claimed_sequence(raw)
+    if claimed:
+        told = tail_header(log_uuid, claimed)
+        if log_uuid in raw[:TAIL_HEADER_BYTES] or raw[TAIL_HEADER_BYTES - 4 : TAIL_HEADER_BYTES] == told[-4:]:
+            return claimed
+    if raw[: len(TAIL_MAGIC)].strip(b"\0") not in (b"", TAIL_MAGIC):
+        raise ForeignFile("not the tail of a log; move it away to read the log without it", path, 0)
+    return 0
+
+
+def _claimed_sequence(raw: bytes) -> int:
+    """The number of an intact frame behind a tail's header; 0 where there is none."""
+    start = raw[TAIL_HEADER_BYTES : TAIL_HEADER_BYTES + FRAME_BYTES_MIN]
+    if len(start) < FRAME_BYTES_MIN:
+        return 0
+    claimed = int.from_bytes(start[8:16], "little")
+    stop = TAIL_HEADER_BYTES + FRAME_BYTES_MIN + int.from_bytes(start[16:], "little")
+    return claimed if claimed < 1 << 63 and parse_frames(raw[TAIL_HEADER_BYTES:stop], claimed)[0] else 0
 
 
 def join_tails(tails: List[Tuple[int, bytes]], committed: int) -> TailFrames:
     """The frames behind record `committed`."""
-    pieces: List[bytes] = []
-    torn = lost = 0
+    pieces: List[Piece] = []
+    torn = lost = unreadable = 0
     expected = committed + 1
     for first_sequence, raw in tails:
-        frames, end = parse_frames(raw[TAIL_HEADER_BYTES:], first_sequence)
-        next_sequence = first_sequence + len(frames)
+        if not first_sequence:
+            unreadable += len(raw)
+            continue
+        frames = memoryview(raw)[TAIL_HEADER_BYTES:]
+        spans, end = frame_spans(frames, first_sequence, expected, BLOCK_BYTES_MAX)
+        next_sequence = spans[-1].next_sequence if spans else first_sequence
         if first_sequence > expected:
             # A power loss took frames of the tail before. What is left must be a beginning of what was written, with
             # no hole in it, so these go too: and they are counted.
             lost = max(lost, next_sequence - expected)
             continue
-        known = sum(FRAME_HEADER.size + len(payload) for _, _, payload in frames[: expected - first_sequence])
-        pieces.append(raw[TAIL_HEADER_BYTES + known : TAIL_HEADER_BYTES + end])
-        torn = len(raw) - TAIL_HEADER_BYTES - end
-        expected = max(expected, next_sequence)
-    return TailFrames(b"".join(pieces), expected - committed - 1, torn, lost)
+        for start, stop, first, following in spans:
+            if first >= expected:
+                pieces.append(Piece(first, following - first, frames[start:stop]))
+                expected = following
+        torn = len(frames) - end
+    return TailFrames(pieces, expected - committed - 1, torn, lost, unreadable)
 
 
 def _read(path: Path) -> Optional[bytes]:

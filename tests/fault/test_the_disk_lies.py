@@ -26,6 +26,7 @@ from wandb_storage import (
     Reader,
     WriterLost,
     recover,
+    verify,
 )
 from wandb_storage._format import TAIL_HEADER_BYTES, seal_frame, tail_header
 from wandb_storage._segment import Identity, create_segment
@@ -92,9 +93,40 @@ def test_a_zeroed_tail_is_an_empty_one(dead: Path) -> None:
     tail = current_tail(dead)
     tail.write_bytes(bytes(tail.stat().st_size))
     before = read(dead)
-    found, _ = recovered(dead)
+    size = tail.stat().st_size
+    found, lost = recovered(dead)
     assert found == before == whole[: len(before)]
     assert len(whole) - 40 < len(before) < len(whole)
+    assert lost.torn_bytes == size
+    assert f"{size} bytes that waited for their commit can't be read" in lost.evidence
+    assert tail.with_name(f"{tail.name}.damaged").read_bytes() == bytes(size)
+
+
+@pytest.mark.parametrize("place", [0, 8, 12, 20, 28, 36])
+def test_a_damaged_tail_header_costs_no_record(dead: Path, place: int) -> None:
+    """The frames behind it say where they belong, and what is left of the header that they are this log's."""
+    whole = read(dead)
+    tail = current_tail(dead)
+    raw = bytearray(tail.read_bytes())
+    raw[place] ^= 0x10
+    tail.write_bytes(raw)
+    assert read(dead) == whole
+    found, lost = recovered(dead)
+    assert found == whole
+    assert not lost.torn_bytes
+
+
+def test_frames_behind_a_header_that_proves_nothing_are_kept_aside(dead: Path) -> None:
+    """They may be any log's: nobody reads them, nobody deletes them, and the log says that something may be missing."""
+    whole = read(dead)
+    tail = current_tail(dead)
+    raw = bytes(TAIL_HEADER_BYTES) + tail.read_bytes()[TAIL_HEADER_BYTES:]
+    tail.write_bytes(raw)
+    found, lost = recovered(dead)
+    assert found == whole[: len(found)]
+    assert len(found) < len(whole)
+    assert "how many records they held is not known" in lost.evidence
+    assert tail.with_name(f"{tail.name}.damaged").read_bytes() == raw
 
 
 def test_a_half_zeroed_tail_ends_where_the_zeros_begin(dead: Path) -> None:
@@ -128,6 +160,49 @@ def test_a_zeroed_meta_page_leaves_the_other_one(closed: Path, page: int) -> Non
     found, _ = flips.until_error(closed)
     assert found == whole[: len(found)]
     flips.in_child(lambda: flips.read_what_is_there(closed, whole))
+
+
+def newest_meta_page(path: Path) -> int:
+    raw = path.read_bytes()
+    return max((0, 1), key=lambda page: int.from_bytes(raw[page * 4096 + 144 : page * 4096 + 152], "little"))
+
+
+def take_back(path: Path) -> None:
+    """Damage the newest meta page: LMDB goes on with the transaction before, and says nothing."""
+    with path.open("r+b") as file:
+        file.seek(newest_meta_page(path) * 4096 + 16)
+        file.write(bytes(4))
+
+
+def test_a_closed_log_whose_seal_was_taken_back_is_closed_nevertheless(closed: Path) -> None:
+    """The last transaction held the seal alone: every record is there, and nobody is said to have died."""
+    whole = read(closed)
+    take_back(last_segment(closed))
+    assert read(closed) == whole
+    assert recover(closed).writer_lost is None
+    assert read(closed) == whole
+    with Log.open(closed) as log:
+        log.append_row({"value": 1.0}, 9999, 1.0, 2)
+    assert read(closed)[: len(whole)] == whole
+
+
+def test_a_closed_log_that_was_taken_back_is_an_error_and_then_a_loss_with_evidence(dead: Path) -> None:
+    """The last transaction held records, those that a recovery found: fewer are never read as if they were all."""
+    recover(dead)
+    whole = read(dead)
+    take_back(last_segment(dead))
+    found, error = flips.until_error(dead)
+    assert found == whole[: len(found)]
+    missing = len(whole) - len(found)
+    assert missing > 1
+    assert isinstance(error, LogDamaged)
+    assert f"records {len(found) + 1} to {len(whole)} are missing: the log was closed behind record" in str(error)
+    report = verify(dead)
+    assert report.gaps == [(len(found) + 1, len(whole))]
+    again, lost = recovered(dead)
+    assert again == found
+    assert lost.lost_records == missing
+    assert f"{missing} records are missing" in lost.evidence
 
 
 def test_a_file_without_both_meta_pages_is_no_log(closed: Path) -> None:
