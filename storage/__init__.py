@@ -1,24 +1,42 @@
 """A run's log: an append-only, crash-proof record of everything that happened to the run.
 
-What is promised:
+What is promised, and what proves it (in `tests/`; `python -m tests.crash` runs the campaigns, RESULTS.md there has the
+last long ones):
 
 * `Log.append` has returned: the record survives the death of the process, by whatever means. It stands in the page
   cache of the operating system, in the log's tail.
+  Proof: `crash/kill.py`, `stress/test_forks_and_ends.py::test_a_process_that_ends_while_its_threads_log_loses_nothing`.
 * `Log.flush` has returned, or about a second has passed: it survives a power loss too. It stands in an LMDB segment
   behind a full sync.
+  Proof: `crash/power_loss.py`.
 * A power loss takes at most a suffix of the records of that last second, never one in the middle, and the next opening
   counts what is missing.
-* `durability` chooses what `append` waits for. `"process"` (the default): what it has returned for survives the death
-  of the process, and within about a second a power loss. `"power"`: what it has returned for survives a power loss,
-  unless the disk refused, which a warning says.
+  Proof: `crash/power_loss.py`, `fault/test_the_disk_lies.py::test_records_of_a_tail_behind_a_gap_are_counted_not_read`.
+* `durability` chooses what `append` waits for (`PROMISES`). `"process"` (the default): what `append` has returned for
+  survives the death of the process, and in about a second a power loss. `"power"`: what `append` has returned for
+  survives a power loss, unless the disk refused, which a warning says.
+  Proof: `crash/kill.py` and `crash/power_loss.py` with both, `storage/test_durability.py`.
 * Reading never delays the writer, and nothing that is read was not written: every byte is covered by a checksum that
   also covers the record's number and kind.
+  Proof: `stress/test_stopped_and_moved.py::test_a_stopped_reader_delays_nobody`, `fault/flips.py`, `fault/fuzz.py`.
 * A disk that is full, read-only or failing never raises out of `append`: records wait in memory up to
-  `MEMORY_BYTES_MAX`, and what could not be kept is counted in `Log.lost`.
-* Nothing is removed to make room that a server lacks, and what was removed is still in the fold of the log
-  (`tests/storage/test_retention.py`).
+  `MEMORY_BYTES_MAX`, and what could not be kept is counted in `Log.lost`. Who wants to know asks `Log.refusal`.
+  Proof: `fault/failing_calls.py`, `fault/test_starved.py`,
+  `sdk/test_log_call.py::test_strict_mode_raises_where_the_disk_refuses`.
+* A log that was closed never reads as a shorter one: what a damaged disk takes back is an error, and counted by the
+  recovery, which removes nothing that it couldn't read.
+  Proof: `fault/test_the_disk_lies.py::test_a_closed_log_that_was_taken_back_is_an_error_and_then_a_loss_with_evidence`,
+  `fault/test_the_disk_lies.py::test_frames_behind_a_header_that_proves_nothing_are_kept_aside`.
+* One writer at a time, whatever forks, spawns or shares the folder; the second is told who the first is.
+  Proof: `stress/test_forks_and_ends.py::test_a_child_that_opens_its_parents_log_is_refused`,
+  `stress/test_containers.py::test_containers_with_equal_pids_are_told_apart`.
+* All of this for any sequence of operations, and for runs of any length in constant memory.
+  Proof: `model/test_log_model.py::test_a_log_holds_what_a_list_would_hold`, `bench/long_run.py`.
+* Nothing is removed to make room that a server lacks, and what was removed is still in the fold of the log.
+  Proof: `storage/test_retention.py`.
 * On a network filesystem the log is on a local disk until it is closed; a crash at any step of its way there or home
-  leaves one whole log (`tests/storage/test_away.py`).
+  leaves one whole log.
+  Proof: `storage/test_away.py`.
 
 The shape of it (FORMAT.md documents every byte):
 
@@ -52,7 +70,7 @@ from ._errors import (
     UnstorableValue,
 )
 from ._folder import find_run_id, is_log_file, segments
-from ._format import COMMIT_SECONDS, FORMAT_VERSION, MEMORY_BYTES_MAX, RECORD_BYTES_MAX, ROW_KEYS_MAX
+from ._format import COMMIT_SECONDS, FORMAT_VERSION, MEMORY_BYTES_MAX, PROMISES, RECORD_BYTES_MAX, ROW_KEYS_MAX
 from ._home import log_folder
 from ._log import Log
 from ._owner import Writer, boot_id
@@ -93,17 +111,16 @@ if TYPE_CHECKING:
     from ._verify import VerifiedSegment, VerifyReport, verify
 
 __all__ = [
-    "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "READ_BYTES", "RECORD_BYTES_MAX", "ROW_KEYS_MAX",
-    "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Completed", "ConfigChange", "Console",
-    "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile",
-    "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound",
-    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered",
-    "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape",
-    "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport",
-    "Writer", "WriterLost", "beginning", "boot_id", "bring_home", "create_away", "disk_use", "dump_json",
-    "filesystem_of", "find_run_id", "is_log_file", "local_root", "log_folder",
-    "make_private_folder", "recover", "retain", "salvage",
-    "segments", "send_away", "verify", "writer_elsewhere",
+    "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES", "RECORD_BYTES_MAX",
+    "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Completed", "ConfigChange",
+    "Console", "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit", "FileSaved", "Filesystem", "FilesystemKind",
+    "ForeignFile", "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse",
+    "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader",
+    "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart", "RunState",
+    "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue",
+    "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id", "bring_home", "create_away",
+    "disk_use", "dump_json", "filesystem_of", "find_run_id", "is_log_file", "local_root", "log_folder",
+    "make_private_folder", "recover", "retain", "salvage", "segments", "send_away", "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.

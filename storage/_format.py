@@ -34,6 +34,12 @@ MEMORY_BYTES_MAX = 64 << 20
 SHAPES_MAX = 1024
 SHAPE_KEYS_MAX = 1 << 20
 
+# What `durability` may be, and promises.
+PROMISES = {
+    "process": "what `append` has returned for survives the death of the process, and in about a second a power loss",
+    "power": "what `append` has returned for survives a power loss, unless the disk refused, which a warning says",
+}
+
 Buffer = Union[bytes, bytearray, memoryview]
 
 # --- frames -----------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from ._committer import CLOSE, LATER, NOW, Committer, Retired
 from ._encode import encode
 from ._errors import LogClosed, LogError, LogInUse, LogUnavailable
 from ._folder import own_log, owner_path, segments
-from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX
+from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX, PROMISES
 from ._owner import OwnerLock
 from ._records import Record, Row, Shape
 from ._recovery import Recovered, recover_locked
@@ -37,8 +37,6 @@ from ._segment_writer import SegmentWriter
 from ._tail import Tail, tail_paths
 
 Warn = Callable[[str], None]
-# What `append` has returned for survives the end of the process, or of the machine's power.
-DURABILITIES = ("process", "power")
 
 _pack_header = FRAME_HEADER.pack_into
 _pack_checksum = struct.Struct("<I").pack_into
@@ -96,9 +94,7 @@ class Log:
     # --- opening ------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(
-        cls, folder: Path, run_id: str, warn: Warn = lambda message: None, durability: str = DURABILITIES[0]
-    ) -> Log:
+    def create(cls, folder: Path, run_id: str, warn: Warn = lambda message: None, durability: str = "process") -> Log:
         """Start the log of a new run in an existing folder. `durability`: see this package's docstring.
 
         Raises LogInUse where the folder already holds a log, LogUnavailable where the disk refuses.
@@ -121,7 +117,7 @@ class Log:
             raise
 
     @classmethod
-    def open(cls, folder: Path, warn: Warn = lambda message: None, durability: str = DURABILITIES[0]) -> Log:
+    def open(cls, folder: Path, warn: Warn = lambda message: None, durability: str = "process") -> Log:
         """Go on with an existing log: recover it if its writer died, and start its next segment.
 
         Raises LogNotFound, LogInUse, LogUnavailable, or another LogError where the log can't be trusted.
@@ -164,6 +160,18 @@ class Log:
     def trouble(self) -> Optional[LogError]:
         """Why records wait in the tail or in memory, or None."""
         return self._committer.trouble
+
+    @property
+    def refusal(self) -> Optional[LogError]:
+        """Why the disk has not what was appended last: it waits in memory, is lost, or can't be committed. None where
+        the disk does what it should."""
+        if self._active.refusing:
+            return LogUnavailable(
+                f"the disk refuses the run's log; {len(self._active.memory)} records wait in memory, and {self.lost} "
+                "had no place there",
+                self._active.path,
+            )
+        return self.trouble
 
     def append(self, record: Record) -> int:
         """Append a record; when this returns, it survives the death of this process. Returns its sequence number, 0
@@ -459,8 +467,8 @@ class Log:
 
 def _writer_of(durability: str) -> Type[Log]:
     """The class of writers that keep a promise."""
-    if durability not in DURABILITIES:
-        raise ValueError(f"durability is {' or '.join(map(repr, DURABILITIES))}, not {durability!r}")
+    if durability not in PROMISES:
+        raise ValueError(f"durability is {' or '.join(map(repr, PROMISES))}, not {durability!r}")
     if durability == "process":
         return Log
     from ._power_log import PowerLog  # which is a Log, and so comes after it

@@ -1,9 +1,11 @@
 """All campaigns in their long form, one line each: what was tried, how often, what was lost.
 
-    python -m tests.crash --seed 1 --write      # tox -e crash -- --seed 1 --write
+    python -m tests.crash --seed 1 --write                       # tox -e crash -- --seed 1 --write
+    python -m tests.crash --seed 7 --write --only "power loss"   # one of them; the others' lines stay as they are
 
-Each campaign is a program of its own, so that one which hangs or is killed takes no other with it. With `--write` the
-lines go into RESULTS.md. `--kills 0`, `--states 0` and the like leave a campaign out.
+Each campaign is a program of its own, so that one which hangs or is killed takes no other with it. Its line is printed
+when it ends; how far it is stands on stderr. With `--write` each line goes into RESULTS.md at once, in the place of the
+campaign's earlier one.
 """
 
 from __future__ import annotations
@@ -12,15 +14,19 @@ import argparse
 import datetime
 import os
 import platform
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-HERE = Path(__file__).parent
-TESTS = HERE.parent
-RESULTS = HERE / "RESULTS.md"
+from wandb_storage import PROMISES
+
+TESTS = Path(__file__).parent.parent
+RESULTS = Path(__file__).with_name("RESULTS.md")
+_ROW = re.compile(r"\| (?P<name>[^|]+) \| (?P<when>[^|]+) \| (?P<what>.+) \|")
 
 
 class Campaign(NamedTuple):
@@ -29,73 +35,81 @@ class Campaign(NamedTuple):
     environment: Dict[str, str]
 
 
+class Line(NamedTuple):
+    """A campaign's line in RESULTS.md."""
+
+    when: str
+    what: str
+
+
 def campaigns(arguments: argparse.Namespace) -> List[Campaign]:
-    """Those that were asked for, in the order in which they run."""
-    seed = str(arguments.seed)
-    found: List[Campaign] = []
+    """All of them, in the order in which they run."""
+    python, seed, jobs = sys.executable, str(arguments.seed), str(arguments.jobs)
 
-    def program(name: str, script: str, option: str, count: int) -> None:
-        if count:
-            command = [sys.executable, str(TESTS / script), option, str(max(0, count)), "--seed", seed]
-            found.append(Campaign(name, command, {}))
+    def program(name: str, script: str, *options: object) -> Campaign:
+        return Campaign(name, [python, str(TESTS / script), *map(str, options)], {})
 
-    def tests(name: str, folder: str, environment: Dict[str, str]) -> None:
-        options = [
-            "-c",
-            str(TESTS.parent / "pyproject.toml"),
-            "--rootdir",
-            str(TESTS.parent),
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        ]
-        found.append(Campaign(name, [sys.executable, "-m", "pytest", *options, str(TESTS / folder)], environment))
+    def tests(name: str, folder: str, **environment: object) -> Campaign:
+        root = TESTS.parent
+        options = ["-c", str(root / "pyproject.toml"), "--rootdir", str(root), "-q", "-p", "no:cacheprovider"]
+        command = [python, "-m", "pytest", *options, str(TESTS / folder)]
+        return Campaign(name, command, {name: str(value) for name, value in environment.items()})
 
-    program("process death", "crash/kill.py", "--kills", arguments.kills)
-    program("power loss", "crash/power_loss.py", "--states", arguments.states)
-    program("failing calls", "fault/failing_calls.py", "--cases", arguments.cases)
-    program("flipped bits", "fault/flips.py", "--flips", arguments.flips)
-    if arguments.examples:
-        tests("model", "model", {"WANDB_TEST_MODEL_EXAMPLES": str(arguments.examples)})
-    if arguments.full_seconds:
-        environment = {"WANDB_TEST_FULL_SECONDS": str(arguments.full_seconds)}
-        tests("a starved machine", "fault/test_starved.py", environment)
-    if arguments.stress:
-        tests("forks, ends, stops, moves", "stress", {})
-    return found
+    seeded = ("--seed", seed)
+    return [
+        program("process death", "crash/kill.py", "--kills", arguments.kills, *seeded, "--jobs", jobs),
+        program("power loss", "crash/power_loss.py", "--states", arguments.states, *seeded, "--jobs", jobs),
+        program("failing calls", "fault/failing_calls.py", "--cases", arguments.cases, *seeded),
+        program("flipped bits", "fault/flips.py", "--flips", arguments.flips, *seeded),
+        program("fuzzing", "fault/fuzz.py", "--seconds", arguments.fuzz_seconds, *seeded),
+        program("long run", "bench/long_run.py", "--rows", arguments.rows),
+        tests("a disk that lies", "fault/test_the_disk_lies.py"),
+        tests("model", "model", WANDB_TEST_MODEL_EXAMPLES=arguments.examples),
+        tests("a starved machine", "fault/test_starved.py", WANDB_TEST_FULL_SECONDS=arguments.full_seconds),
+        tests("forks, ends, stops, moves", "stress"),
+    ]
 
 
 def run(campaign: Campaign) -> Optional[str]:
-    """Its line; None where it failed, with everything that it said on the terminal."""
+    """What it says for itself; None where it failed, with everything that it said on the terminal."""
+    print(f"{campaign.name}: began at {datetime.datetime.now():%H:%M:%S}", file=sys.stderr, flush=True)
     start = time.monotonic()
-    environment = {**os.environ, **campaign.environment}
-    done = subprocess.run(campaign.command, env=environment, capture_output=True, text=True, check=False, cwd=TESTS)
+    with tempfile.NamedTemporaryFile("r") as slowest:
+        environment = {**os.environ, **campaign.environment, "WANDB_TEST_SLOWEST": slowest.name}
+        done = subprocess.run(
+            campaign.command, env=environment, stdout=subprocess.PIPE, text=True, check=False, cwd=TESTS
+        )
+        appends = [float(line) for line in slowest]
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode or not lines:
-        print(f"{campaign.name}: FAILED (exit code {done.returncode})\n{done.stdout}{done.stderr}", flush=True)
+        print(f"{campaign.name}: FAILED (exit code {done.returncode})\n{done.stdout}", flush=True)
         return None
     line = lines[-1]
-    if not line.startswith(campaign.name):  # pytest's own last line
-        settings = ", ".join(f"{name}={value}" for name, value in campaign.environment.items()) or "no settings"
-        seconds = time.monotonic() - start
-        line = f"{campaign.name}: {line.strip('= ')}, {settings}, {seconds:.0f} s: 0 lost"
-    print(line, flush=True)
+    if line.startswith(campaign.name):
+        line = line.partition(": ")[2]
+    else:  # pytest's own last line
+        told = [line.strip("= "), *(f"{name}={value}" for name, value in campaign.environment.items())]
+        if appends:
+            told.append(f"the slowest append took {max(appends):.1f} ms")
+        line = f"{', '.join(told)}, {time.monotonic() - start:.0f} s: 0 lost"
+    print(f"{campaign.name}: {line}", flush=True)
     return line
 
 
-def write_results(lines: List[str], seed: int) -> None:
-    """One table, of this run."""
-    machine = f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores"
-    today = datetime.datetime.now(datetime.timezone.utc).date()
-    text = (
-        "# The campaigns' last long form\n\n"
-        f"`python -m tests.crash --seed {seed} --write` wrote this on {today}: "
-        f"{machine}, Python {platform.python_version()}.\n\n"
-        "| campaign | what was tried, how often, what was lost |\n|---|---|\n"
-    )
-    for line in lines:
-        name, _, rest = line.partition(": ")
-        text += f"| {name} | {rest} |\n"
+def read_results() -> Dict[str, Line]:
+    """The lines that are in RESULTS.md, by the campaigns' names."""
+    if not RESULTS.exists():
+        return {}
+    rows = (_ROW.fullmatch(line) for line in RESULTS.read_text().splitlines())
+    return {row["name"]: Line(row["when"], row["what"]) for row in rows if row and row["name"] != "campaign"}
+
+
+def write_results(names: List[str], lines: Dict[str, Line]) -> None:
+    """One table, of the last long form of each campaign."""
+    text = "# The campaigns' last long form\n\n`python -m tests.crash --write` writes this. What is promised:\n\n"
+    text += "".join(f"* `{mode}`: {promise}\n" for mode, promise in PROMISES.items())
+    text += "\n| campaign | when, seed, where | what was tried, how often, what was lost |\n|---|---|---|\n"
+    text += "".join(f"| {name} | {lines[name].when} | {lines[name].what} |\n" for name in names if name in lines)
     RESULTS.write_text(text)
 
 
@@ -103,19 +117,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10_000)
     parser.add_argument("--states", type=int, default=100_000)
-    parser.add_argument("--cases", type=int, default=-1, help="failing calls: a sample of so many; -1 for every one")
+    parser.add_argument("--cases", type=int, default=0, help="failing calls: a sample of so many; 0 for every one")
     parser.add_argument("--flips", type=int, default=10_000)
+    parser.add_argument("--fuzz-seconds", type=int, default=3600)
+    parser.add_argument("--rows", type=int, default=50_000_000, help="of the long run")
     parser.add_argument("--examples", type=int, default=2_000, help="lives of the model")
     parser.add_argument("--full-seconds", type=float, default=600, help="how long a full filesystem stays full")
-    parser.add_argument("--stress", type=int, default=1)
+    parser.add_argument("--only", metavar="NAME,...", help="these campaigns")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time, of those that can")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--write", action="store_true", help="write RESULTS.md")
     arguments = parser.parse_args()
-    lines = [run(campaign) for campaign in campaigns(arguments)]
-    passed = [line for line in lines if line is not None]
-    if arguments.write and len(passed) == len(lines):
-        write_results(passed, arguments.seed)
-    return 0 if len(passed) == len(lines) else 1
+    everything = campaigns(arguments)
+    names = [campaign.name for campaign in everything]
+    chosen = [name.strip() for name in arguments.only.split(",")] if arguments.only else names
+    if not set(chosen) <= set(names):
+        parser.error(f"--only: the campaigns are {', '.join(names)}")
+    for mode, promise in PROMISES.items():
+        print(f"{mode}: {promise}", flush=True)
+    machine = f"{platform.system()} {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    failed = 0
+    for campaign in everything:
+        if campaign.name not in chosen:
+            continue
+        line = run(campaign)
+        failed += line is None
+        if line is not None and arguments.write and not line.startswith("skipped"):
+            today = datetime.datetime.now(datetime.timezone.utc).date()
+            lines = {**read_results(), campaign.name: Line(f"{today}, seed {arguments.seed}, {machine}", line)}
+            write_results(names, lines)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

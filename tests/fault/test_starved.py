@@ -1,7 +1,8 @@
 """A machine that has no more of something: room, file descriptors, address space, or the right to write.
 
-Each test starves a child process while it logs, and then feeds it again. `append` never raises and never waits, one
-warning is given, and nothing is lost once the machine has what was missing.
+Each test starves a child process while it logs, and then feeds it again. `append` never raises, one warning is given,
+and nothing is lost once the machine has what was missing. Nor does `append` wait for it: the file that
+`WANDB_TEST_SLOWEST` names gets the milliseconds of each child's slowest one, and the campaign tells the slowest of all.
 """
 
 from __future__ import annotations
@@ -21,19 +22,24 @@ from wandb_storage import Reader, Row
 FULL_SECONDS = os.environ.get("WANDB_TEST_FULL_SECONDS", "1.5")
 
 _PROLOGUE = """
-import os, random, resource, subprocess, sys, time
+import atexit, os, random, resource, subprocess, sys, time
 from pathlib import Path
 import wandb_storage._segment_writer
 from wandb_storage import Log, LogError, LogUnavailable, Reader, Row, recover
 folder = Path(sys.argv[1])
 rng = random.Random(1)
-warnings, slow = [], 0
+warnings, slowest = [], 0.0
 def append(log, start, stop):
-    global slow
+    global slowest
     for step in range(start, stop):
         before = time.perf_counter()
         log.append_row({f"key {key}": rng.random() for key in range(50)}, step, 1.0, 2)
-        slow += time.perf_counter() - before > 0.1
+        slowest = max(slowest, time.perf_counter() - before)
+@atexit.register
+def tell_the_slowest_append():
+    if "WANDB_TEST_SLOWEST" in os.environ:
+        with open(os.environ["WANDB_TEST_SLOWEST"], "a") as file:
+            file.write(f"{slowest * 1000:.3f}\\n")
 def refused(call):
     try:
         call()
@@ -91,17 +97,17 @@ while time.monotonic() < deadline:
     append(log, step, step + 1)
     step += 1
     time.sleep(0.01)
-print(len(warnings), log.lost, slow, log.trouble is not None)
+print(len(warnings), log.lost, log.trouble is not None)
 filler.unlink()
 log.flush()
 append(log, step, step + 100)
 log.close()
-print(len(warnings), log.lost, slow, log.trouble is not None, steps() == list(range(step + 100)))
+print(len(warnings), log.lost, log.trouble is not None, steps() == list(range(step + 100)))
 """
     why, during, after = in_a_namespace(_PROLOGUE + script, tmp_path, FULL_SECONDS)
     assert "No space left on device" in why or "Input/output error" in why
-    assert during == "1 0 0 True"
-    assert after == "1 0 0 False True"
+    assert during == "1 0 True"
+    assert after == "1 0 False True"
 
 
 def test_a_log_that_has_no_room_at_all_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -201,14 +207,14 @@ shutil.rmtree(folder)
 for part in range(1, 5):
     append(log, part * 500, part * 500 + 500)
     refused(log.flush)
-print(slow, len(warnings), log.trouble)
+print(len(warnings), log.trouble)
 print(refused(log.close))
 log.close()
 """
     folder = tmp_path / "log"
     folder.mkdir()
     during, closing = children.output(_PROLOGUE + _ROLL + script, folder)
-    assert during.startswith("0 1 ")
+    assert during.startswith("1 ")
     assert "No such file or directory" in during
     assert "No such file or directory" in closing
 
@@ -224,16 +230,16 @@ append(log, 500, 2000)
 print(refused(log.flush))
 append(log, 2000, 2500)
 refused(log.flush)
-print(slow, len(warnings), log.lost)
+print(len(warnings), log.lost)
 limit(resource.RLIMIT_NOFILE, 256)
 log.flush()
 append(log, 2500, 2600)
 log.close()
-print(slow, len(warnings), log.lost, log.trouble)
+print(len(warnings), log.lost, log.trouble)
 """
     why, during, after = children.output(_PROLOGUE + _ROLL + script, tmp_path)
     assert "Too many open files" in why
-    assert (during, after) == ("0 1 0", "0 1 0 None")
+    assert (during, after) == ("1 0", "1 0 None")
     assert steps(tmp_path) == list(range(2600))
 
 
@@ -277,14 +283,14 @@ log._committer._segments._drop_segment()
 limit(resource.RLIMIT_AS, address_space() + (64 << 20))
 append(log, 10, 2000)
 print(refused(log.flush))
-print(slow, len(warnings), log.lost)
+print(len(warnings), log.lost)
 limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
 log.flush()
 log.close()
-print(slow, len(warnings), log.lost, log.trouble)
+print(len(warnings), log.lost, log.trouble)
 """
     start, why, during, after = children.output(_PROLOGUE + _ROLL + script, tmp_path)
     assert "Cannot allocate memory" in start
     assert "Cannot allocate memory" in why
-    assert (during, after) == ("0 1 0", "0 1 0 None")
+    assert (during, after) == ("1 0", "1 0 None")
     assert steps(tmp_path) == list(range(2000))

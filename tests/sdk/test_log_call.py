@@ -6,6 +6,8 @@ import dataclasses
 import datetime
 import math
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -71,6 +73,30 @@ def test_strict_mode_raises_for_a_late_row() -> None:
         run.log({"a": 1}, step=10, commit=True)
         with pytest.raises(wandb.UsageError, match="step 3"):
             run.log({"late": 1}, step=3)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_strict_mode_raises_where_the_disk_refuses(tmp_path: Path, strict: bool) -> None:
+    """Without it the rows wait in memory, a warning says so once, and the program goes on."""
+    script = f"""
+import resource, wandb
+run = wandb.init(mode="offline", dir={str(tmp_path)!r}, settings=wandb.Settings(strict={strict}, console="off"))
+run.log({{"a": 1}})
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+try:
+    run.log({{"a": 2}})
+    run.log({{"a": 3}})
+    print("nothing was raised")
+except wandb.Error as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+run.finish()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    told = "the disk refuses the run's log; 1 records wait in memory" if strict else "nothing was raised"
+    assert told in done.stdout
+    assert done.stderr.count("the disk refuses") == 1
 
 
 def test_special_floats_are_stored_to_the_bit(run: wandb.Run) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Iterator, List
 
@@ -14,8 +13,6 @@ import children
 import pytest
 
 from wandb_storage import Log, LogInUse, Reader, Row, WriterLost, recover
-
-APPEND_SECONDS_MAX = 0.1
 
 _READERS = {
     # Follows the log in bounded batches, as an uploader does.
@@ -82,22 +79,19 @@ def test_a_stopped_reader_delays_nobody(tmp_path: Path, kind: str) -> None:
         with children.start(_READER_PROLOGUE + _READERS[kind], tmp_path) as reader:
             assert reader.stdout is not None
             assert reader.stdout.readline() == b"reading\n"
-            slow, step = 0, 1
+            step = 1
             for _ in range(10):
                 with stopped(reader.pid):
                     for _ in range(1000):
-                        before = time.perf_counter()
                         append(log, step)
-                        slow += time.perf_counter() - before > APPEND_SECONDS_MAX
                         step += 1
-                    log.flush()
+                    log.flush()  # which would wait for the reader if anything did
                 append(log, *range(step, step + 100))
                 step += 100
             append(log, -1)
             log.flush()
             assert reader.wait(timeout=50) == 0
         assert log.trouble is None
-    assert not slow
     assert steps(tmp_path) == [*range(step), -1]
 
 

@@ -29,7 +29,7 @@ from wandb_storage import (
     dump_json,
 )
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, Error, UsageError
 from ._console_capture import ConsoleCapture
 from ._history_sample import HistorySample
 from ._periodic import Periodic
@@ -130,7 +130,8 @@ class Run:
         to one row, which is complete when a call commits it or names a later step. When this returns, the data
         survives the death of the process.
 
-        Raises DataError for a value that can't be stored; never for trouble with disk, network or server.
+        Raises DataError for a value that can't be stored; never for trouble with network or server, and for trouble
+        with the disk only with the setting `strict`.
         """
         now = time.time()
         # Most rows are like one before, in keys and types: then they are known to be storable without another look.
@@ -168,6 +169,8 @@ class Run:
             else:
                 self._metrics.summarize(row, self._latest)
             self._history.add(row)
+            if self._settings.strict and log.refusal is not None:
+                raise Error(f"{log.refusal}; make room, or log without the setting strict")
         return True
 
     def _explicit_step(self, step: Any) -> int:

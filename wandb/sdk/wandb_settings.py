@@ -136,7 +136,7 @@ class Settings:
     disk_budget: Optional[str] = _setting(
         None, str, "what the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go"
     )
-    strict: bool = _setting(False, _flag, "raise where a row is late or can't be kept, instead of counting it")
+    strict: bool = _setting(False, _flag, "raise where a row is late or the disk refuses it, instead of counting it")
     silent: bool = _setting(False, _flag, "print nothing")
     quiet: bool = _setting(False, _flag, "print less")
     symlink: bool = _setting(True, _flag, "keep the link latest-run up to date")
