@@ -28,7 +28,7 @@ PARTS = (0.1, 0.5, 1.0)  # of the rows, after which the memory is looked at
 
 
 def megabytes() -> str:
-    """The memory of this process, and what it has mapped of files: the segment, which is the page cache's to give up."""
+    """The memory of this process, and what it has mapped of files: a segment, which is page cache."""
     status = Path("/proc/self/status").read_text()
     sizes = dict(re.findall(r"(\w+):\s+(\d+) kB", status))
     return f"{int(sizes['RssAnon']) / 1000:.0f}+{int(sizes['RssFile']) / 1000:.0f}"
@@ -122,8 +122,8 @@ def campaign(folder: Path, rows: int) -> str:
     times = ", ".join(f"{name} {value:,}" for name, value in writer["microseconds"].items())
     return (
         f"long run: {rows:,} rows of {len(KEYS)} metrics in {writer['seconds']:.0f} s, all read back in "
-        f"{time.monotonic() - start:.0f} s; microseconds a call: {times}; MB (own + mapped files) at a tenth, half and the end: "
-        f"writer {', '.join(writer['memory'])}, reader {', '.join(reader['memory'])}; "
+        f"{time.monotonic() - start:.0f} s; microseconds a call: {times}; MB (own + mapped files) at a tenth, half and "
+        f"the end: writer {', '.join(writer['memory'])}, reader {', '.join(reader['memory'])}; "
         f"{log_bytes / rows:.1f} bytes a row: 0 lost"
     )
 

@@ -133,12 +133,24 @@ def test_an_unrecovered_log_is_intact_with_something_left_to_do(dead: Path) -> N
     assert (after.severity, after.records) == (0, report.records + 1)
 
 
-def test_a_torn_end_is_no_damage(dead: Path) -> None:
-    """An append that had not returned."""
-    tail = max(dead.glob("*.tail-?"), key=lambda path: path.stat().st_size)
-    whole = verify(dead)
+def test_a_torn_end_is_no_damage(tmp_path: Path) -> None:
+    """An append that had not returned, in the only tail that holds anything."""
+    script = """
+import os, sys
+from pathlib import Path
+import wandb_storage._committer
+from wandb_storage import Log
+wandb_storage._committer.COMMIT_SECONDS = 3600
+log = Log.create(Path(sys.argv[1]), "r")
+for step in range(100):
+    log.append_row({"value": step * 0.5}, step, 1.0, 2)
+os._exit(0)
+"""
+    children.output(script, tmp_path)
+    tail = max(tmp_path.glob("*.tail-?"), key=lambda path: path.stat().st_size)
+    whole = verify(tmp_path)
     tail.write_bytes(tail.read_bytes()[:-5])
-    report = verify(dead)
+    report = verify(tmp_path)
     assert (report.severity, report.records) == (1, whole.records - 1)
     assert 0 < report.torn_bytes < 200
 
