@@ -117,8 +117,9 @@ class OwnerLock:
         self._write(Closed())
 
     def close_log(self, closed: Closed) -> None:
-        """Write into the file that the log is closed; the seal must be durable."""
+        """Write into the file, durably, that the log is closed; the seal must be durable."""
         self._write(closed)
+        os.fsync(self._fd)
 
     def _write(self, closed: Closed) -> None:
         fields = dataclasses.asdict(self.previous or Writer())

@@ -57,9 +57,10 @@ def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
     committed = _committed(found)
     tails = join_tails(load_tails(folder, run_id, last.identity.log_uuid), committed)
     taken_back = max(0, owner.closed.last_sequence - committed - tails.records)
-    closed = sealed or owner.closed == (last.identity.segment, committed)
-    lost_records = max(tails.lost_records, taken_back)
-    if closed and not tails.records and not (lost_records and not _told(last, committed)):
+    closed = owner.closed == (last.identity.segment, committed)
+    # A writer that goes on to another segment seals the one before: an unreadable tail may have held what came then.
+    doubtful = max(tails.lost_records, taken_back, 0 if closed else tails.unreadable_bytes)
+    if (closed or sealed) and not tails.records and not (doubtful and not _told(last, committed)):
         blocks: Iterator[PackedBlock] = iter(())
         lost, last_sequence = None, committed
     else:

@@ -205,6 +205,20 @@ def test_a_closed_log_that_was_taken_back_is_an_error_and_then_a_loss_with_evide
     assert f"{missing} records are missing" in lost.evidence
 
 
+def test_a_seal_alone_does_not_close_a_log_with_a_tail_that_nobody_can_read(closed: Path) -> None:
+    """A writer seals a segment too when it goes on to the next, which the disk may have lost: the owner file tells."""
+    whole = read(closed)
+    tail, owner = closed / "run-closed.tail-0", closed / "run-closed.owner"
+    tail.write_bytes(bytes(1000))
+    assert recover(closed).writer_lost is None
+    assert tail.with_name(f"{tail.name}.damaged").exists()
+    tail.write_bytes(bytes(1000))
+    owner.write_text(json.dumps({**json.loads(owner.read_bytes()), "closed": None}))
+    found, lost = recovered(closed)
+    assert found == whole
+    assert "how many records they held is not known" in lost.evidence
+
+
 def test_a_file_without_both_meta_pages_is_no_log(closed: Path) -> None:
     """The message names the place."""
     path = last_segment(closed)
