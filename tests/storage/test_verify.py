@@ -79,6 +79,28 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def waiting(tmp_path: Path) -> Path:
+    """A log whose writer was killed with some of its records committed, and the others in one tail."""
+    script = """
+import os, sys
+from pathlib import Path
+import wandb_storage._committer
+from wandb_storage import Log
+wandb_storage._committer.COMMIT_SECONDS = 3600
+log = Log.create(Path(sys.argv[1]), "r")
+for step in range(200):
+    log.append_row({"value": step * 0.5}, step, 1.0, 2)
+    if step == 50:
+        log.flush()
+os._exit(0)
+"""
+    folder = tmp_path / "waiting"
+    folder.mkdir()
+    children.output(script, folder)
+    return folder
+
+
+@pytest.fixture
 def dead(killed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(killed, tmp_path / "dead"))
 
@@ -133,53 +155,41 @@ def test_an_unrecovered_log_is_intact_with_something_left_to_do(dead: Path) -> N
     assert (after.severity, after.records) == (0, report.records + 1)
 
 
-def test_a_torn_end_is_no_damage(tmp_path: Path) -> None:
+def test_a_torn_end_is_no_damage(waiting: Path) -> None:
     """An append that had not returned, in the only tail that holds anything."""
-    script = """
-import os, sys
-from pathlib import Path
-import wandb_storage._committer
-from wandb_storage import Log
-wandb_storage._committer.COMMIT_SECONDS = 3600
-log = Log.create(Path(sys.argv[1]), "r")
-for step in range(100):
-    log.append_row({"value": step * 0.5}, step, 1.0, 2)
-os._exit(0)
-"""
-    children.output(script, tmp_path)
-    tail = max(tmp_path.glob("*.tail-?"), key=lambda path: path.stat().st_size)
-    whole = verify(tmp_path)
+    tail = max(waiting.glob("*.tail-?"), key=lambda path: path.stat().st_size)
+    whole = verify(waiting)
     tail.write_bytes(tail.read_bytes()[:-5])
-    report = verify(tmp_path)
+    report = verify(waiting)
     assert (report.severity, report.records) == (1, whole.records - 1)
     assert 0 < report.torn_bytes < 200
 
 
-def test_a_flip_in_the_middle_of_a_tail_is_damage_and_costs_one_record(dead: Path, tmp_path: Path) -> None:
+def test_a_flip_in_the_middle_of_a_tail_is_damage_and_costs_one_record(waiting: Path, tmp_path: Path) -> None:
     """A reader has to stop there; with intact records behind it, it is not a torn end."""
-    tail = max(dead.glob("*.tail-?"), key=lambda path: path.stat().st_size)
-    whole = verify(dead)
+    tail = max(waiting.glob("*.tail-?"), key=lambda path: path.stat().st_size)
+    whole = verify(waiting)
     raw = bytearray(tail.read_bytes())
     raw[len(raw) // 2] ^= 1
     tail.write_bytes(raw)
-    report = verify(dead)
+    report = verify(waiting)
     assert (report.severity, report.missing, report.records) == (2, 1, whole.records - 1)
     assert report.first_damage is not None
     assert report.first_damage.path == tail
     assert 0 <= len(raw) // 2 - (report.first_damage.position or 0) < 200
-    saved = salvage(dead, tmp_path / "out")
+    saved = salvage(waiting, tmp_path / "out")
     assert (saved.records, saved.missing) == (report.records, 1)
     assert len(rows(tmp_path / "out")) == whole.rows - 1
 
 
-def test_a_flip_in_the_header_of_a_tail_is_damage(dead: Path) -> None:
+def test_a_flip_in_the_header_of_a_tail_is_damage(waiting: Path) -> None:
     """A reader takes such a tail for one that was being started; its records say that it was not."""
-    whole = verify(dead)
-    tail = max(dead.glob("*.tail-?"), key=lambda path: path.stat().st_size)
+    whole = verify(waiting)
+    tail = max(waiting.glob("*.tail-?"), key=lambda path: path.stat().st_size)
     raw = bytearray(tail.read_bytes())
     raw[30] ^= 1
     tail.write_bytes(raw)
-    report = verify(dead)
+    report = verify(waiting)
     assert (report.severity, report.records) == (2, whole.records)
 
 
