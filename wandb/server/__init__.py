@@ -33,6 +33,7 @@ Layers, each knowing only the ones below it
 ``_services``        what requests share, and what one request knows
 ``_stream``          applying a run stream request; ``_series`` charts; ``_filters`` run lists
 ``_store``           projects, runs and lines; ``_files`` bytes; ``_auth`` users and secrets
+``_policies``        what is said of clients' settings
 ``_database``        transactions over ``_tables``
 ``_limits``          every bound; ``_names`` and ``_values`` what clients may send
 ===================  =========================================================================

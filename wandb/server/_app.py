@@ -25,6 +25,7 @@ from ._limits import FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST
 from ._pages import PAGE_ROUTES
 from ._protocol import file_stream, get_run_file, get_signed_file, graphql, put_file
 from ._resolvers import RESOLVERS
+from ._resolvers_policies import POLICY_RESOLVERS
 from ._resolvers_run import RUN_RESOLVERS
 from ._resolvers_run_changes import CHANGE_RESOLVERS
 from ._services import Clock, open_services
@@ -101,7 +102,7 @@ def create_app(
 
 def _merged_resolvers() -> Resolvers:
     merged: dict[str, dict[str, Resolver]] = {}
-    for group in (RESOLVERS, RUN_RESOLVERS, CHANGE_RESOLVERS):
+    for group in (RESOLVERS, RUN_RESOLVERS, CHANGE_RESOLVERS, POLICY_RESOLVERS):
         for type_name, fields in group.items():
             merged.setdefault(type_name, {}).update(fields)
     return merged

@@ -13,6 +13,7 @@ projects   a project of an entity
 runs       a run with everything about it that is a single value
 lines      one line of history (``h``), events (``e``) or console output (``l``)
 files      a file that was uploaded for a run; the bytes lie in the data folder
+policies   what a scope says of settings (in ``_policies``)
 =========  ==========================================================================
 """
 
