@@ -34,6 +34,9 @@ A cursor that is lost is rebuilt by asking the server for its last rows and find
 Console lines of a run that was continued on this machine from elsewhere are the one exception: after the loss of such a
 run's cursor they can appear twice.
 
+**Policies.** Beside the upload the server is asked, once, what it says of the settings of later runs (`_policies`). The
+answer is kept for whoever starts the next run (`cached_policies`).
+
 **Which runs.** Folders `run-*` whose settings name this server, those of dead writers included. `upload` does the same
 for one folder in the foreground, offline runs too.
 
@@ -42,29 +45,62 @@ for one folder in the foreground, offline runs too.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._budget import keep_budget, parse_size, read_budget
-from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
-from ._errors import (
-    CredentialError,
-    CredentialsRefused,
-    NotUploadable,
-    Refused,
-    TooLarge,
-    TransientError,
-    UploadError,
-    UploaderRunning,
-)
-from ._home import normalize_url
-from ._spawn import start
-from ._status import RunStatus, app_url, page_url, run_status, status
-from ._stopped import stop_requested
-from ._upload import UploadResult, upload
-from ._verify import verify_api_key
-
 if TYPE_CHECKING:
+    from ._budget import keep_budget, parse_size, read_budget
+    from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
+    from ._errors import (
+        CredentialError,
+        CredentialsRefused,
+        NotUploadable,
+        Refused,
+        TooLarge,
+        TransientError,
+        UploadError,
+        UploaderRunning,
+    )
+    from ._home import normalize_url
+    from ._policy_cache import cached_policies
     from ._room import make_room
+    from ._spawn import start
+    from ._status import RunStatus, app_url, page_url, run_status, status
+    from ._stopped import stop_requested
+    from ._upload import UploadResult, upload
+    from ._verify import verify_api_key
+
+# Loaded on first use: starting a run needs no HTTP.
+_HOMES = {
+    "CredentialError": "._errors",
+    "CredentialsRefused": "._errors",
+    "NotUploadable": "._errors",
+    "Refused": "._errors",
+    "RunStatus": "._status",
+    "TooLarge": "._errors",
+    "TransientError": "._errors",
+    "UploadError": "._errors",
+    "UploadResult": "._upload",
+    "UploaderRunning": "._errors",
+    "app_url": "._status",
+    "cached_policies": "._policy_cache",
+    "check_api_key": "._credentials",
+    "find_api_key": "._credentials",
+    "keep_budget": "._budget",
+    "make_room": "._room",
+    "netrc_path": "._credentials",
+    "normalize_url": "._home",
+    "page_url": "._status",
+    "parse_size": "._budget",
+    "read_budget": "._budget",
+    "run_status": "._status",
+    "save_api_key": "._credentials",
+    "start": "._spawn",
+    "status": "._status",
+    "stop_requested": "._stopped",
+    "upload": "._upload",
+    "verify_api_key": "._verify",
+}
 
 __all__ = [
     "CredentialError",
@@ -78,6 +114,7 @@ __all__ = [
     "UploadResult",
     "UploaderRunning",
     "app_url",
+    "cached_policies",
     "check_api_key",
     "find_api_key",
     "keep_budget",
@@ -94,13 +131,13 @@ __all__ = [
     "stop_requested",
     "upload",
     "verify_api_key",
-]  # fmt: skip
+]
 
 
 def __getattr__(name: str) -> Any:
-    # No training process makes room: it doesn't pay for what that takes.
-    if name == "make_room":
-        from ._room import make_room
-
-        return make_room
-    raise AttributeError(f"module 'wandb_uploader' has no attribute {name!r}")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wandb_uploader' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home, __name__), name)
+    globals()[name] = value
+    return value

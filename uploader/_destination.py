@@ -40,8 +40,12 @@ class Destination:
         """This thread's connection."""
         found: Optional[Transport] = getattr(self._local, "transport", None)
         if found is None:
-            found = self._local.transport = Transport(self.base_url, self.key)
+            found = self._local.transport = self.new_transport()
         return found
+
+    def new_transport(self) -> Transport:
+        """A connection for the caller to close."""
+        return Transport(self.base_url, self.key)
 
     def key(self) -> Optional[str]:
         """Raises CredentialsRefused where the netrc file can't be read."""

@@ -46,3 +46,10 @@ mutation CreateRunFiles($entity: String!, $project: String!, $run: String!, $fil
   }
 }
 """
+
+# Servers of this project know it; others refuse it, which is the answer.
+SETTINGS_POLICIES = """
+query SettingsPolicies($entity: String, $project: String) {
+  settingsPolicies(entityName: $entity, projectName: $project) { scope name document }
+}
+"""

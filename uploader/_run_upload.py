@@ -299,6 +299,11 @@ class RunUpload:
             self._unsaved = True
             self.home.stop_path(self.folder.name).touch()
 
+    @property
+    def named(self) -> Tuple[Optional[str], Optional[str]]:
+        """Entity and project as the run's program spelt them."""
+        return self._state.start.entity, self._state.start.project
+
     def _stream_path(self) -> Tuple[str, str, str]:
         bucket = self.cursor.bucket
         assert bucket is not None
@@ -344,7 +349,8 @@ class RunUpload:
     def _upsert_variables(self, state: RunState) -> Dict[str, Any]:
         """Every label each time: the last one to arrive is right, however often and late the earlier ones come."""
         start, bucket = state.start, self.cursor.bucket
-        git = read_environment(state).get("git")
+        environment = read_environment(state)
+        git = environment.get("git")
         git = git if isinstance(git, dict) else {}
         return {
             "id": bucket.id if bucket else None,
@@ -357,7 +363,7 @@ class RunUpload:
             "notes": start.notes,
             "commit": git.get("commit"),
             "config": encode_json(wire_config(state, self.cursor.earlier.config)),
-            "host": start.host or None,
+            "host": environment.get("host") or start.host or None,
             "debug": None,
             "program": start.program or None,
             "repo": git.get("remote"),

@@ -27,6 +27,7 @@ from ._cursor import Cursor
 from ._destination import Destination
 from ._errors import CredentialsRefused, NotUploadable, TransientError, UploaderRunning
 from ._home import TAKE_OVER_TRIES, FileLock, Home, write_atomically
+from ._policies import PolicyFetcher
 from ._retry import Attempts
 from ._room import RoomKeeper
 from ._run_upload import Parked, RunUpload
@@ -75,6 +76,7 @@ class Service:
         self._idle_seconds = idle_seconds
         self._before_last_look = before_last_look  # the lock is free: what can happen in between is tested here
         self._lock = FileLock(home.lock_path)
+        self._policies = PolicyFetcher(home.base_url, destination.new_transport)
         self._changed = threading.Condition()  # guards the jobs
         self._jobs: Dict[str, _Job] = {}
         self._aside: Dict[str, _Stamp] = {}  # folders without work
@@ -197,6 +199,9 @@ class Service:
         try:
             wait = job.upload.advance(self._destination.transport())
             self._succeeded(job)
+            bucket = job.upload.cursor.bucket
+            if bucket is not None:
+                self._policies.look(job.upload.named, (bucket.entity, bucket.project))
         except TransientError as error:
             wait = self._failed(job, error)
         except CredentialsRefused as error:

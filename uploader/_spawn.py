@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
 from ._credentials import find_api_key
 from ._errors import CredentialError
@@ -29,18 +29,19 @@ _RUN_SAFELY = (
 _DETACH = 'trap "" INT HUP; "$@" &'
 
 
-def start(wandb_dir: Path, base_url: str) -> None:
+def start(wandb_dir: Path, base_url: str, environment: Mapping[str, str] = os.environ) -> None:
     """See to it that a process uploads the runs of a wandb directory to a server.
 
     Call this when the run's log exists; calling it again at any time is cheap and harmless. A process that waits
-    because the server refused its API key is replaced where the caller has another. Returns at once, without a look at
-    the network. Raises OSError where no process can be started, NotUploadable for what is no server's address.
+    because the server refused its API key is replaced where the caller has another. `environment` is that of a process
+    which this call starts, its key and its proxies. Returns at once, without a look at the network. Raises OSError
+    where no process can be started, NotUploadable for what is no server's address.
     """
     home = Home(wandb_dir, base_url)
     arguments = ["run", "--dir", str(home.wandb_dir), "--url", home.base_url]
     holder = lock_holder(home.lock_path)
     if holder is not None:
-        if not _end_without_key(home, holder):
+        if not _end_without_key(home, holder, environment):
             return
         arguments.append("--take-over")
     home.create()
@@ -48,17 +49,17 @@ def start(wandb_dir: Path, base_url: str) -> None:
     with open(home.log_path, "ab") as log:
         subprocess.run(
             ["/bin/sh", "-c", _DETACH, "sh", *python_command(), *arguments],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, cwd="/", env=_environment(),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, cwd="/", env=_environment(environment),
             start_new_session=True, check=True,
         )  # fmt: skip
 
 
-def _end_without_key(home: Home, holder: Dict[str, Any]) -> bool:
+def _end_without_key(home: Home, holder: Dict[str, Any], environment: Mapping[str, str]) -> bool:
     """Where the process that holds the lock has no key that the server takes, and the caller has one that it hasn't
     tried: end that process. Its environment is not the caller's, so it can't get the key in another way."""
     try:
         refused = set(json.loads(home.paused_path.read_bytes()))
-        if find_api_key(home.base_url, refused=refused) is None:
+        if find_api_key(home.base_url, environment, refused) is None:
             return False
     except (OSError, ValueError, TypeError, CredentialError):
         return False
@@ -76,9 +77,9 @@ def python_command() -> List[str]:
     return [sys.executable, "-c", _RUN_SAFELY]
 
 
-def _environment() -> Dict[str, str]:
+def _environment(given: Mapping[str, str]) -> Dict[str, str]:
     """The caller's, with module search paths that don't depend on the working directory."""
-    environment = dict(os.environ)
+    environment = dict(given)
     paths = environment.get("PYTHONPATH", "")
     if paths:
         environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep) if path)
