@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .sdk.wandb_login import login
     from .sdk.wandb_run import Run
     from .sdk.wandb_settings import Settings
+    from .sdk.wandb_setup import setup, teardown
     from .sdk.wandb_summary import Summary
 
 __version__ = "1.0.0.dev0"
@@ -47,6 +48,8 @@ _HOMES = {
     "init": ".sdk.wandb_init",
     "login": ".sdk.wandb_login",
     "replay": ".replay",
+    "setup": ".sdk.wandb_setup",
+    "teardown": ".sdk.wandb_setup",
     "termerror": ".sdk._terminal",
     "termlog": ".sdk._terminal",
     "termwarn": ".sdk._terminal",
@@ -72,7 +75,9 @@ __all__ = [
     "mark_preempting",
     "replay",
     "run",
+    "setup",
     "summary",
+    "teardown",
     "termerror",
     "termlog",
     "termwarn",

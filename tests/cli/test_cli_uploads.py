@@ -214,3 +214,13 @@ def test_another_place_than_the_logs_is_refused(shell: Shell) -> None:
     outcome = shell("sync", "aaa", "--project", "other")
     assert outcome.returncode == 1
     assert "its project is digits" in outcome.stderr
+
+
+def test_a_key_in_the_settings_file_is_used(shell: Shell, server: Server) -> None:
+    folder = write_run(shell.folder, "filed", rows=3)
+    del shell.environment["WANDB_API_KEY"]
+    (shell.folder / "config").mkdir()
+    (shell.folder / "config" / "settings").write_text(f"[default]\nbase_url = {server.url}\napi_key = {server.key}\n")
+    outcome = shell("sync", str(folder))
+    assert outcome.returncode == 0, outcome.stderr
+    assert server.key not in outcome.stdout + outcome.stderr

@@ -19,4 +19,4 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    wandb.finish()
+    wandb.teardown()

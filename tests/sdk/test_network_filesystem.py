@@ -62,7 +62,7 @@ def nfs(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(folder: Path, **options: Any) -> wandb.Run:
-    settings = {"console": "off", "disable_stats": True, **options}
+    settings = {"console": "off", "x_disable_stats": True, **options}
     return wandb.init(dir=folder, mode="offline", id="abc", resume="allow", settings=settings)
 
 
@@ -93,7 +93,7 @@ def test_on_fuse_the_log_is_local_while_the_run_goes_on(
 
 KILLED = """
 import os, signal, sys, wandb
-run = wandb.init(dir=sys.argv[1], mode="offline", id="abc", settings={"console": "off", "disable_stats": True})
+run = wandb.init(dir=sys.argv[1], mode="offline", id="abc", settings={"console": "off", "x_disable_stats": True})
 for step in range(100):
     run.log({"loss": 0.5})
 os.kill(os.getpid(), signal.SIGKILL)

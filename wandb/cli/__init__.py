@@ -27,7 +27,11 @@ class _Place(NamedTuple):
 
 
 _COMMANDS: Dict[str, _Place] = {
+    "disabled": _Place("mode", "disabled", "Record nothing of this folder's runs."),
+    "enabled": _Place("mode", "enabled", "Record this folder's runs again, and upload them."),
     "login": _Place("login", "login", "Keep an API key, and the server it belongs to."),
+    "offline": _Place("mode", "offline", "Keep this folder's runs here."),
+    "online": _Place("mode", "online", "Upload this folder's runs while they run."),
     "replay": _Place("replay", "replay", "Tell a run from its log: what it was, how it ended and how we know."),
     "server": _Place("server", "server", "Run a server with a dashboard on this machine."),
     "status": _Place("status", "status", "List the runs here, what is uploaded, what waits and why."),

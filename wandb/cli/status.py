@@ -23,6 +23,7 @@ Examples:
   wandb status
   wandb status --json | jq '.runs[] | select(.waiting > 0) | .id'
   wandb status /scratch/experiments
+  wandb status --settings
 """
 # Of runs whose logs stay though the directory is over its budget.
 _KEPT_MAX = 5
@@ -60,11 +61,17 @@ class Disk(NamedTuple):
 @click.command("status", epilog=_EXAMPLES)
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document with every figure.")
-def status(directory: Optional[Path], as_json: bool) -> None:
+@click.option("--settings/--no-settings", "settings", help="The settings, and where each comes from, instead of runs.")
+def status(directory: Optional[Path], as_json: bool, settings: bool) -> None:
     """List the runs in DIRECTORY (by default ./wandb): state, rows, what is uploaded, what waits and why.
 
     A run is `running` while a living process holds its log, and `crashed` when its process ended without a word.
     """
+    if settings:
+        from ._settings_table import show_settings
+
+        show_settings(as_json)
+        return
     from wandb.replay import wandb_directory
 
     if directory is not None and not directory.is_dir():

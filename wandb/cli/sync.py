@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Optional, Sequence
 
 import click
 
@@ -48,9 +48,11 @@ def sync(
     PATH is a run's folder, a file in it, a pattern, an id or `latest`; without PATH, all offline runs of ./wandb that
     are not uploaded yet. Repeating it changes nothing. Exit code 1 if something was refused or didn't get through.
     """
+    from wandb.sdk._upload import uploader_environment
     from wandb.sdk.wandb_settings import merged
 
-    base_url = merged(("--url", {"base_url": url} if url else {})).base_url
+    settings = merged(("--url", {"base_url": url} if url else {}))
+    base_url = settings.base_url
     folders = _named(paths) if paths else _unsynced(base_url, everything)
     wanted = {"run_id": run_id, "project": project, "entity": entity}
     for folder in folders:
@@ -58,7 +60,7 @@ def sync(
     if not folders:
         click.echo("Nothing to upload. Name a run, or --all for those that were logged online.", err=True)
         return
-    if not _upload_all(folders, base_url, give_up):
+    if not _upload_all(folders, base_url, uploader_environment(settings), give_up):
         raise click.exceptions.Exit(1)
 
 
@@ -111,7 +113,7 @@ def _check_identity(folder: Path, wanted: Dict[str, Optional[str]]) -> None:
 # --- uploading --------------------------------------------------------------------------------------------------------
 
 
-def _upload_all(folders: Sequence[Path], base_url: str, give_up: float) -> bool:
+def _upload_all(folders: Sequence[Path], base_url: str, environment: Mapping[str, str], give_up: float) -> bool:
     """Upload one after the other; whether all of them got through."""
     from wandb_storage import LogError
     from wandb_uploader import CredentialsRefused, TransientError, upload
@@ -120,7 +122,9 @@ def _upload_all(folders: Sequence[Path], base_url: str, give_up: float) -> bool:
     for index, folder in enumerate(folders):
         try:
             with _shown(folder) as show:
-                result = upload(folder, base_url, progress=show, retry_parked=True, give_up_seconds=give_up)
+                result = upload(
+                    folder, base_url, progress=show, retry_parked=True, give_up_seconds=give_up, environment=environment
+                )
             complete &= _report(folder, result)
         except CredentialsRefused:
             raise  # every other run would hear the same

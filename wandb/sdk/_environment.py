@@ -6,7 +6,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+if TYPE_CHECKING:
+    from .wandb_settings import Settings
 
 # Git answers from its own files in milliseconds; a repository on a network drive that hangs must not hold up a run.
 _GIT_SECONDS = 1.0
@@ -19,23 +22,28 @@ def program_path() -> str:
     return str(path) if path else ""
 
 
-def describe_environment(program: str) -> Dict[str, Any]:
-    """The machine, the interpreter, the program and its arguments, the code's revision."""
+def describe_environment(program: str, settings: Settings) -> Dict[str, Any]:
+    """The machine, the interpreter, the program and its arguments, the code's revision: what settings leave of it."""
+    if settings.x_disable_meta:
+        return {}
     import platform  # slow to import, as subprocess below
 
     described: Dict[str, Any] = {
         "os": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "host": os.uname().nodename,
-        "executable": sys.executable,
+        "host": settings.host or os.uname().nodename,
+        "executable": settings.x_executable or sys.executable,
         "cpu_count": os.cpu_count(),
         "root": os.getcwd(),
         "args": [_redacted(argument) for argument in sys.argv[1:]],
     }
     if program:
         described["program"] = program
-    git = _git(Path(program).parent if program else Path.cwd())
+    for name in ("docker", "email", "username"):
+        if getattr(settings, name):
+            described[name] = getattr(settings, name)
+    git = None if settings.disable_git else _git(Path(program).parent if program else Path.cwd(), settings)
     if git:
         described["git"] = git
     return described
@@ -52,13 +60,16 @@ def _redacted(argument: str) -> str:
     return argument
 
 
-def _git(folder: Path) -> Optional[Dict[str, str]]:
-    if not any((parent / ".git").exists() for parent in (folder.absolute(), *folder.absolute().parents)):
+def _git(folder: Path, settings: Settings) -> Optional[Dict[str, str]]:
+    commit, remote = settings.git_commit, settings.git_remote_url
+    if commit is None and not any(
+        (parent / ".git").exists() for parent in (folder.absolute(), *folder.absolute().parents)
+    ):
         return None  # no process for those who have no repository
-    commit = _ask_git(folder, "rev-parse", "HEAD")
+    commit = commit or _ask_git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    remote = _ask_git(folder, "config", "--get", "remote.origin.url")
+    remote = remote or _ask_git(folder, "config", "--get", f"remote.{settings.git_remote}.url")
     return {"commit": commit, **({"remote": _without_password(remote)} if remote else {})}
 
 

@@ -14,7 +14,6 @@ from ._upload import upload_status
 if TYPE_CHECKING:
     from .wandb_run import Run
 
-_KEYS_SHOWN = 10
 _POLL_SECONDS = 0.1
 # Between two lines of progress where there is no terminal to draw a bar on.
 _PLAIN_PROGRESS_SECONDS = 5.0
@@ -57,31 +56,33 @@ def show_end(run: Run, quiet: bool) -> None:
 
 def _show_history(run: Run) -> None:
     series = {key: values for key, values in run._history.series().items() if not key.startswith("_")}
-    if not series:
+    shown = sorted(series)[: run.settings.max_end_of_run_history_metrics]
+    if not shown:
         return
-    width = max(len(key) for key in sorted(series)[:_KEYS_SHOWN])
+    width = max(len(key) for key in shown)
     termlog()
     termlog("Run history:")
-    for key in sorted(series)[:_KEYS_SHOWN]:
+    for key in shown:
         termlog(f"{key:>{width}} {sparkline(series[key])}")
-    if len(series) > _KEYS_SHOWN:
-        termlog(f"+{len(series) - _KEYS_SHOWN} ...")
+    if len(series) > len(shown):
+        termlog(f"+{len(series) - len(shown)} ...")
 
 
 def _show_summary(run: Run) -> None:
     values = {key: value for key, value in run.summary.items() if isinstance(value, (int, float, str))}
     values = {key: value for key, value in values.items() if not key.startswith("_")}
-    if not values:
+    shown = sorted(values)[: run.settings.max_end_of_run_summary_metrics]
+    if not shown:
         return
-    width = max(len(key) for key in sorted(values)[:_KEYS_SHOWN])
+    width = max(len(key) for key in shown)
     termlog()
     termlog("Run summary:")
-    for key in sorted(values)[:_KEYS_SHOWN]:
+    for key in shown:
         value = values[key]
         text = f"{value:.5g}" if isinstance(value, float) else str(value)
         termlog(f"{key:>{width}} {text[:60]}")
-    if len(values) > _KEYS_SHOWN:
-        termlog(f"+{len(values) - _KEYS_SHOWN} ...")
+    if len(values) > len(shown):
+        termlog(f"+{len(values) - len(shown)} ...")
     termlog()
 
 

@@ -1,34 +1,45 @@
 """Lines for the person at the terminal: `wandb: …` on stderr, coloured where stderr is a terminal that wants colour.
 
-`WANDB_SILENT=true` turns all of them off. Warnings and errors of the same text can be limited to one.
+`WANDB_SILENT=true` turns all of them off; what else is shown is a matter of settings. Warnings and errors of the same
+text can be limited to one.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Set
+from typing import TYPE_CHECKING, Dict, Optional, Set
+
+if TYPE_CHECKING:
+    from .wandb_settings import Settings
 
 _BLUE, _YELLOW, _RED, _BOLD, _RESET = "\033[34m", "\033[33m", "\033[31m", "\033[1m", "\033[0m"
 _said: Set[str] = set()
-_silent = False
+_hidden: Dict[str, bool] = {}  # by level
+_colours: Optional[bool] = None  # None: as the terminal is
 
 
-def set_silent(silent: bool) -> None:
-    """Say nothing from here on, or speak again."""
-    global _silent
-    _silent = silent
+def follow_settings(settings: Settings) -> None:
+    """Show from here on what these settings want to be shown."""
+    global _colours
+    _colours = settings.show_colors
+    for level, shown in (
+        ("", settings.show_info), ("WARNING ", settings.show_warnings), ("ERROR ", settings.show_errors)
+    ):  # fmt: skip
+        _hidden[level] = settings.silent or not shown
 
 
 def colourful() -> bool:
-    """Whether stderr shows colours: a terminal, and nobody asked for none."""
+    """Whether stderr shows colours: a terminal, and nobody asked for none; or a setting says so."""
+    if _colours is not None:
+        return _colours
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
 
 
 def _say(text: str, level: str, colour: str, repeat: bool) -> None:
-    if _silent or os.environ.get("WANDB_SILENT", "").lower() in ("1", "true", "yes"):
+    if _hidden.get(level) or os.environ.get("WANDB_SILENT", "").lower() in ("1", "true", "yes"):
         return
     if not repeat:
         if text in _said:

@@ -5,23 +5,26 @@ The uploader's package is imported when it is needed: an offline run never does.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Dict, Optional
 
 from ._terminal import termwarn
 
 if TYPE_CHECKING:
     from wandb_uploader import RunStatus
 
+    from .wandb_settings import Settings
 
-def start_uploader(wandb_folder: Path, base_url: str, disk_budget: Optional[str]) -> None:
+
+def start_uploader(wandb_folder: Path, settings: Settings) -> None:
     """Make sure that somebody uploads the runs of a wandb folder, and keeps to its budget. A failure leaves the run in
     its log, and is said."""
     import wandb_uploader
 
     try:
-        _keep_budget(wandb_folder, disk_budget)
-        wandb_uploader.start(wandb_folder, base_url)
+        _keep_budget(wandb_folder, settings.disk_budget)
+        wandb_uploader.start(wandb_folder, settings.base_url, uploader_environment(settings))
     except OSError as error:
         termwarn(f"the uploader could not be started ({error}); the run is kept, upload it with: wandb sync")
 
@@ -35,6 +38,14 @@ def _keep_budget(wandb_folder: Path, disk_budget: Optional[str]) -> None:
         termwarn(f"disk_budget (WANDB_DISK_BUDGET) is not applied: {error}")
         return
     wandb_uploader.keep_budget(wandb_folder, budget)
+
+
+def uploader_environment(settings: Settings) -> Dict[str, str]:
+    """This process's environment, with the key and the proxies that settings name."""
+    chosen = {
+        "WANDB_API_KEY": settings.api_key, "http_proxy": settings.http_proxy, "https_proxy": settings.https_proxy,
+    }  # fmt: skip
+    return {**os.environ, **{name: value for name, value in chosen.items() if value}}
 
 
 def upload_status(run_folder: Path, base_url: str) -> Optional[RunStatus]:

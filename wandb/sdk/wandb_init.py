@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from wandb_storage import (
     Labels,
@@ -31,14 +31,16 @@ from ._folders import link_latest, make_wandb_folder, new_run_folder
 from ._live_log import bring_log_home, create_log, open_log
 from ._names import new_run_id, new_run_name
 from ._restored import Restored
-from ._terminal import set_silent, termlog, termwarn
+from ._settings._sources import DEFAULT, INIT, INIT_SETTINGS
+from ._settings._told import tell
+from ._terminal import follow_settings, termlog, termwarn
 from ._upload import start_uploader
 from ._values import storable_mapping
 from .lib.disabled import RunDisabled
 from .wandb_config import as_mapping
 from .wandb_login import api_key_for, ask_for_key
 from .wandb_run import Run
-from .wandb_settings import Settings, merged
+from .wandb_settings import DEFAULT_PROJECT, Settings, merged
 
 # An uploader that brings a killed run's log in order holds it for an instant; a resuming run waits that long.
 _IN_USE_SECONDS = 10.0
@@ -65,7 +67,14 @@ def init(
     mode: Optional[str] = None,
     reinit: Union[None, bool, str] = None,
     resume: Union[None, bool, str] = None,
-    settings: Union[None, Settings, Dict[str, Any]] = None,
+    settings: Union[None, Settings, Mapping[str, Any]] = None,
+    force: Optional[bool] = None,
+    save_code: Optional[bool] = None,
+    sync_tensorboard: Optional[bool] = None,
+    tensorboard: Optional[bool] = None,
+    monitor_gym: Optional[bool] = None,
+    anonymous: Optional[str] = None,
+    magic: Any = None,
 ) -> Run:
     """Start a run, or go on with one.
 
@@ -76,6 +85,9 @@ def init(
     reinit: while a run is active, "return_previous" (the default) returns it, True or "finish_previous" finishes it
     first, "create_new" starts another beside it.
     resume: "allow", "must" or "never" go on with the run of the same id, "auto" with the one that a crash ended.
+    settings: more of them, by name; the arguments here are stronger. docs/settings.md lists all.
+    force: raise where there is no API key, instead of logging offline.
+    save_code, sync_tensorboard (tensorboard), monitor_gym, anonymous, magic: accepted for callers of other versions.
 
     Returns the run, whose identity is then durable. Never waits for the network. Raises UsageError for arguments that
     make no sense, Error where no log can be kept anywhere.
@@ -83,21 +95,23 @@ def init(
     arguments = {
         "project": project, "entity": entity, "run_id": id, "run_name": name, "run_notes": notes, "run_tags": tags,
         "run_group": group, "run_job_type": job_type, "mode": mode, "resume": resume,
-        "root_dir": None if dir is None else os.fspath(dir),
+        "root_dir": dir, "reinit": reinit, "allow_val_change": allow_val_change, "force": force,
+        "save_code": save_code, "sync_tensorboard": tensorboard if sync_tensorboard is None else sync_tensorboard,
+        "monitor_gym": monitor_gym, "anonymous": anonymous, "magic": magic,
     }  # fmt: skip
-    merged_settings = merged(("init(settings=)", settings), ("init()", arguments))
-    set_silent(merged_settings.silent)
+    merged_settings = merged((INIT_SETTINGS, settings), (INIT, arguments))
+    follow_settings(merged_settings)
+    reinit = merged_settings.reinit
     previous = _globals.active_run()
-    if previous is not None and reinit in (None, False, "default", "return_previous"):
+    if previous is not None and reinit in (False, "default", "return_previous"):
         return previous
     if previous is not None and reinit in (True, "finish_previous"):
         previous.finish()
-    elif previous is not None and reinit != "create_new":
-        raise UsageError(f"reinit is a boolean, return_previous, finish_previous or create_new, not {reinit!r}")
+    tell(merged_settings)
     initial = _initial_config(config, config_include_keys, config_exclude_keys)
-    run = _start(merged_settings, initial, bool(allow_val_change))
+    run = _start(merged_settings, initial, merged_settings.allow_val_change)
     _running.append(run)
-    program_end.install(_finish_all)
+    program_end.install(finish_all)
     if reinit != "create_new" or previous is None:
         _globals.set_active(run)
     return run
@@ -113,14 +127,14 @@ def _start(settings: Settings, config: Dict[str, Any], allow_val_change: bool) -
     if settings.mode != "offline" and not _has_key(settings):
         settings.update({"mode": "offline"}, "no API key")
     if settings.project is None:
-        settings.update({"project": "uncategorized"}, "default")
+        settings.update({"project": DEFAULT_PROJECT}, DEFAULT)
     folder = make_wandb_folder(settings.root_dir)
     with _errors_of(folder):
         run = _open_run(settings, folder, config, allow_val_change)
     if settings.symlink:
         link_latest(Path(run.sync_dir))
     if settings.mode != "offline":
-        start_uploader(folder, settings.base_url, settings.disk_budget)
+        start_uploader(folder, settings)
     _report.show_start(run)
     run._watch_program()
     return run
@@ -138,10 +152,12 @@ def _errors_of(folder: Path) -> Iterator[None]:
 
 def _has_key(settings: Settings) -> bool:
     """Whether the run can be uploaded: there is a key, or somebody at the terminal who types one."""
-    if api_key_for(settings.base_url):
+    if settings.api_key or (not settings.relogin and api_key_for(settings.base_url)):
         return True
     if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and ask_for_key(settings.base_url):
         return True
+    if settings.force:
+        raise UsageError(f"there is no API key for {settings.base_url}; run `wandb login` or set WANDB_API_KEY")
     termwarn(
         f"there is no API key for {settings.base_url}, so this run is logged offline. To upload it and later ones, "
         f"run `wandb login --host {settings.base_url}` (a server of your own: `wandb server`) and then `wandb sync`"
@@ -251,7 +267,7 @@ def _restore(path: Path, settings: Settings) -> Restored:
         "run_tags": start.tags or None, "run_group": start.group, "run_job_type": start.job_type,
     }  # fmt: skip
     settings.update(
-        {name: value for name, value in known.items() if settings.source(name) == "default"}, "the resumed run"
+        {name: value for name, value in known.items() if settings.source(name) == DEFAULT}, "the resumed run"
     )
     return Restored(
         sessions=state.sessions,
@@ -290,7 +306,7 @@ def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart
         program=program,
         version=__version__,
         settings=dump_json({"base_url": settings.base_url, "mode": settings.mode}),
-        environment=dump_json(describe_environment(program)),
+        environment=dump_json(describe_environment(program, settings)),
         resumed=restored.sessions > 0,
         first_step=restored.step,
     )
@@ -298,7 +314,7 @@ def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart
 
 def _relabel(log: Log, settings: Settings) -> None:
     """Labels that the resuming call names replace those of the earlier sessions."""
-    if settings.source("run_tags") == "init()":
+    if settings.source("run_tags") == INIT:
         log.append(Labels(tags=list(settings.run_tags or ()), tags_changed=True, time=time.time()))
 
 
@@ -311,7 +327,7 @@ def _finished(run: Run, quiet: bool) -> None:
     bring_log_home(Path(run.sync_dir))
     if not run.offline:
         # The uploader that init started may have been killed or stopped since.
-        start_uploader(Path(run.sync_dir).parent, run.settings.base_url, run.settings.disk_budget)
+        start_uploader(Path(run.sync_dir).parent, run.settings)
     _report.show_end(run, quiet)
 
 
@@ -324,10 +340,10 @@ def _forget(run: Run, quiet: bool) -> None:
             (Path(run.sync_dir).parent / _RESUME_FILE).unlink()
 
 
-def _finish_all() -> None:
-    """At the end of the program: finish what is still running, with how the program ended."""
+def finish_all(exit_code: Optional[int] = None) -> None:
+    """Finish what is still running; without an exit code, with how the program ended."""
     for run in list(_running):
-        run.finish(exit_code=program_end.code)
+        run.finish(exit_code=program_end.code if exit_code is None else exit_code)
 
 
 def finish(exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:

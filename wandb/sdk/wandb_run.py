@@ -102,8 +102,8 @@ class Run:
         """Begin to record what the program prints and how the machine does."""
         if self._settings.console != "off":
             self._watchers.append(ConsoleCapture(self._append_quietly))
-        if not self._settings.disable_stats:
-            self._watchers.append(system_sampler(self._append_quietly, self._settings.stats_interval))
+        if not self._settings.x_disable_stats:
+            self._watchers.append(system_sampler(self._append_quietly, self._settings.x_stats_sampling_interval))
         if not self.offline:
             self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
         for watcher in self._watchers:

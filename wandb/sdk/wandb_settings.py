@@ -1,260 +1,231 @@
-"""Settings: what they are, where they come from, and who wins.
-
-From the lowest to the highest: the defaults, the global file `~/.config/wandb/settings`, the folder's file
-`./wandb/settings`, the environment (`WANDB_<NAME>`), `wandb.setup(settings=)`, `wandb.init(settings=)`, the arguments
-of `wandb.init`. Each value remembers its source.
-"""
+"""Settings: what they are, where they come from, and who wins. `_settings` lists the sources in their order."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union, cast
+from typing import Any, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
 from ..errors import UsageError
+from ._folders import wandb_folder
+from ._settings import _kinds as kinds
+from ._settings import _process
+from ._settings import _sources as sources
+from ._settings._field import setting
+from ._settings._files import global_settings_path, read_settings_file
+from ._settings._layered import Given
+from ._settings._official import OfficialSettings
+from ._settings._policies import Entry, cached_entries
+from ._settings._variables import settings_in
+from ._terminal import termwarn
 
 # What a user gets without an account: the server of `wandb server`.
 DEFAULT_BASE_URL = "http://127.0.0.1:8080"
-MODES = ("online", "offline", "disabled", "shared")
-_MODE_ALIASES = {"dryrun": "offline", "run": "online", "noop": "disabled"}
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+DEFAULT_PROJECT = "uncategorized"
+
+Values = Union[None, "Settings", Mapping[str, Any]]
 
 
-def _setting(default: Any, parse: Callable[[Any], Any], help: str, env: Optional[str] = None) -> Any:
-    return dataclasses.field(default=default, metadata={"parse": parse, "help": help, "env": env})
+class Settings(OfficialSettings):
+    """The settings of a run.
 
+    >>> settings = Settings(mode="offline", x_disable_stats=True)
+    >>> settings.source("mode")
+    'settings'
 
-def _text(value: Any) -> str:
-    if not isinstance(value, (str, os.PathLike)):
-        raise ValueError("text is expected")
-    return os.fspath(value)
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise ValueError("true or false is expected")
-
-
-def _seconds(value: Any) -> float:
-    seconds = float(value)
-    if not seconds >= 0:
-        raise ValueError("a number of seconds, 0 or more, is expected")
-    return seconds
-
-
-def _tags(value: Any) -> Tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(tag.strip() for tag in value.split(",") if tag.strip())
-    return tuple(_text(tag) for tag in value)
-
-
-def _mode(value: Any) -> str:
-    mode = _MODE_ALIASES.get(_text(value), _text(value))
-    if mode not in MODES:
-        raise ValueError(f"one of {', '.join(MODES)} is expected")
-    return mode
-
-
-def _durability(value: Any) -> str:
-    word = _text(value)
-    if word not in ("process", "power"):
-        raise ValueError("process or power is expected")
-    return word
-
-
-def _live_log(value: Any) -> str:
-    word = _text(value)
-    if word not in ("auto", "local", "run"):
-        raise ValueError("one of auto, local, run is expected")
-    return word
-
-
-def _console(value: Any) -> str:
-    word = _text(value)
-    if word not in ("auto", "wrap", "redirect", "off"):
-        raise ValueError("one of auto, wrap, redirect, off is expected")
-    return word
-
-
-def _url(value: Any) -> str:
-    url = _text(value).rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("a URL that starts with http:// or https:// is expected")
-    return url
-
-
-def _resume(value: Any) -> Optional[str]:
-    word = {True: "auto", False: None}[value] if isinstance(value, bool) else _text(value)
-    if word not in (None, "allow", "must", "never", "auto"):
-        raise ValueError("one of allow, must, never, auto, True, False is expected")
-    return word
-
-
-def _identifier(value: Any) -> str:
-    text = _text(value)
-    if not text or any(character in "/\\#?%:" for character in text) or text in (".", ".."):
-        raise ValueError(r"a name without any of / \ # ? % : is expected")
-    if len(text) > 128:
-        raise ValueError("at most 128 characters are expected")
-    return text
-
-
-@dataclasses.dataclass
-class Settings:
-    """The settings of a run. Every field can be set in a file, as `WANDB_<FIELD>`, here, or as noted in its help."""
-
-    base_url: str = _setting(DEFAULT_BASE_URL, _url, "the server to upload to")
-    mode: str = _setting("online", _mode, "online, offline or disabled")
-    entity: Optional[str] = _setting(None, _text, "the user or team that owns the run")
-    project: Optional[str] = _setting(None, _identifier, "the project of the run")
-    run_id: Optional[str] = _setting(None, _identifier, "the run's id")
-    run_name: Optional[str] = _setting(None, _text, "the run's name on the page", env="WANDB_NAME")
-    run_notes: Optional[str] = _setting(None, _text, "what is special about the run", env="WANDB_NOTES")
-    run_tags: Optional[Tuple[str, ...]] = _setting(None, _tags, "tags, separated by commas", env="WANDB_TAGS")
-    run_group: Optional[str] = _setting(None, _text, "the group that the run belongs to")
-    run_job_type: Optional[str] = _setting(None, _text, "train, eval, …", env="WANDB_JOB_TYPE")
-    sweep_id: Optional[str] = _setting(None, _text, "the sweep that the run is a trial of")
-    program: Optional[str] = _setting(None, _text, "the script that runs")
-    root_dir: str = _setting("", _text, "the folder in which the wandb folder stands", env="WANDB_DIR")
-    resume: Optional[str] = _setting(None, _resume, "allow, must, never or auto")
-    durability: str = _setting(
-        "process", _durability, "what log() survives when it returns: the death of the process, or power loss too"
-    )
-    live_log: str = _setting(
-        "auto", _live_log,
-        "where the log is while the run goes on: local (a disk of this machine), run (the run's folder), or auto, "
-        "which is local where the run's folder is on a network filesystem",
-    )  # fmt: skip
-    local_log_dir: str = _setting("", _text, "the folder on a disk of this machine for logs that live there")
-    disk_budget: Optional[str] = _setting(
-        None, str, "what the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go"
-    )
-    strict: bool = _setting(False, _flag, "raise where a row is late or the disk refuses it, instead of counting it")
-    silent: bool = _setting(False, _flag, "print nothing")
-    quiet: bool = _setting(False, _flag, "print less")
-    symlink: bool = _setting(True, _flag, "keep the link latest-run up to date")
-    console: str = _setting("auto", _console, "auto captures what the program prints, off doesn't")
-    disable_stats: bool = _setting(False, _flag, "don't sample the machine")
-    stats_interval: float = _setting(15.0, _seconds, "seconds between two samples of the machine")
-    finish_timeout: float = _setting(
-        30.0, _seconds, "seconds without progress after which finish leaves the upload to the background"
-    )
-
-    def __post_init__(self) -> None:
-        self._sources: Dict[str, str] = {}
-        for name in _FIELDS:
-            value = self.__dict__[name]
-            if value != _FIELDS[name].default:
-                self._set(name, value, "settings")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _FIELDS and "_sources" in self.__dict__:
-            self._set(name, value, "settings")
-        elif name in _FIELDS or name.startswith("_"):
-            self.__dict__[name] = value
-        else:
-            raise UsageError(unknown_setting(name))
-
-    def _set(self, name: str, value: Any, source: str) -> None:
-        if name not in _FIELDS:
-            raise UsageError(unknown_setting(name))
-        if value is not None:
-            try:
-                value = _FIELDS[name].metadata["parse"](value)
-            except (ValueError, TypeError) as error:
-                raise UsageError(f"the setting {name} can't be {value!r} ({source}): {error}") from None
-        self.__dict__[name] = value
-        self._sources[name] = source
-
-    def source(self, name: str) -> str:
-        """Where a setting's value comes from."""
-        return self._sources.get(name, "default")
-
-    def update(self, values: Mapping[str, Any], source: str) -> None:
-        """Take the values that are not None. Raises UsageError for a name or value that makes no sense."""
-        for name, value in values.items():
-            if value is not None:
-                self._set(name, value, source)
-
-    def changed(self) -> Dict[str, Any]:
-        """The settings that somebody set."""
-        return {name: getattr(self, name) for name in self._sources}
-
-    def to_dict(self) -> Dict[str, Any]:
-        """All settings by name."""
-        return {name: getattr(self, name) for name in _FIELDS}
-
-
-_FIELDS: Dict[str, Any] = {field.name: field for field in dataclasses.fields(Settings)}
-
-
-def unknown_setting(name: str) -> str:
-    """What to say of a setting that doesn't exist."""
-    import difflib
-
-    near = difflib.get_close_matches(name, _FIELDS, n=1)
-    return f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-
-
-def global_settings_path() -> Path:
-    """The user's settings file."""
-    folder = os.environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb"
-    return Path(folder) / "settings"
-
-
-def read_settings_file(path: Path) -> Dict[str, str]:
-    """The settings in an ini file's section [default]; none where there is no such file.
-
-    Raises UsageError for a file that can't be parsed.
+    Every one can also be set in a file, and as `WANDB_<NAME>` in the environment. Raises UsageError for a name that
+    doesn't exist and for a value that makes no sense.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return {}
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the settings file {path} is no UTF-8 text: {error}; mend or remove it") from None
-    import configparser  # only those who have a file pay for it
 
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        raise UsageError(f"the settings file {path} can't be read: {error}; mend or remove it") from None
-    return dict(parser["default"]) if parser.has_section("default") else {}
+    # --- what the run is ---
+    entity: Optional[str] = setting(kinds.text, "The user or team that owns the run.", default=None)
+    project: Optional[str] = setting(kinds.identifier, "The project of the run.", default=None)
+    run_id: Optional[str] = setting(kinds.identifier, "The run's id, unique in its project.", default=None)
+    run_name: Optional[str] = setting(kinds.text, "The run's name on the page.", default=None)
+    run_notes: Optional[str] = setting(kinds.text, "What is special about the run.", default=None)
+    run_tags: Optional[Tuple[str, ...]] = setting(kinds.texts, "Tags, separated by commas.", default=None)
+    run_group: Optional[str] = setting(kinds.text, "The group that the run belongs to.", default=None)
+    run_job_type: Optional[str] = setting(kinds.text, "What the run does in its group: train, eval, …", default=None)
+    sweep_id: Optional[str] = setting(kinds.text, "The sweep that the run is a trial of.", default=None)
+
+    # --- where it goes ---
+    base_url: str = setting(kinds.url, "The server to upload to.", default=DEFAULT_BASE_URL)
+    api_key: Optional[str] = setting(
+        kinds.text, "The key for the server, before that of netrc.", default=None, secret=True
+    )
+    mode: str = setting(
+        kinds.mode,
+        "`online`, `offline`, `disabled` or `shared`; `dryrun`, `run` and `noop` as before.",
+        default="online",
+        policy=True,
+    )
+    root_dir: str = setting(kinds.text, "The folder in which the wandb folder stands.", default="")
+    settings_system: Optional[str] = setting(
+        kinds.text, "Another global settings file; from the environment.", default=None
+    )
+    http_proxy: Optional[str] = setting(
+        kinds.text, "The proxy for uploads to http addresses.", default=None, secret=True
+    )
+    https_proxy: Optional[str] = setting(
+        kinds.text, "The proxy for uploads to https addresses.", default=None, secret=True
+    )
+
+    # --- how it begins and ends ---
+    resume: Optional[str] = setting(
+        kinds.resume, "`allow`, `must`, `never` or `auto`: what to go on with.", default=None
+    )
+    reinit: Union[bool, str] = setting(
+        kinds.reinit, "What `init` does with a run that is active; see its arguments.", default="default"
+    )
+    allow_val_change: bool = setting(
+        kinds.flag, "Let `init` change config values of a run that it resumes.", default=False
+    )
+    force: bool = setting(kinds.flag, "Raise where there is no API key, instead of logging offline.", default=False)
+    relogin: bool = setting(kinds.flag, "Ask for an API key even where there is one.", default=False)
+    finish_timeout: float = setting(
+        kinds.seconds,
+        "Seconds without progress after which `finish` leaves the upload to the background.",
+        default=30.0,
+        policy=True,
+    )
+
+    # --- what is kept, and how safely ---
+    durability: str = setting(
+        kinds.choice("process", "power"),
+        "What `log` survives when it returns: the death of the process, or `power` loss too.",
+        default="process",
+        policy=True,
+    )
+    live_log: str = setting(
+        kinds.choice("auto", "local", "run"),
+        "Where the log is while the run goes on: `local`, a disk of this machine, `run`, the run's folder, or `auto`, "
+        "which is local where the run's folder is on a network filesystem.",
+        default="auto",
+    )
+    local_log_dir: str = setting(
+        kinds.text, "The folder on a disk of this machine for logs that live there.", default=""
+    )
+    disk_budget: Optional[str] = setting(
+        kinds.size,
+        "What the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go.",
+        default=None,
+    )
+    strict: bool = setting(
+        kinds.flag, "Raise where a row is late or can't be kept, instead of counting it.", default=False
+    )
+    symlink: bool = setting(kinds.flag, "Keep the link latest-run up to date.", default=True, policy=True)
+    console: str = setting(
+        kinds.choice("auto", "wrap", "redirect", "off", "wrap_raw", "wrap_emu"),
+        "`off` doesn't capture what the program prints, all others do.",
+        default="auto",
+        policy=True,
+    )
+    x_disable_stats: bool = setting(kinds.flag, "Don't sample the machine.", default=False, policy=True)
+    x_stats_sampling_interval: float = setting(
+        kinds.seconds, "Seconds between two samples of the machine.", default=15.0, policy=True
+    )
+
+    # --- what is told of the program and the machine ---
+    program: Optional[str] = setting(kinds.text, "The script that runs.", default=None)
+    host: Optional[str] = setting(kinds.text, "The machine's name, instead of its own.", default=None)
+    username: Optional[str] = setting(kinds.text, "Who runs the program.", default=None)
+    email: Optional[str] = setting(kinds.text, "Their address.", default=None)
+    docker: Optional[str] = setting(kinds.text, "The image that the program runs in.", default=None)
+    x_executable: Optional[str] = setting(kinds.text, "The interpreter, instead of this one.", default=None)
+    disable_git: bool = setting(kinds.flag, "Don't look at the code's repository.", default=False, policy=True)
+    git_remote: str = setting(kinds.text, "The remote whose address is recorded.", default="origin")
+    git_remote_url: Optional[str] = setting(
+        kinds.text, "The repository's address, instead of the remote's.", default=None
+    )
+    git_commit: Optional[str] = setting(
+        kinds.text, "The code's commit, instead of the one that is checked out.", default=None
+    )
+    x_disable_meta: bool = setting(
+        kinds.flag, "Record nothing of the program and the machine.", default=False, policy=True
+    )
+
+    # --- what is printed ---
+    silent: bool = setting(kinds.flag, "Print nothing.", default=False)
+    quiet: bool = setting(kinds.flag, "Print no history and summary at the end.", default=False, policy=True)
+    show_info: bool = setting(kinds.flag, "Print what is neither a warning nor an error.", default=True)
+    show_warnings: bool = setting(kinds.flag, "Print warnings.", default=True)
+    show_errors: bool = setting(kinds.flag, "Print errors.", default=True)
+    show_colors: Optional[bool] = setting(kinds.flag, "Print in colours, whatever the terminal is.", default=None)
+    max_end_of_run_history_metrics: int = setting(
+        kinds.integer, "Metrics whose course is drawn at the end.", default=10, policy=True
+    )
+    max_end_of_run_summary_metrics: int = setting(
+        kinds.integer, "Metrics whose last value is printed at the end.", default=10, policy=True
+    )
 
 
-def environment_settings(environment: Mapping[str, str]) -> Dict[str, str]:
-    """The settings that the environment holds."""
-    found = {}
-    for name, field in _FIELDS.items():
-        variable = field.metadata["env"] or f"WANDB_{name.upper()}"
-        if environment.get(variable):
-            found[name] = environment[variable]
-    return found
+# A value that a source has for a setting, and whether it is passed over where it makes no sense.
+_Offer = Tuple[str, Given, bool]
 
 
-def merged(
-    *layers: Tuple[str, Union[None, Settings, Mapping[str, Any]]], environment: Optional[Mapping[str, str]] = None
-) -> Settings:
-    """Defaults, files and environment, and then the given (source, values) layers, the last one on top."""
+def merged(*layers: Tuple[str, Values], environment: Optional[Mapping[str, str]] = None) -> Settings:
+    """The settings from all sources. The layers are those of code, (source, values), the strongest last.
+
+    Raises UsageError for what code gives and makes no sense; elsewhere it is ignored with a warning.
+    """
     environment = os.environ if environment is None else environment
+    code = [offer for source, values in (*_process.layers, *layers) for offer in _from_code(source, values)]
+    variables = [
+        (name, Given(value, sources.ENVIRONMENT, variable), True)
+        for name, variable, value in settings_in(environment, Settings._fields)
+    ]
+    explicit = [*variables, *code]
+    root = next((given.value for name, given, _ in reversed(explicit) if name == "root_dir"), "")
+    offers = [
+        *_from_file(sources.GLOBAL_FILE, global_settings_path(environment)),
+        *_from_file(sources.LOCAL_FILE, local_settings_path(root)),
+        *explicit,
+    ]
+    settings = _taken(offers)
+    advised, enforced = cached_entries(settings.base_url, settings.entity, settings.project or DEFAULT_PROJECT)
+    if not advised and not enforced:
+        return settings
+    return _taken([*_lenient(advised), *offers, *_lenient(enforced)])
+
+
+def _lenient(entries: Iterable[Entry]) -> Iterator[_Offer]:
+    return ((name, given, True) for name, given in entries)
+
+
+def local_settings_path(root: Any = "") -> Path:
+    """The settings file of the wandb folder below `root`."""
+    return wandb_folder(os.fspath(root) if isinstance(root, (str, os.PathLike)) else "") / "settings"
+
+
+def _from_code(source: str, values: Values) -> Iterator[_Offer]:
+    if isinstance(values, Settings):
+        values = values.chosen()
+    elif values is not None and not isinstance(values, Mapping):
+        raise UsageError(f"{source}: settings are a wandb.Settings or a dictionary, not {type(values).__name__}")
+    for name, value in (values or {}).items():
+        if value is not None:
+            yield name, Given(value, source), False
+
+
+def _from_file(source: str, path: Path) -> Iterator[_Offer]:
+    try:
+        values = read_settings_file(path)
+    except UsageError as error:
+        termwarn(str(error), repeat=False)
+        return
+    for name, value in values.items():
+        if value:
+            yield name, Given(value, source, str(path)), True
+
+
+def _taken(offers: Iterable[_Offer]) -> Settings:
+    """The settings after all offers, in their order."""
     settings = Settings()
-    root = Path(environment.get("WANDB_DIR") or ".")
-    for path in (global_settings_path(), root / "wandb" / "settings"):
-        known = {name: value for name, value in read_settings_file(path).items() if name in _FIELDS}
-        settings.update(known, str(path))
-    settings.update(environment_settings(environment), "environment")
-    for source, values in layers:
-        if isinstance(values, Settings):
-            values = values.changed()
-        elif values is not None and not isinstance(values, Mapping):
-            raise UsageError(f"{source}: settings are a wandb.Settings or a dictionary, not {type(values).__name__}")
-        settings.update(cast(Mapping[str, Any], values or {}), source)
+    for name, given, lenient in offers:
+        try:
+            settings.take(name, given)
+        except UsageError as error:
+            if not lenient:
+                raise
+            termwarn(f"{error}. It is ignored", repeat=False)
     return settings
