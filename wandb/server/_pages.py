@@ -32,7 +32,8 @@ from ._body import read_body
 from ._limits import FORM_BYTES_MAX, SESSION_SECONDS
 from ._names import name_problem
 
-_STATIC = Path(__file__).parent / "static"
+# Resolved: an editable install is made of links, which StaticFiles follows nowhere.
+_STATIC = Path(__file__).resolve().parent / "static"
 
 
 def sign_in_path(token: str, next_path: str) -> str:
