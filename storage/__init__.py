@@ -44,7 +44,8 @@ The shape of it (FORMAT.md documents every byte):
                     └── the writer died: recover() does the same from the files ──┘
 
 `_format` holds the layouts, `_encode` and `_decode` the records; `_log` and `_committer` write, `_reader` reads,
-`_recovery` what happens in between when nobody closed the log. `_state` folds records into the run that they describe.
+`_recovery` what happens in between when nobody closed the log. `_state` folds records into the run that they describe,
+`_column_fold` does so many rows at a time.
 `_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
 `_retention` removes what servers have, and `_checkpoint` keeps what it added up to. `_filesystem` knows where no live
 log should be; there `_away` sends it to a local disk and brings it home, and `_home` knows where it is meanwhile.
@@ -104,6 +105,8 @@ from ._summary import MetricRules
 
 if TYPE_CHECKING:
     from ._away import bring_home, create_away, local_root, make_private_folder, send_away, writer_elsewhere
+    from ._column_fold import ColumnFold, read_columns
+    from ._columns import Column, Columns
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._salvage import SalvageReport, salvage
@@ -112,15 +115,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES", "RECORD_BYTES_MAX",
-    "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Completed", "ConfigChange",
-    "Console", "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit", "FileSaved", "Filesystem", "FilesystemKind",
-    "ForeignFile", "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse",
-    "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader",
-    "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart", "RunState",
-    "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue",
-    "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id", "bring_home", "create_away",
-    "disk_use", "dump_json", "filesystem_of", "find_run_id", "is_log_file", "local_root", "log_folder",
-    "make_private_folder", "recover", "retain", "salvage", "segments", "send_away", "verify", "writer_elsewhere",
+    "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column", "ColumnFold",
+    "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit",
+    "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "Gap", "Labels", "Log", "LogClosed", "LogDamaged",
+    "LogElsewhere", "LogError", "LogInUse", "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules",
+    "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row",
+    "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics",
+    "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
+    "bring_home", "create_away", "disk_use", "dump_json", "filesystem_of", "find_run_id", "is_log_file", "local_root",
+    "log_folder", "make_private_folder", "read_columns", "recover", "retain", "salvage", "segments", "send_away",
+    "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
@@ -131,6 +135,9 @@ _HOMES = {
     "make_private_folder": "._away",
     "send_away": "._away",
     "Acknowledged": "._retention",
+    "Column": "._columns",
+    "ColumnFold": "._column_fold",
+    "Columns": "._columns",
     "Damage": "._survey",
     "DiskUse": "._retention",
     "Filesystem": "._filesystem",
@@ -143,6 +150,7 @@ _HOMES = {
     "VerifyReport": "._verify",
     "disk_use": "._retention",
     "filesystem_of": "._filesystem",
+    "read_columns": "._column_fold",
     "retain": "._retention",
     "salvage": "._salvage",
     "verify": "._verify",

@@ -34,27 +34,39 @@ def pack_blocks(raw: Buffer, first_sequence: int, count: int) -> Iterator[Packed
 
 def unpack_block(stored: StoredBlock) -> List[Frame]:
     """All frames of a block. Raises LogDamaged where they are not what its header says."""
+    frames, _ = parse_frames(decompress_block(stored), stored.first_sequence)
+    check_count(stored, len(frames))
+    return frames
+
+
+def decompress_block(stored: StoredBlock) -> bytes:
+    """The frames of a block, one behind the other, not looked at yet. Raises LogDamaged."""
     try:
         # zstd believes the size that stands in its own frame and takes that much memory: look before.
         size = zstandard.frame_content_size(stored.compressed)
-        if size != stored.raw_length:
-            raise LogDamaged(
-                f"the block from record {stored.first_sequence} on holds {size} bytes, not {stored.raw_length}",
-                stored.path,
-                stored.position,
-            )
-        raw = zstandard.ZstdDecompressor().decompress(stored.compressed, max_output_size=stored.raw_length)
+        if size == stored.raw_length:
+            raw = zstandard.ZstdDecompressor().decompress(stored.compressed, max_output_size=stored.raw_length)
+            size = len(raw)
     except zstandard.ZstdError as error:
         raise LogDamaged(
             f"the block from record {stored.first_sequence} on can't be decompressed: {error}",
             stored.path,
             stored.position,
         ) from error
-    frames, _ = parse_frames(raw, stored.first_sequence)
-    if len(raw) != stored.raw_length or len(frames) != stored.records:
+    if size != stored.raw_length:
         raise LogDamaged(
-            f"the block from record {stored.first_sequence} on holds {len(frames)} intact records of {stored.records}",
+            f"the block from record {stored.first_sequence} on holds {size} bytes, not {stored.raw_length}",
             stored.path,
             stored.position,
         )
-    return frames
+    return raw
+
+
+def check_count(stored: StoredBlock, intact: int) -> None:
+    """Raise LogDamaged where a block has not as many intact records as its header says."""
+    if intact != stored.records:
+        raise LogDamaged(
+            f"the block from record {stored.first_sequence} on holds {intact} intact records of {stored.records}",
+            stored.path,
+            stored.position,
+        )

@@ -103,7 +103,7 @@ def decode(kind: int, payload: bytes) -> Optional[Record]:
         raise Undecodable(f"not a {record_type.__name__}: {error}") from error
 
 
-class _FastRow(NamedTuple):
+class FastRow(NamedTuple):
     """How to unpack rows that differ from a known one in step, time and values only."""
 
     rest: bytes  # the bytes between the time and the values
@@ -114,6 +114,7 @@ class _FastRow(NamedTuple):
     booleans: Tuple[str, ...]
     shape: int
     flags: int
+    scalars: Tuple[int, ...]
 
 
 class RowDecoder:
@@ -123,7 +124,7 @@ class RowDecoder:
         self._find_shape = find_shape
         self._shapes: Dict[int, Shape] = {}
         self._keys = 0  # in all of them
-        self._fast: Dict[bytes, _FastRow] = {}
+        self._fast: Dict[bytes, FastRow] = {}
         self._starts: Dict[int, bytes] = {}  # shape -> its key in _fast
 
     def add_shape(self, sequence: int, shape: Shape) -> None:
@@ -148,7 +149,7 @@ class RowDecoder:
         fast = self._fast.get(payload[:ROW_STEP_AT])
         # The writer's layout is a matter of the bytes around step, time and values: all of them must be the known ones.
         if fast is not None and fast[0] == payload[ROW_REST_AT : fast[1]]:
-            _, _, unpack, arrange, keys, booleans, shape, flags = fast
+            _, _, unpack, arrange, keys, booleans, shape, flags, _ = fast
             step, time, *numbers = unpack(payload)
             values = dict(zip(keys, numbers if arrange is None else arrange((*numbers, None))))
             for key in booleans:
@@ -162,6 +163,10 @@ class RowDecoder:
         if row.json:
             row.values.update(parse_object(row.json))
         return row
+
+    def known(self, payload: bytes) -> Optional[FastRow]:
+        """How rows that start like this one are unpacked, where one of them was decoded before."""
+        return self._fast.get(payload[:ROW_STEP_AT])
 
     def _shape(self, sequence: int) -> Shape:
         shape = self._shapes.get(sequence)
@@ -211,7 +216,7 @@ class RowDecoder:
         start = payload[:ROW_STEP_AT]
         self._fast.pop(self._starts.get(row.shape, b""), None)
         self._starts[row.shape] = start
-        self._fast[start] = _FastRow(
+        self._fast[start] = FastRow(
             rest,
             values_at,
             packer.unpack_from,
@@ -220,6 +225,7 @@ class RowDecoder:
             tuple(key for key, scalar in zip(shape.keys, shape.scalars) if scalar == Scalar.BOOLEAN),
             row.shape,
             row.flags,
+            tuple(shape.scalars),
         )
 
 

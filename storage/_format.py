@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import List, NamedTuple, Tuple, Union
+from itertools import repeat
+from typing import Iterator, List, NamedTuple, Tuple, Union
 
 FORMAT_VERSION = 1
 
@@ -89,6 +90,71 @@ def parse_frames(raw: bytes, expected: int) -> Tuple[List[Frame], int]:
     return frames, offset
 
 
+class Run(NamedTuple):
+    """Consecutive intact frames of one kind and one size, as they stand in what was parsed."""
+
+    sequence: int  # of the first
+    kind: int
+    frames: int
+    size: int  # of each
+    offset: int  # of the first
+
+    def between(self, start: int, stop: int) -> Run:
+        """The frames numbered from `start` on, below `stop`: perhaps none."""
+        skipped = max(0, start - self.sequence)
+        left = max(0, min(self.frames, stop - self.sequence) - skipped)
+        return self._replace(sequence=self.sequence + skipped, frames=left, offset=self.offset + skipped * self.size)
+
+
+# Behind so many frames alike, further ones are checked together: at first as many, at last so many at a time.
+_WINDOW_FRAMES_MIN = 64
+_WINDOW_FRAMES_MAX = 4096
+# Where layouts take turns there is a run for every frame, and this takes half the time of the class's own way.
+_new = tuple.__new__
+
+
+def parse_runs(raw: Buffer, first: int) -> Iterator[Run]:
+    """What `parse_frames` finds, without a copy of the frames: for rows of one layout this takes half the time."""
+    offset, end, view, expected = 0, len(raw) - FRAME_BYTES_MIN, memoryview(raw), first
+    start, run_kind, run_length = 0, 0, 0
+    while offset <= end:
+        crc, kind, zero, sequence, length = _unpack_start(raw, offset)
+        stop = offset + FRAME_BYTES_MIN + length
+        if sequence != expected or zero or length > RECORD_BYTES_MAX or stop > end + FRAME_BYTES_MIN:
+            break
+        if _crc32(view[offset + 4 : stop], _CRC_OF_ZERO) != crc:
+            break
+        if kind != run_kind or length != run_length:
+            if expected > first:
+                yield _new(Run, (first, run_kind, expected - first, FRAME_BYTES_MIN + run_length, start))
+            start, first, run_kind, run_length = offset, expected, kind, length
+        offset, expected = stop, expected + 1
+        if expected - first == _WINDOW_FRAMES_MIN:
+            alike = _count_alike(view[offset:], kind, length, expected)
+            offset, expected = offset + alike * (FRAME_BYTES_MIN + length), expected + alike
+    if expected > first:
+        yield Run(first, run_kind, expected - first, FRAME_BYTES_MIN + run_length, start)
+
+
+def _count_alike(view: memoryview, kind: int, length: int, sequence: int) -> int:
+    """How many intact frames of one kind and length `view` starts with. Their checksums are compared in windows."""
+    size, count, window = FRAME_BYTES_MIN + length, 0, _WINDOW_FRAMES_MIN
+    start = struct.Struct(f"<IHHQI{length}x")
+    while True:
+        frames = view[count * size : (count + min(window, len(view) // size - count)) * size]
+        found = list(start.iter_unpack(frames))
+        checksums = [_crc32(frames[at : at + size - 4], _CRC_OF_ZERO) for at in range(4, len(frames), size)]
+        numbers = range(sequence + count, sequence + count + len(found))
+        right = list(zip(checksums, repeat(kind), repeat(0), numbers, repeat(length)))
+        if found != right:
+            return count + next(index for index, pair in enumerate(zip(found, right)) if pair[0] != pair[1])
+        count += len(found)
+        if len(found) < window:
+            return count
+        # Windows that double: where frames differ in size, little is looked at in vain.
+        window = min(2 * window, _WINDOW_FRAMES_MAX)
+
+
 class Span(NamedTuple):
     """Consecutive intact frames: from one offset to another, from one number up to another."""
 
@@ -104,23 +170,26 @@ def frame_spans(raw: Buffer, first: int, border: int, bytes_max: int) -> Tuple[L
     No span is longer than `bytes_max`, but for a single frame, and none has frames on both sides of number `border`.
     """
     spans: List[Span] = []
-    offset, end, view, expected = 0, len(raw) - FRAME_BYTES_MIN, memoryview(raw), first
-    start, limit = 0, bytes_max
-    while offset <= end:
-        crc, _, zero, sequence, length = _unpack_start(raw, offset)
-        stop = offset + FRAME_BYTES_MIN + length
-        if sequence != expected or zero or length > RECORD_BYTES_MAX or stop > end + FRAME_BYTES_MIN:
-            break
-        if _crc32(view[offset + 4 : stop], _CRC_OF_ZERO) != crc:
-            break
-        if stop > limit or expected == border:
-            if offset > start:
-                spans.append(Span(start, offset, first, expected))
-            start, first, limit = offset, expected, offset + bytes_max
-        offset, expected = stop, expected + 1
-    if offset > start:
-        spans.append(Span(start, offset, first, expected))
-    return spans, offset
+    start = stop = 0
+    following = first
+    for _, _, frames, size, offset in parse_runs(raw, first):
+        run_end = following + frames
+        if offset + frames * size <= start + bytes_max and not following <= border < run_end:
+            stop, following = offset + frames * size, run_end
+            continue
+        while following < run_end:
+            fitting = (start + bytes_max - stop) // size
+            if stop > start and (fitting < 1 or following == border):
+                spans.append(Span(start, stop, first, following))
+                start, first = stop, following
+                continue
+            end = min(run_end, following + max(1, fitting))
+            if following < border:
+                end = min(end, border)
+            stop, following = stop + (end - following) * size, end
+    if stop > start:
+        spans.append(Span(start, stop, first, following))
+    return spans, stop
 
 
 # --- tails ------------------------------------------------------------------------------------------------------------

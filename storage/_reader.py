@@ -8,17 +8,17 @@ without LMDB, which writes nothing and survives any damage.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Union
+from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from ._blocks import unpack_block
+from ._blocks import check_count, decompress_block
 from ._decode import RowDecoder, Undecodable, decode
 from ._errors import LogDamaged
 from ._folder import SegmentInfo, find_run_id, has_living_writer, open_segment, owner_path, segments
-from ._format import Frame, parse_frames
+from ._format import Frame, Run, parse_frames, parse_runs
 from ._home import log_folder
 from ._owner import Writer, closed_behind, living_writer
 from ._records import Record, Row, Shape
-from ._segment import Identity, Segment, SegmentFile
+from ._segment import Identity, Segment, SegmentFile, StoredBlock
 from ._tail import join_tails, load_tails
 
 # Raw bytes that one call of `read` takes on: bounds the memory of a reader, and the time of a transaction.
@@ -36,6 +36,32 @@ class Entry(NamedTuple):
     record: Optional[Record]
 
 
+class Chunk(NamedTuple):
+    """Frames as they stand in a block, or in a tail; those numbered from `start` on, below `stop`, are wanted."""
+
+    raw: bytes
+    first_sequence: int
+    start: int
+    stop: int
+    stored: Optional[StoredBlock]  # None for the tails, which were looked at when they were joined
+
+    def frames(self) -> List[Frame]:
+        """Raises LogDamaged."""
+        frames, _ = parse_frames(self.raw, self.first_sequence)
+        self._check(len(frames))
+        return frames[self.start - self.first_sequence : self.stop - self.first_sequence]
+
+    def runs(self) -> List[Run]:
+        """The same frames, not taken apart. Raises LogDamaged."""
+        runs = list(parse_runs(self.raw, self.first_sequence))
+        self._check(sum(run.frames for run in runs))
+        return [part for part in (run.between(self.start, self.stop) for run in runs) if part.frames]
+
+    def _check(self, intact: int) -> None:
+        if self.stored is not None:
+            check_count(self.stored, intact)
+
+
 class Reader:
     """A log, for reading. Not safe between threads.
 
@@ -47,7 +73,7 @@ class Reader:
         self.run_id = find_run_id(folder)
         self.torn_bytes = 0  # at the end of the tail, seen by the last `entries`
         self.unknown_kinds = 0  # records of kinds that this version doesn't know
-        self._rows = RowDecoder(self._find_shape)
+        self.row_decoder = RowDecoder(self._find_shape)
         self._shape_reader: Optional[Reader] = None
         self._open: Optional[Union[Segment, SegmentFile]] = None
         self._segments: List[SegmentInfo] = segments(folder, self.run_id)
@@ -90,29 +116,51 @@ class Reader:
 
         Raises LogDamaged where the next record is unreadable.
         """
-        return [Entry(frame[0], frame[1], self._decode(*frame)) for frame in self._read_frames(start, bytes_max)]
+        position = max(start, self.first_sequence)
+        entries: List[Entry] = []
+        try:
+            for chunk in self._committed(position, 1 << 63, bytes_max):
+                entries += [self.entry(*frame) for frame in chunk.frames()]
+        except LogDamaged:
+            if not entries:
+                raise
+        return entries
 
-    def _read_frames(self, start: int, bytes_max: int) -> List[Frame]:
-        start = max(start, self.first_sequence)
-        frames = self._look(start, bytes_max)
-        if frames:
-            return frames
+    def _committed(self, start: int, stop: int, bytes_max: int) -> Iterator[Chunk]:
+        """The blocks from record `start` on, `bytes_max` of them before compression, and none at the end."""
+        for stored, segment_stop in self._read_blocks(start, bytes_max):
+            if stored.first_sequence > start:
+                raise LogDamaged(
+                    f"records {start} to {stored.first_sequence - 1} are missing", stored.path, stored.position
+                )
+            # What reaches into the next segment comes from a commit that was given up.
+            chunk_stop = min(stop, segment_stop, stored.last_sequence + 1)
+            yield Chunk(decompress_block(stored), stored.first_sequence, start, chunk_stop, stored)
+            start = chunk_stop
+            if start == stop:
+                return
+
+    def _read_blocks(self, start: int, bytes_max: int) -> List[Tuple[StoredBlock, int]]:
+        """Blocks, each with the number at which the next segment begins."""
+        blocks = self._look(start, bytes_max)
+        if blocks:
+            return blocks
         last = closed_behind(owner_path(self.folder, self.run_id))
         if last < start:
             return []
         # Whoever closed the log may have done so a moment ago; what he had committed is there by now.
-        frames = self._look(start, bytes_max)
-        if not frames:
+        blocks = self._look(start, bytes_max)
+        if not blocks:
             raise LogDamaged(f"records {start} to {last} are missing: the log was closed behind record {last}",
                              self._segments[-1].path)  # fmt: skip
-        return frames
+        return blocks
 
-    def _look(self, start: int, bytes_max: int) -> List[Frame]:
+    def _look(self, start: int, bytes_max: int) -> List[Tuple[StoredBlock, int]]:
         index = self._segment_of(start)
         while index < len(self._segments):
-            frames = self._read_segment(index, start, bytes_max)
-            if frames:
-                return frames
+            blocks = self._read_segment(index, start, bytes_max)
+            if blocks:
+                return blocks
             if index + 1 == len(self._segments):
                 self._segments = segments(self.folder, self.run_id)  # the writer may have started another
             index += 1
@@ -125,34 +173,20 @@ class Reader:
                 index = later
         return index
 
-    def _read_segment(self, index: int, start: int, bytes_max: int) -> List[Frame]:
+    def _read_segment(self, index: int, start: int, bytes_max: int) -> List[Tuple[StoredBlock, int]]:
         info = self._segments[index]
         last = index + 1 == len(self._segments)
         stop = 1 << 63 if last else self._segments[index + 1].identity.first_sequence
-        frames: List[Frame] = []
-        expected = start
         # A log that somebody recovers, or writes, while it is read without LMDB changes under the reader: look again.
         for attempt in range(_LOOKS):
             try:
-                blocks = self._segment(info.path).read(start, bytes_max)
+                stored_blocks = self._segment(info.path).read(start, bytes_max)
                 break
             except LogDamaged:
                 self._close_segment()
                 if attempt == _LOOKS - 1:
                     raise
-        for stored in blocks:
-            if stored.first_sequence >= stop:
-                break
-            unpacked = unpack_block(stored)
-            if stored.first_sequence > expected:
-                raise LogDamaged(
-                    f"records {expected} to {stored.first_sequence - 1} are missing", stored.path, stored.position
-                )
-            # What reaches into the next segment comes from a commit that was given up.
-            fresh = unpacked[expected - stored.first_sequence : stop - stored.first_sequence]
-            frames += fresh
-            expected += len(fresh)
-        return frames
+        return [(stored, stop) for stored in stored_blocks if stored.first_sequence < stop]
 
     def _segment(self, path: Path) -> Union[Segment, SegmentFile]:
         live = path == self._segments[-1].path and has_living_writer(self.folder, self.run_id)
@@ -170,35 +204,40 @@ class Reader:
 
         Raises LogDamaged at the first unreadable record, after everything before it.
         """
-        for frames in self._batches(start, stop, tail):
-            for sequence, kind, payload in frames:
+        for chunk in self.chunks(start, stop, tail):
+            for sequence, kind, payload in chunk.frames():
                 yield Entry(sequence, kind, self._decode(sequence, kind, payload))
 
-    def _batches(self, start: int, stop: Optional[int], tail: bool) -> Iterator[List[Frame]]:
+    def chunks(self, start: int = 1, stop: Optional[int] = None, tail: bool = True) -> Iterator[Chunk]:
+        """What `entries` decodes, as it stands in blocks and tails."""
         # The tails come first: what a commit takes out of them from now on is found in LMDB.
         position = max(start, self.first_sequence)
         tails = load_tails(self.folder, self.run_id, self.identity.log_uuid) if tail else []
-        while stop is None or position < stop:
-            frames = self._read_frames(position, READ_BYTES)
-            if not frames:
-                break
-            position = frames[-1][0] + 1
-            yield frames if stop is None or position <= stop else frames[: stop - position]
+        end = 1 << 63 if stop is None else stop
+        before = 0
+        while before != position < end:
+            before = position
+            for chunk in self._committed(position, end, READ_BYTES):
+                yield chunk
+                position = chunk.stop
         waiting = join_tails(tails, position - 1)
         self.torn_bytes = waiting.torn_bytes + waiting.unreadable_bytes
-        for first, _, raw in waiting.pieces:
-            if stop is not None and first >= stop:
+        for first, records, raw in waiting.pieces:
+            if first >= end:
                 break
-            frames, _ = parse_frames(bytes(raw), first)
-            yield frames if stop is None else frames[: stop - first]
+            yield Chunk(bytes(raw), first, first, min(end, first + records), None)
+
+    def entry(self, sequence: int, kind: int, payload: bytes) -> Entry:
+        """The record of a frame. Raises LogDamaged."""
+        return Entry(sequence, kind, self._decode(sequence, kind, payload))
 
     def _decode(self, sequence: int, kind: int, payload: bytes) -> Optional[Record]:
         try:
             if kind == _ROW:
-                return self._rows.decode(payload)
+                return self.row_decoder.decode(payload)
             record = decode(kind, payload)
             if type(record) is Shape:
-                self._rows.add_shape(sequence, record)
+                self.row_decoder.add_shape(sequence, record)
         except Undecodable as error:
             raise LogDamaged(f"record {sequence}: {error}", self.folder) from error
         if record is None:
@@ -211,8 +250,8 @@ class Reader:
             return None
         if self._shape_reader is None:
             self._shape_reader = Reader(self.folder)
-        for frames in self._shape_reader._batches(sequence, sequence + 1, True):
-            for _, kind, payload in frames:
+        for chunk in self._shape_reader.chunks(sequence, sequence + 1):
+            for _, kind, payload in chunk.frames():
                 record = decode(kind, payload) if kind == Shape.kind else None
                 return record if isinstance(record, Shape) else None
         return None

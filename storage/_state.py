@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Type
+import operator
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from ._console import ConsoleLine, ConsoleLines
 from ._decode import Undecodable, parse_object
@@ -120,6 +121,31 @@ class RunState:
             self.row.update(call.values)
             self.row_time = call.time
         return Completed(rows) if rows else NOTHING
+
+    def apply_rows(
+        self, steps: Sequence[int], times: Sequence[float], explicit: Sequence[int]
+    ) -> Tuple[List[int], List[float]]:
+        """Take consecutive rows without their values; return their steps and runtimes.
+
+        As `apply` for each, where one call committed each, no row is being put together and `metrics` leave them
+        alone. The summary is the caller's to bring up to date.
+        """
+        assert not self.row
+        finished = list(steps)
+        if finished[0] < self.step or not all(map(operator.lt, finished, finished[1:])):
+            for index, step in enumerate(finished):
+                if step < self.step:
+                    if explicit[index]:
+                        self.late_rows += 1
+                        continue
+                    finished[index] = step = self.step
+                self.step = step + 1
+        else:
+            self.step = finished[-1] + 1
+        self.rows += len(finished)
+        self.last_time = times[-1]
+        before, start = self.runtime_before, self.session_start
+        return finished, [before + max(0.0, time - start) for time in times]
 
     def _finish_row(self, row: Dict[str, Any], step: int, time: float) -> Dict[str, Any]:
         self.rows += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional
 
 from ._records import MetricDefinition
 
@@ -55,6 +55,16 @@ class MetricRules:
                 summary[key] = value
             elif not rule.hidden_from_summary:
                 self._aggregate(key, value, rule, summary)
+
+    def leave_alone(self, keys: Collection[str]) -> bool:
+        """Whether rows of these keys stay as they are, and the summary gets the last value of each."""
+        if not self.definitions:
+            return True
+        rules = [rule for rule in map(self._rule, keys) if rule is not None]
+        steps = [rule.step_metric for rule in rules if rule.step_metric]
+        return not any(rule.aggregates or rule.hidden_from_summary for rule in rules) and all(
+            step in keys for step in steps
+        )
 
     def _rule(self, key: str) -> Optional[_Rule]:
         if key not in self._rules:

@@ -143,3 +143,31 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 24 << 20, "a few of the reader's batches; all rows together take twice as much"
+
+
+def test_columns_are_the_history_and_the_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: List[Any] = [{"loss": 1 / (row + 1), "step": row} for row in range(40)]
+    rows[20:20] = ROWS
+    folder = write_run(run_folder(tmp_path), rows, Exit(code=0))
+    run = Replay(folder)
+    history = list(run.history())
+    found = [row for batch in run.columns() for row in batch.dicts()]
+    assert repr([{key: row[key] for key in sorted(row)} for row in found]) == repr(
+        [{key: row[key] for key in sorted(row)} for row in history]
+    )
+    document = wandb_command(capsys, "replay", folder, "--csv", "--keys", "step,count")
+    assert list(csv.reader(io.StringIO(document.out))) == [
+        ["_step", "step", "count"],
+        *(
+            [str(row["_step"]), str(row.get("step", "")), str(row.get("count", ""))]
+            for row in history
+            if "step" in row or "count" in row
+        ),
+    ]
+
+
+def test_columns_as_of_an_earlier_step(tmp_path: Path) -> None:
+    run = Replay(write_run(run_folder(tmp_path), [{"loss": float(row)} for row in range(60)], Exit(code=0)))
+    (batch,) = run.at(step=30).columns(["loss"])
+    assert list(batch.columns["_step"].values) == list(range(31))
+    assert set(batch.columns) == {"_step", "loss"}

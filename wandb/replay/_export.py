@@ -7,19 +7,22 @@ truth is `true` or `false`, and what is neither number nor text is JSON.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
 import math
-from typing import IO, Any, Dict, Iterator, List, Optional, Sequence
+from itertools import compress, repeat
+from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
-from wandb_storage import ConsoleLine, LogDamaged, Record
+from wandb_storage import Column, Columns, ConsoleLine, LogDamaged, Record
 
 from ._replay import Replay, order_keys
 from ._scan import Scan, Session
 
 # The last lines of the console that a JSON document holds.
 CONSOLE_LINES = 100
+_NUMBERS = ("float64", "int64")
 
 
 def write_json(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> None:
@@ -40,11 +43,31 @@ def write_json(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> 
 def write_csv(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> None:
     """The history as a table with a line of titles."""
     replay = replay.pinned()
-    columns = replay.keys if keys is None else ["_step", *(key for key in keys if key != "_step")]
+    titles = replay.keys if keys is None else ["_step", *(key for key in keys if key != "_step")]
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    for row in _rows(replay, keys):
-        writer.writerow([_cell(row[key]) if key in row else "" for key in columns])
+    writer.writerow(titles)
+    with contextlib.suppress(LogDamaged):  # the caller tells of it when what is readable is out
+        for batch in replay.columns(titles):
+            cells = zip(*(_cells(batch.columns.get(key), batch.rows) for key in titles))
+            writer.writerows(cells if keys is None else compress(cells, _rows_with(batch, keys)))
+
+
+def _cells(column: Optional[Column], rows: int) -> Iterable[object]:
+    """A column as the module `csv` writes it; of numbers it writes the shortest text that reads as the same."""
+    if column is None:
+        return repeat("", rows)
+    values: Iterable[object] = column.values if column.dtype in _NUMBERS else map(_cell, column.objects())
+    if column.present is None:
+        return values
+    return (value if there else "" for value, there in zip(values, column.present))
+
+
+def _rows_with(batch: Columns, keys: Sequence[str]) -> Iterable[int]:
+    """For each row, whether it holds any of the keys."""
+    columns = [batch.columns[key] for key in keys if key in batch.columns]
+    if any(column.present is None for column in columns):
+        return repeat(1, batch.rows)
+    return map(any, zip(*(column.present for column in columns))) if columns else repeat(0, batch.rows)
 
 
 def _rows(replay: Replay, keys: Optional[Sequence[str]]) -> Iterator[Dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
 
-from wandb_storage import Alert, ConsoleLine, LogError, RunStart
+from wandb_storage import Alert, Columns, ConsoleLine, LogError, RunStart, read_columns
 
 from ._ended import Ended, explain
 from ._folders import AnyPath, find_run
@@ -18,8 +18,8 @@ CONSOLE_WINDOW = 1000
 class Replay:
     """A run, read from its log: finished, killed or still running. Nothing is written, and the writer isn't disturbed.
 
-    What the properties say is read once, at the first use of one; `history` and `console` read the log each time. A
-    running run's replay is a picture of the moment: call `replay` again for the next.
+    What the properties say is read once, at the first use of one; `history`, `columns` and `console` read the log each
+    time. A running run's replay is a picture of the moment: call `replay` again for the next.
 
     Where the middle of the log is damaged, everything before the damage is there and `damage` says what is wrong;
     `history` and `console` raise LogDamaged when they arrive there.
@@ -113,6 +113,18 @@ class Replay:
         ...     print(row["_step"], row["loss"])
         """
         return select(rows(self.folder, self._until), keys)
+
+    def columns(self, keys: Optional[Sequence[str]] = None) -> Iterator[Columns]:
+        """The history in columns, several times as fast: batches of bounded size, each with `rows` and `columns`.
+
+        A column's `values` are an array or bytes that NumPy takes as they are, or a list where they are no plain
+        numbers; `present` marks the rows that have the key. With `keys` there are `_step` and those columns only, but
+        still all rows.
+
+        >>> for batch in replay("latest").columns(["loss"]):    # doctest: +SKIP
+        ...     loss = np.frombuffer(batch.columns["loss"].values, "float64")
+        """
+        return read_columns(self.folder, keys, self.scan().last_sequence + 1)
 
     @property
     def console(self) -> Iterator[ConsoleLine]:

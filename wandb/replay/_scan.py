@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from wandb_storage import (
+    ColumnFold,
+    Columns,
+    Completed,
     ConsoleLine,
     Entry,
     Exit,
@@ -82,6 +85,15 @@ class Scan:
         elif step < self.first_step:
             self.first_step = step
 
+    def take_columns(self, batch: Columns) -> None:
+        for key, column in batch.columns.items():
+            present = batch.rows if column.present is None else column.present.count(1)
+            self.keys[key] = self.keys.get(key, 0) + present
+        steps = batch.columns["_step"].objects()
+        least, most = min(steps), max(steps)
+        self.first_step = least if self.first_step is None else min(least, self.first_step)
+        self.last_step = most if self.last_step is None else max(most, self.last_step)
+
     def take(self, entry: Entry) -> None:
         """What the state doesn't keep of a record, after the state has taken it."""
         self.last_sequence = entry.sequence
@@ -119,7 +131,13 @@ def scan(folder: Path, until: Until, on_row: Optional[OnRow] = None, on_console:
         )  # fmt: skip
         while True:
             writer = reader.writer()
-            _pass(reader, found, until, on_row, on_console)
+            try:
+                if on_row is None and until == Until():
+                    _pass_in_columns(reader, found, on_console)
+                else:
+                    _pass(reader, found, until, on_row, on_console)
+            except LogDamaged as error:
+                found.damage = error
             found.writer = reader.writer()
             if found.stopped or found.damage is not None or writer is None or found.writer is not None:
                 break
@@ -134,27 +152,40 @@ def scan(folder: Path, until: Until, on_row: Optional[OnRow] = None, on_console:
 
 
 def _pass(reader: Reader, found: Scan, until: Until, on_row: Optional[OnRow], on_console: Optional[OnConsole]) -> None:
-    """From the record behind the last one that was taken to the end, the stop or the damage."""
+    """From the record behind the last one that was taken to the end or the stop."""
     state = found.state
+    for entry in reader.entries(found.last_sequence + 1):
+        if until.passed(entry):
+            found.stopped = True
+            return
+        completed = state.apply(entry.record)
+        if completed.rows:
+            for row in completed.rows:
+                found.take_row(row)
+                if on_row is not None:
+                    on_row(row)
+        if completed.console and on_console is not None:
+            on_console(completed.console)
+        if type(entry.record) is Row:
+            found.last_sequence = entry.sequence
+        else:
+            found.take(entry)
+
+
+def _pass_in_columns(reader: Reader, found: Scan, on_console: Optional[OnConsole]) -> None:
+    """As `_pass` to the end, where nobody asks for single rows."""
+
+    def take(entry: Entry, completed: Completed) -> None:
+        if completed.console and on_console is not None:
+            on_console(completed.console)
+        found.take(entry)
+
+    fold = ColumnFold(reader, found.state, on_entry=take)
     try:
-        for entry in reader.entries(found.last_sequence + 1):
-            if until.passed(entry):
-                found.stopped = True
-                return
-            completed = state.apply(entry.record)
-            if completed.rows:
-                for row in completed.rows:
-                    found.take_row(row)
-                    if on_row is not None:
-                        on_row(row)
-            if completed.console and on_console is not None:
-                on_console(completed.console)
-            if type(entry.record) is Row:
-                found.last_sequence = entry.sequence
-            else:
-                found.take(entry)
-    except LogDamaged as error:
-        found.damage = error
+        for batch in fold.batches(found.last_sequence + 1):
+            found.take_columns(batch)
+    finally:
+        found.last_sequence = max(found.last_sequence, fold.last_sequence)
 
 
 def rows(folder: Path, until: Until) -> Iterator[HistoryRow]:
