@@ -1,13 +1,14 @@
 """The figures: this client beside its peers and beside the bare system call, in one run on one machine.
 
-    tox -e bench                          everything, a few minutes; rewrites RESULTS.md and results.json
+    tox -e bench                          everything, a quarter of an hour; rewrites RESULTS.md and results.json
     python -m tests.bench --quick         small sizes, under a minute, printed only
     python -m tests.bench --only log,kept
 
 Each client runs in an environment of its own under `.tox/peers/`, made on demand and used again, in processes of its
 own, offline, with its defaults, a home folder that is thrown away, and no way to the network.
 
-    log_call, floor, start, disk, kept, memory      one measurement each: `measure(bench)` returns a report's section
+    log_call, floor, start, disk, kept, memory, appends, busy, many_rows
+                one measurement each: `measure(bench)` returns a report's section
     _bench      sizes, the clients, running their jobs       _peers     the clients and their environments
     _report     sections and tables to Markdown              _machine   what the figures were measured on
     drivers/    what runs inside the clients' environments: the same loop, another call

@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional
 
 import click
 
-from . import alone, disk, floor, kept, log_call, memory, start
+from . import appends, busy, disk, floor, kept, log_call, many_rows, memory, start
 from ._bench import QUICK, Bench, Sizes
 from ._machine import describe
 from ._report import Section, render
@@ -24,7 +24,9 @@ MEASUREMENTS: Dict[str, Callable[[Bench], Section]] = {
     "kept": kept.measure,
     "disk": disk.measure,
     "memory": memory.measure,
-    "alone": alone.measure,
+    "appends": appends.measure,
+    "busy": busy.measure,
+    "long": many_rows.measure,
 }
 
 

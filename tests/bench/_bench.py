@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
 
-from ._peers import OURS, PEERS, Environment, Peer, PeerFailed, prepare
+from ._peers import FORMATS, OURS, PEERS, Environment, Peer, PeerFailed, prepare
 
 SCALARS = (1, 10, 100)
 
@@ -31,9 +31,14 @@ class Sizes:
     disk_others: Tuple[str, ...] = ("walk", "held", "constant")
     kept_rounds: int = 3
     memory_rows: int = 100_000
-    alone_calls: int = 200_000
-    alone_rows: int = 2_000_000
-    alone_megabytes: int = 256
+    append_calls: int = 100_000
+    append_seconds: float = 5.0
+    commits: int = 200
+    busy_pairs: int = 400
+    busy_slice_seconds: float = 0.05
+    busy_steady_seconds: float = 10.0
+    long_marks: Tuple[int, ...] = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
+    recovery_megabytes: int = 256
 
 
 QUICK = Sizes(
@@ -47,9 +52,14 @@ QUICK = Sizes(
     disk_others=(),
     kept_rounds=1,
     memory_rows=2_000,
-    alone_calls=10_000,
-    alone_rows=20_000,
-    alone_megabytes=4,
+    append_calls=5_000,
+    append_seconds=0.3,
+    commits=5,
+    busy_pairs=4,
+    busy_slice_seconds=0.02,
+    busy_steady_seconds=0.2,
+    long_marks=(10_000, 20_000, 50_000, 100_000),
+    recovery_megabytes=4,
 )
 
 
@@ -78,7 +88,7 @@ class Bench:
 
     def prepare(self) -> None:
         """Make the environments, and find out which clients run."""
-        for peer in PEERS:
+        for peer in (*PEERS, *FORMATS):
             self.say(f"{peer.title}: environment")
             home = self.scratch / peer.name
             home.mkdir()
@@ -95,6 +105,10 @@ class Bench:
     def peers(self, names: Optional[Iterable[str]] = None) -> List[Peer]:
         """The clients that run here, of those named."""
         return [peer for peer in PEERS if peer.name in self.environments and (names is None or peer.name in names)]
+
+    def formats(self) -> List[Peer]:
+        """The file formats that stand beside the clients' files."""
+        return [one for one in FORMATS if one.name in self.environments]
 
     def run(self, peer: Peer, job: str, folder: Optional[Path] = None, **parameters: Any) -> Optional[Any]:
         """A job's result, or None where it failed, which the report says. What the job writes is removed, unless it

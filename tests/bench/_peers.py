@@ -18,7 +18,7 @@ from .drivers import _processes
 
 _LAUNCH = Path(__file__).with_name("drivers") / "launch.py"
 _INSTALL_SECONDS = 600
-JOB_SECONDS = 300
+JOB_SECONDS = 600
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Every process that a job starts, however far it detaches, inherits this.
 _MARK = "BENCH_JOB"
@@ -65,6 +65,8 @@ PEERS = [
         "run.finish()",
     ),
 ]
+# No clients, but what a history is often stored as: for the bytes on disk.
+FORMATS = [Peer("parquet", "Parquet, zstd (pyarrow 26.0.1)", "pyarrow==26.0.1", False, "", "", "")]
 OURS, OFFICIAL = "ours", "official"
 
 

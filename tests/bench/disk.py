@@ -21,7 +21,7 @@ def measure(bench: Bench) -> Section:
     figures: Dict[str, Dict[str, Any]] = {kind: {} for kind in ("random", *bench.sizes.disk_others)}
     for kind in figures:
         rows = bench.sizes.disk_rows if kind == "random" else bench.sizes.disk_other_rows
-        for peer in bench.peers():
+        for peer in (*bench.peers(), *bench.formats()):
             bench.say(f"disk: {rows:,} rows, {_KINDS[kind]}, {peer.title}")
             result = bench.run(peer, "disk", kind=kind, count=rows)
             if result is not None:
@@ -31,7 +31,8 @@ def measure(bench: Bench) -> Section:
         "Bytes on disk",
         "Bytes a row of ten doubles, after the run has finished: what is allocated to the log's files, and to "
         f"everything in the run's folder. Random: {bench.sizes.disk_rows:,} rows, the others "
-        f"{bench.sizes.disk_other_rows:,}. Seconds are those of logging and finishing.",
+        f"{bench.sizes.disk_other_rows:,}. Seconds are those of logging and finishing. Parquet holds the same columns "
+        "with step, time and runtime, written at once from memory at the end, which no log can do.",
         [_table(bench, figures)],
         figures,
         _aims(figures["random"]),
@@ -41,7 +42,9 @@ def measure(bench: Bench) -> Section:
 def _table(bench: Bench, figures: Dict[str, Dict[str, Any]]) -> Table:
     table = Table(("values", "client", "log", "whole folder", "seconds", "log, ours = 1"))
     for kind, results in figures.items():
-        for peer in bench.peers(results):
+        for peer in (*bench.peers(results), *bench.formats()):
+            if peer.name not in results:
+                continue
             own = results[peer.name]
             share = times(own["log_bytes"] / results[OURS]["log_bytes"]) if OURS in results else NONE
             table.rows.append(

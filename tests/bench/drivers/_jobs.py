@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from array import array
@@ -145,15 +146,16 @@ def _made(folder: str) -> Path:
     return path
 
 
-def alone(client: Client, **parameters: Any) -> Dict[str, Any]:
-    """This client's log without any peer."""
-    from . import _alone  # needs this client's storage package
+def _of_the_log(module: str, name: str) -> Callable[..., Any]:
+    """A job that measures this client's log without any peer; its module needs this client's storage package."""
 
-    return _alone.alone(client, **parameters)
+    def job(client: Client, **parameters: Any) -> Any:
+        return getattr(importlib.import_module(f"drivers.{module}"), name)(client, **parameters)
+
+    return job
 
 
 JOBS: Dict[str, Callable[..., Any]] = {
-    "alone": alone,
     "probe": probe,
     "log": log,
     "floor": floor,
@@ -161,4 +163,10 @@ JOBS: Dict[str, Callable[..., Any]] = {
     "kept": kept,
     "count": count,
     "memory": memory,
+    "appends": _of_the_log("_appends", "appends"),
+    "commits": _of_the_log("_appends", "commits"),
+    "busy": _of_the_log("_busy", "busy"),
+    "write_long": _of_the_log("_many_rows", "write_long"),
+    "read_long": _of_the_log("_many_rows", "read_long"),
+    "recovery": _of_the_log("_many_rows", "recovery"),
 }
