@@ -141,6 +141,9 @@ class RunStart(Record):
     environment: str = _text()
     resumed: bool = _bool()
     first_step: int = _long()
+    branch_run: Optional[str] = _optional_text()
+    branch_step: int = _long()
+    runtime_before: float = _double()
 
 
 @dataclasses.dataclass

@@ -118,13 +118,17 @@ class RowEncoder:
         return self._append(bytearray(FRAME_HEADER.size) + payload, Row.kind)
 
 
+# An encoder that is kept: `json.dumps` with options makes another for each call.
+_encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=True, check_circular=True).encode
+
+
 def dump_json(value: Any) -> str:
     """JSON as records hold it: compact, NaN and infinities as bare tokens, integers of any size.
 
     Raises UnstorableValue for what is no JSON value.
     """
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=True, check_circular=True)
+        return _encode_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise UnstorableValue(f"not a JSON value: {error}") from error
 

@@ -169,8 +169,11 @@ class RunState:
             self.start.tags = record.tags or self.start.tags
             self.start.host, self.start.pid = record.host, record.pid
             self.start.program, self.start.environment = record.program, record.environment
+            if record.branch_run:
+                self.start.branch_run, self.start.branch_step = record.branch_run, record.branch_step
         else:
             self.start = dataclasses.replace(record)
+            self.runtime_before = record.runtime_before
         self.sessions += 1
         self.session_start = self.last_time = record.time
         self.step = max(self.step, record.first_step)

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         UploaderRunning,
     )
     from ._home import normalize_url
+    from ._look_up import HeldRun, look_up_run
     from ._policy_cache import cached_policies
     from ._room import make_room
     from ._spawn import start
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CredentialError": "._errors",
     "CredentialsRefused": "._errors",
+    "HeldRun": "._look_up",
     "NotUploadable": "._errors",
     "Refused": "._errors",
     "RunStatus": "._status",
@@ -87,6 +89,7 @@ _HOMES = {
     "check_api_key": "._credentials",
     "find_api_key": "._credentials",
     "keep_budget": "._budget",
+    "look_up_run": "._look_up",
     "make_room": "._room",
     "netrc_path": "._credentials",
     "normalize_url": "._home",
@@ -105,6 +108,7 @@ _HOMES = {
 __all__ = [
     "CredentialError",
     "CredentialsRefused",
+    "HeldRun",
     "NotUploadable",
     "Refused",
     "RunStatus",
@@ -118,6 +122,7 @@ __all__ = [
     "check_api_key",
     "find_api_key",
     "keep_budget",
+    "look_up_run",
     "make_room",
     "netrc_path",
     "normalize_url",

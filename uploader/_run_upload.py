@@ -37,6 +37,7 @@ from ._errors import NotUploadable, Refused, TooLarge, TransientError
 from ._feed import TICK_SECONDS, Feed
 from ._home import FileLock, Home, normalize_url
 from ._retry import pace
+from ._rewind import rewind_at_server
 from ._send_files import send_files
 from ._transport import StreamReply, Transport
 
@@ -338,6 +339,7 @@ class RunUpload:
 
     def _find_beginning(self, state: RunState, transport: Transport) -> None:
         start = state.start
+        rewind_at_server(transport, start, self.cursor.run_id)
         data = transport.graphql(
             "RunResumeStatus", RUN_RESUME_STATUS,
             {"project": start.project, "entity": start.entity, "name": self.cursor.run_id},

@@ -395,7 +395,28 @@ class RunStart(object):
             return self._tab.Get(flatbuffers.number_types.Int64Flags, o + self._tab.Pos)
         return 0
 
-def RunStartStart(builder): builder.StartObject(19)
+    # RunStart
+    def BranchRun(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(42))
+        if o != 0:
+            return self._tab.String(o + self._tab.Pos)
+        return None
+
+    # RunStart
+    def BranchStep(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(44))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Int64Flags, o + self._tab.Pos)
+        return 0
+
+    # RunStart
+    def RuntimeBefore(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(46))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Float64Flags, o + self._tab.Pos)
+        return 0.0
+
+def RunStartStart(builder): builder.StartObject(22)
 def RunStartAddRunId(builder, runId): builder.PrependUOffsetTRelativeSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(runId), 0)
 def RunStartAddEntity(builder, entity): builder.PrependUOffsetTRelativeSlot(1, flatbuffers.number_types.UOffsetTFlags.py_type(entity), 0)
 def RunStartAddProject(builder, project): builder.PrependUOffsetTRelativeSlot(2, flatbuffers.number_types.UOffsetTFlags.py_type(project), 0)
@@ -416,6 +437,9 @@ def RunStartAddSettings(builder, settings): builder.PrependUOffsetTRelativeSlot(
 def RunStartAddEnvironment(builder, environment): builder.PrependUOffsetTRelativeSlot(16, flatbuffers.number_types.UOffsetTFlags.py_type(environment), 0)
 def RunStartAddResumed(builder, resumed): builder.PrependBoolSlot(17, resumed, 0)
 def RunStartAddFirstStep(builder, firstStep): builder.PrependInt64Slot(18, firstStep, 0)
+def RunStartAddBranchRun(builder, branchRun): builder.PrependUOffsetTRelativeSlot(19, flatbuffers.number_types.UOffsetTFlags.py_type(branchRun), 0)
+def RunStartAddBranchStep(builder, branchStep): builder.PrependInt64Slot(20, branchStep, 0)
+def RunStartAddRuntimeBefore(builder, runtimeBefore): builder.PrependFloat64Slot(21, runtimeBefore, 0.0)
 def RunStartEnd(builder): return builder.EndObject()
 
 
