@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional
 
 import click
 
-from . import appends, busy, disk, floor, kept, log_call, many_rows, memory, start
+from . import appends, busy, disk, floor, kept, kinds, log_call, many_rows, memory, start
 from ._bench import QUICK, Bench, Sizes
 from ._machine import describe
 from ._report import Section, render
@@ -19,6 +19,7 @@ _HERE = Path(__file__).resolve().parent
 _TOX = _HERE.parent.parent / ".tox"
 MEASUREMENTS: Dict[str, Callable[[Bench], Section]] = {
     "log": log_call.measure,
+    "kinds": kinds.measure,
     "floor": floor.measure,
     "start": start.measure,
     "kept": kept.measure,

@@ -155,10 +155,21 @@ def _of_the_log(module: str, name: str) -> Callable[..., Any]:
     return job
 
 
+def kinds(client: Client, folder: str, calls: int) -> Dict[str, Any]:
+    """Calls with other values than floats."""
+    from . import _kinds  # which is made of this module
+
+    log = client.open(_made(folder))
+    results = _kinds.measure(log, client.run.config, calls)  # type: ignore[attr-defined]
+    client.close()
+    return results
+
+
 JOBS: Dict[str, Callable[..., Any]] = {
     "probe": probe,
     "log": log,
     "floor": floor,
+    "kinds": kinds,
     "disk": disk,
     "kept": kept,
     "count": count,
