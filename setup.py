@@ -16,6 +16,7 @@ SERVER = [
 ]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
+    "absl-py>=2.0",
     "flatbuffers>=24.3",
     "hypothesis>=6.100",
     "mypy>=1.13",
@@ -25,6 +26,7 @@ DEV = [
     "ruff==0.14.5",
     "tox>=4.20",
     "types-psutil>=5.9",
+    "types-PyYAML>=6.0",
     "types-requests>=2.31",
 ]
 
@@ -58,6 +60,7 @@ setup(
         "click>=8.1",
         "lmdb>=3.0",
         "psutil>=5.9",
+        "pyyaml>=6.0",
         "requests>=2.31",
         "rich>=13.7",
         "tenacity>=8.2",

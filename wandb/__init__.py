@@ -10,17 +10,23 @@ Importing this package starts, opens and patches nothing, and loads its parts wh
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional, cast
 
 from . import errors
-from ._before_init import BeforeInit, function_before_init
+from ._before_init import BeforeInit
+from ._of_the_active_run import alert, define_metric, log, mark_preempting, restore, save, unwatch, watch
 from .errors import CommError, Error, UsageError
 
 if TYPE_CHECKING:
+    from . import env as env
+    from . import sdk as sdk
+    from . import util as util
+    from . import wandb_run as wandb_run
     from .replay import replay
     from .sdk._terminal import termerror, termlog, termwarn
+    from .sdk.wandb_alerts import AlertLevel
     from .sdk.wandb_config import Config
-    from .sdk.wandb_init import finish, init
+    from .sdk.wandb_init import finish, init, join
     from .sdk.wandb_login import login
     from .sdk.wandb_run import Run
     from .sdk.wandb_settings import Settings
@@ -31,21 +37,19 @@ __version__ = "1.0.0.dev0"
 
 # The active run and its parts: bound by `init`, unbound by `finish`.
 run: Optional[Run] = None
-config: Any = BeforeInit("config")
-summary: Any = BeforeInit("summary")
-log: Any = function_before_init("log")
-alert: Any = function_before_init("alert")
-define_metric: Any = function_before_init("define_metric")
-mark_preempting: Any = function_before_init("mark_preempting")
+config: Config = cast(Any, BeforeInit("config"))
+summary: Summary = cast(Any, BeforeInit("summary"))
 
 # Where the names live that are loaded on first use.
 _HOMES = {
+    "AlertLevel": ".sdk.wandb_alerts",
     "Config": ".sdk.wandb_config",
     "Run": ".sdk.wandb_run",
     "Settings": ".sdk.wandb_settings",
     "Summary": ".sdk.wandb_summary",
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
+    "join": ".sdk.wandb_init",
     "login": ".sdk.wandb_login",
     "replay": ".replay",
     "setup": ".sdk.wandb_setup",
@@ -55,7 +59,11 @@ _HOMES = {
     "termwarn": ".sdk._terminal",
 }
 
+# Modules that callers use without importing them.
+_MODULES = frozenset({"env", "sdk", "util", "wandb_run"})
+
 __all__ = [
+    "AlertLevel",
     "CommError",
     "Config",
     "Error",
@@ -67,38 +75,63 @@ __all__ = [
     "alert",
     "config",
     "define_metric",
+    "ensure_configured",
     "errors",
     "finish",
     "init",
+    "join",
     "log",
     "login",
     "mark_preempting",
     "replay",
+    "require",
+    "restore",
     "run",
+    "save",
     "setup",
     "summary",
     "teardown",
     "termerror",
     "termlog",
     "termwarn",
+    "unwatch",
+    "watch",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'wandb' has no attribute {name!r}")
-    try:
-        value = getattr(importlib.import_module(home, __name__), name)
-    except (ImportError, AttributeError) as error:
-        # Two distributions are called wandb, and installing one over the other can leave files of both.
-        raise ImportError(
-            f"this installation of wandb is incomplete or mixed with another package of that name ({error}). "
-            f"Remove {__path__[0]} after `pip uninstall wandb`, and install it again"
-        ) from error
-    globals()[name] = value
-    return value
+def require(requirement: object = None, experiment: object = None) -> None:
+    """Return: everything that libraries require of other versions ("service" say) is how this one works.
+
+    >>> require("service")
+    """
+
+
+def ensure_configured() -> None:
+    """Return: there is nothing to configure before a run.
+
+    >>> ensure_configured()
+    """
+
+
+if not TYPE_CHECKING:  # a type checker knows the names from above, and is to find those that are none
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __name__)
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'wandb' has no attribute {name!r}")
+        try:
+            value = getattr(importlib.import_module(home, __name__), name)
+        except (ImportError, AttributeError) as error:
+            # Two distributions are called wandb, and installing one over the other can leave files of both.
+            raise ImportError(
+                f"this installation of wandb is incomplete or mixed with another package of that name ({error}). "
+                f"Remove {__path__[0]} after `pip uninstall wandb`, and install it again"
+            ) from error
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_MODULES})

@@ -32,14 +32,3 @@ class BeforeInit:
 
     def __repr__(self) -> str:
         return f"<wandb.{self.__dict__['_name']}: no run yet>"
-
-
-def function_before_init(name: str) -> Any:
-    """Stands for a function that needs a run."""
-
-    def call(*_: Any, **__: Any) -> NoReturn:
-        raise Error(f"You must call wandb.init() before wandb.{name}()")
-
-    call.__name__ = name
-    call.__doc__ = f"`{name}` of the active run. Raises Error before `wandb.init`."
-    return call

@@ -14,7 +14,15 @@ from __future__ import annotations
 
 
 class Error(Exception):
-    """The base of everything that this package raises on its own account."""
+    """The base of everything that this package raises on its own account.
+
+    >>> import wandb
+    >>> try:
+    ...     wandb.log({"loss": 0.5})
+    ... except wandb.Error as error:
+    ...     print(error.message)
+    You must call wandb.init() before wandb.log()
+    """
 
     @property
     def message(self) -> str:
@@ -23,7 +31,15 @@ class Error(Exception):
 
 
 class UsageError(Error):
-    """A call that makes no sense here."""
+    """A call that makes no sense here.
+
+    >>> import wandb
+    >>> try:
+    ...     wandb.init(mode="offline", resume="must")
+    ... except wandb.UsageError as error:
+    ...     print(error)
+    resume="must" needs the id of the run: wandb.init(id=..., resume="must")
+    """
 
 
 class ConfigError(UsageError):
@@ -31,7 +47,11 @@ class ConfigError(UsageError):
 
 
 class CommError(Error):
-    """A server said no, or can't be reached."""
+    """A server said no, or can't be reached.
+
+    >>> issubclass(CommError, Error)
+    True
+    """
 
 
 class AuthenticationError(CommError):

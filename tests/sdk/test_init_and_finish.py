@@ -133,7 +133,7 @@ def test_config_is_protected_and_takes_every_form() -> None:
 def test_an_unknown_attribute_and_a_call_after_finish_are_errors() -> None:
     run = wandb.init(mode="offline")
     with pytest.raises(AttributeError, match="foo is not supported"):
-        run.foo = 1
+        run.foo = 1  # type: ignore[attr-defined]
     run.finish()
     run.finish()
     with pytest.raises(wandb.UsageError, match="finished"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +14,9 @@ from typing import Any, Callable, Dict, Iterator, NamedTuple
 
 import pytest
 import requests
+
+import wandb
+from wandb_storage import Reader, RunStart
 
 
 class Server(NamedTuple):
@@ -109,3 +114,93 @@ def test_a_server_that_is_away_holds_nobody_up(own_place: Path, monkeypatch: pyt
     assert "no connection" in status.stdout + status.stderr
     stop = [sys.executable, "-m", "wandb_uploader", "stop", "--dir", "wandb", "--url", os.environ["WANDB_BASE_URL"]]
     assert subprocess.run(stop, capture_output=True, check=False).returncode == 0
+
+
+ELSEWHERE = """
+import wandb
+with wandb.init(project="p", id="moved", name="named", tags=["t"], config={"lr": 0.1}) as run:
+    for step in range(5):
+        run.log({"loss": 1.0 / (step + 1)})
+    run.summary["best"] = 0.2
+"""
+
+
+def stop_uploader(folder: Path, url: str) -> None:
+    command = [sys.executable, "-m", "wandb_uploader", "stop", "--dir", str(folder / "wandb"), "--url", url]
+    subprocess.run(command, capture_output=True, check=False)
+
+
+@pytest.fixture
+def moved(server: Server, own_place: Path) -> Iterator[Server]:
+    """A run that was logged and uploaded from another folder."""
+    elsewhere = own_place / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=elsewhere, check=True, capture_output=True)
+    assert server.run("moved")["historyLineCount"] == 5
+    yield server
+    stop_uploader(elsewhere, server.url)
+
+
+def test_a_run_that_is_only_at_the_server_goes_on_from_there(moved: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    with wandb.init(project="p", id="moved", resume="must", config={"epochs": 3}) as run:
+        assert (run.resumed, run.starting_step, run.name, run.tags) == (True, 5, "named", ("t",))
+        assert run.config.as_dict() == {"lr": 0.1, "epochs": 3}
+        assert run.summary["best"] == 0.2
+        run.log({"loss": 0.0})
+    assert "goes on from the server's copy, with step 5" in capsys.readouterr().err
+    eventually(lambda: moved.run("moved")["historyLineCount"] == 6)
+    eventually(lambda: moved.run("moved")["state"] == "finished")
+
+
+def test_resume_never_and_must_ask_the_server_too(moved: Server) -> None:
+    with pytest.raises(wandb.UsageError, match=r"moved exists at http.*never"):
+        wandb.init(project="p", id="moved", resume="never")
+    with pytest.raises(wandb.UsageError, match=r"no run absent here or at http"):
+        wandb.init(project="p", id="absent", resume="must")
+    with wandb.init(project="p", id="absent", resume="allow") as run:
+        assert (run.resumed, run.starting_step) == (False, 0)
+    eventually(lambda: moved.run("absent").get("state") == "finished")
+
+
+def test_a_run_that_went_back_is_shortened_at_the_server_and_a_fork_is_there_whole(server: Server) -> None:
+    with wandb.init(project="p", id="base") as run:
+        for step in range(5):
+            run.log({"loss": 1.0 / (step + 1)})
+    assert server.run("base")["historyLineCount"] == 5
+    with wandb.init(fork_from="base?_step=3", id="fork") as fork:
+        fork.log({"loss": 7.0})
+    with wandb.init(resume_from="base?_step=1") as again:
+        again.log({"loss": 9.0})
+    eventually(lambda: server.run("base")["historyLineCount"] == 3)
+    eventually(lambda: server.run("fork").get("historyLineCount") == 5)
+
+
+class SilentServer:
+    """Takes connections, and says nothing."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_a_server_that_says_nothing_is_waited_for_only_so_long(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.closing(SilentServer()) as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+        settings = {"resume_timeout": 0.2, "finish_timeout": 0.1}
+        with wandb.init(project="p", id="unknown", resume="must", settings=settings) as run:
+            run.log({"a": 1})
+        said = capsys.readouterr().err
+        assert "no answer" in said
+        assert "begins at step 0 here" in said
+        with Reader(Path(run.sync_dir)) as reader:
+            start = next(reader.entries()).record
+        assert isinstance(start, RunStart)
+        assert start.resumed
+    # Now that the connections are gone, the uploader hears of it.
+    stop_uploader(own_place, server.url)

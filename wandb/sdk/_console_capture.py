@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, TextIO, Tuple
 
 from wandb_storage import Console, Record, Stream
 
-from ._periodic import Periodic
+from ._periodic import STOP_SECONDS, Periodic
 
 _FLUSH_SECONDS = 1.0
 # One record of console text. A program that prints megabytes in one call is cut into several.
@@ -85,6 +85,9 @@ class ConsoleCapture:
             if stream.__dict__.get("write") is wrapper:
                 del stream.write
         self._wrapped.clear()
-        self._flush_pending()
+        # Whoever holds the lock and doesn't let go is appending, and waits for what a signal handler interrupted.
+        if self._lock.acquire(timeout=STOP_SECONDS):
+            self._flush_pending()
+            self._lock.release()
         self._stopped = True
         self._periodic.stop()

@@ -1,17 +1,14 @@
-"""The active run behind `wandb.run`, `wandb.config`, `wandb.summary` and `wandb.log`."""
+"""The active run behind `wandb.run`, `wandb.config` and `wandb.summary`."""
 
 from __future__ import annotations
 
 import sys
 from typing import Optional
 
-from .._before_init import BeforeInit, function_before_init
+from .._before_init import BeforeInit
 from .wandb_run import Run
 
 _active: Optional[Run] = None
-
-
-RUN_FUNCTIONS = ("alert", "define_metric", "log", "mark_preempting")
 
 
 def active_run() -> Optional[Run]:
@@ -26,8 +23,6 @@ def set_active(run: Run) -> None:
     package = sys.modules["wandb"]
     for name, value in (("run", run), ("config", run.config), ("summary", run.summary)):
         setattr(package, name, value)
-    for name in RUN_FUNCTIONS:
-        setattr(package, name, getattr(run, name))
 
 
 def clear_active(run: Run) -> None:
@@ -40,5 +35,3 @@ def clear_active(run: Run) -> None:
     setattr(package, "run", None)  # noqa: B010 - an attribute that the type checker knows as a Run or None
     for name in ("config", "summary"):
         setattr(package, name, BeforeInit(name))
-    for name in RUN_FUNCTIONS:
-        setattr(package, name, function_before_init(name))

@@ -32,9 +32,9 @@ def _choice(options: Sequence[str]) -> str:
     return options[int.from_bytes(os.urandom(8), "big") % len(options)]
 
 
-def new_run_id() -> str:
-    """Eight letters and digits, as every client makes them."""
-    return "".join(_choice(_ALPHABET) for _ in range(8))
+def new_run_id(length: int = 8) -> str:
+    """Letters and digits, eight of them as every client makes them."""
+    return "".join(_choice(_ALPHABET) for _ in range(length))
 
 
 def new_run_name(number: int) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Callable
 
+# A signal handler that finishes a run may have interrupted an append, for whose end such a thread waits: then they
+# would wait for each other.
+STOP_SECONDS = 1.0
+
 
 class Periodic:
     """Calls `call` every `seconds`, the first time after that long or `at_once`; a call that returns False is the
@@ -20,10 +24,10 @@ class Periodic:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns when the thread has ended."""
+        """End; returns when the thread has ended, or can't for now."""
         self._stopped.set()
         if self._thread is not threading.current_thread() and self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         if self._at_once and not self._call():

@@ -60,15 +60,24 @@ def _say(text: str, level: str, colour: str, repeat: bool) -> None:
 
 
 def termlog(string: str = "", newline: bool = True, repeat: bool = True) -> None:
-    """Print a line for the user. `newline` is accepted for the sake of older callers."""
+    """Print a line for the user. `newline` is accepted for the sake of older callers.
+
+    >>> termlog("the data is in place")
+    """
     _say(string, "", "", repeat)
 
 
 def termwarn(string: str, newline: bool = True, repeat: bool = True) -> None:
-    """Print a warning."""
+    """Print a warning; with `repeat=False`, once.
+
+    >>> termwarn("the learning rate is large", repeat=False)
+    """
     _say(string, "WARNING ", _YELLOW, repeat)
 
 
 def termerror(string: str, newline: bool = True, repeat: bool = True) -> None:
-    """Print an error."""
+    """Print an error; with `repeat=False`, once.
+
+    >>> termerror("the checkpoint is damaged")
+    """
     _say(string, "ERROR ", _RED, repeat)

@@ -6,13 +6,15 @@ The uploader's package is imported when it is needed: an offline run never does.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Union
 
+from ..errors import CommError
 from ._terminal import termwarn
 
 if TYPE_CHECKING:
-    from wandb_uploader import RunStatus
+    from wandb_uploader import HeldRun, RunStatus
 
     from .wandb_settings import Settings
 
@@ -53,3 +55,28 @@ def upload_status(run_folder: Path, base_url: str) -> Optional[RunStatus]:
     import wandb_uploader
 
     return wandb_uploader.run_status(run_folder, base_url)
+
+
+def look_up_run(settings: Settings, run_id: str) -> Optional[HeldRun]:
+    """What the server holds of a run, None where it has none. Raises CommError after `resume_timeout` seconds, or
+    where the server says no."""
+    from wandb_uploader import UploadError
+    from wandb_uploader import look_up_run as ask
+
+    answers: List[Union[HeldRun, UploadError, None]] = []
+
+    def look() -> None:
+        try:
+            answers.append(ask(settings.base_url, settings.entity, settings.project, run_id, settings.api_key))
+        except UploadError as error:
+            answers.append(error)
+
+    # In a thread of its own: neither a name server nor a server that sends a byte a second is bound by time-outs.
+    thread = threading.Thread(target=look, name="wandb-look-up", daemon=True)
+    thread.start()
+    thread.join(settings.resume_timeout)
+    if not answers:
+        raise CommError(f"no answer from {settings.base_url} in {settings.resume_timeout:g} s (resume_timeout)")
+    if isinstance(answers[0], UploadError):
+        raise CommError(str(answers[0]))
+    return answers[0]

@@ -1,27 +1,51 @@
 """From what users pass to `log`, `config` and `summary` to what the log stores.
 
-Stored are None, bool, int, float and str, and lists and string-keyed dictionaries of them. NumPy, PyTorch, JAX and
-TensorFlow scalars become numbers and small arrays lists; dates become ISO text; anything else is refused at once, with
-the path of its key and its type.
+Stored are None, bool, int, float and str, and lists and string-keyed dictionaries of them. What else is understood:
+
+| passed                                          | stored                                                            |
+|-------------------------------------------------|-------------------------------------------------------------------|
+| scalars of NumPy, PyTorch, JAX and TensorFlow   | numbers; arrays of one element too                                |
+| arrays of them, up to 32 elements               | lists                                                             |
+| larger ones                                     | histograms; in the config lists                                   |
+| dataclasses, pydantic and attrs objects         | dictionaries of their fields; Namespaces too                      |
+| dates, enums, paths, durations, decimals, bytes | ISO text, the member's value, text, seconds, numbers, UTF-8 text  |
+| tuples, sets, other sequences                   | lists, those of sets sorted                                       |
+
+Anything else is refused at once, with the path of its key and its type; in the config it is kept as its text, since
+no experiment should end over a parameter that is an object. How a type is stored is found out once a type, by what it
+has and not by importing whose it is.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import datetime
+import decimal
 import enum
 import os
-from typing import Any, Dict, Mapping, Optional, Set
+import types
+from typing import Any, Callable, Dict, Mapping, NoReturn, Set
 
 from ..errors import DataError
+from ._histogram import histogram
+from ._terminal import termwarn
 
 # Nesting beyond this is a mistake, a structure that contains itself say, and no dashboard shows it.
 DEPTH_MAX = 32
-# Elements of one array or list. Larger ones belong into a histogram, a table or an artifact.
+# Elements of one value, all its lists and dictionaries together. More of them belong into a histogram, a table or an
+# artifact.
 ELEMENTS_MAX = 100_000
+# Up to this size an array is logged number by number.
+LISTED_MAX = 32
+# Of a parameter that is no data, this much of its text is kept.
+_TEXT_MAX = 1000
+# A program that makes types in a loop must not fill the memory with how they are stored.
+_KNOWN_TYPES_MAX = 1000
 
 _PLAIN = frozenset({float, int, bool, type(None)})
 _PLAIN_OR_TEXT = frozenset({float, int, bool, type(None), str})
+_ONLY_TEXT: Set[type] = {str}
 
 
 def storable_row(data: Any) -> Dict[str, Any]:
@@ -35,86 +59,137 @@ def storable_row(data: Any) -> Dict[str, Any]:
             return data
     elif not isinstance(data, Mapping):
         raise DataError(
-            f"wandb.log must be passed a dictionary, not {_name(data)}; for one value, wandb.log({{'name': value}})"
+            f"wandb.log must be passed a dictionary, not {_name(type(data))}; "
+            "for one value, wandb.log({'name': value})"
         )
     return storable_mapping(data, "log")
 
 
-_ONLY_TEXT: Set[type] = {str}
-
-
 def storable_mapping(data: Mapping[Any, Any], what: str) -> Dict[str, Any]:
-    """A dictionary of storable values; top-level keys must be strings. Raises DataError."""
+    """A dictionary of storable values; top-level keys must be strings. `what`: log, config or summary.
+
+    Raises DataError.
+    """
     result: Dict[str, Any] = {}
     for key, value in data.items():
         if not isinstance(key, str):
-            raise DataError(f"{what}: the key {key!r} is {_name(key)}; keys must be strings")
-        result[str(key)] = value if type(value) in _PLAIN_OR_TEXT else storable(value, key)
+            raise DataError(f"{what}: the key {key!r} is {_name(type(key))}; keys must be strings")
+        result[str(key)] = value if type(value) in _PLAIN_OR_TEXT else storable(value, key, what == "config")
     return result
 
 
-def storable(value: Any, path: str, depth: int = 0) -> Any:
+def storable(value: Any, path: str, for_config: bool = False) -> Any:
     """A value as the log stores it. `path` names its key in errors. Raises DataError."""
-    if type(value) in _PLAIN_OR_TEXT:
+    return _convert(value, path, _Walk(for_config))
+
+
+class _Walk:
+    """The way through one value: how deep it has come, how many elements it may still take, and for whom."""
+
+    __slots__ = ("depth", "for_config", "left")
+
+    def __init__(self, for_config: bool) -> None:
+        self.depth = 0
+        self.left = ELEMENTS_MAX
+        self.for_config = for_config
+
+    def enter(self, count: int, path: str) -> None:
+        """Go down into a container of so many elements."""
+        self.depth += 1
+        self.left -= count
+        if self.depth > DEPTH_MAX:
+            raise DataError(f"{path}: nested more than {DEPTH_MAX} deep; does the value contain itself?")
+        if self.left < 0:
+            raise DataError(
+                f"{path}: it brings the value above the limit of {ELEMENTS_MAX:,} elements; "
+                "log a histogram of them, or save them as a file"
+            )
+
+
+_Store = Callable[[Any, str, _Walk], Any]
+
+
+def _convert(value: Any, path: str, walk: _Walk) -> Any:
+    kind = type(value)
+    if kind in _PLAIN_OR_TEXT:
         return value
-    if depth > DEPTH_MAX:
-        raise DataError(f"{path}: nested more than {DEPTH_MAX} deep; does the value contain itself?")
-    if isinstance(value, enum.Enum):
-        return storable(value.value, path, depth + 1)
-    for plain in (bool, int, float, str):
-        if isinstance(value, plain):
-            return plain(value)
-    if isinstance(value, Mapping):
-        return {_key(key, path): storable(item, f"{path}.{key}", depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        _check_length(len(value), path)
-        return [storable(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, bytes):
-        return _decoded(value, path)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return storable(fields, path, depth + 1)
-    array = _array(value, path)
-    if array is not None:
-        return storable(array[0], path, depth + 1)
-    raise DataError(
-        f"{path}: a value of type {_name(value)} can't be stored; "
-        "numbers, strings, booleans, None, arrays, and lists and dictionaries of them can"
-    )
+    store = _stores.get(kind)
+    if store is None:
+        if len(_stores) >= _KNOWN_TYPES_MAX:
+            _stores.clear()
+        store = _stores[kind] = _find_store(kind)
+    return store(value, path, walk)
 
 
-def _array(value: Any, path: str) -> Optional[tuple]:  # type: ignore[type-arg]
-    """(the array or scalar as Python values,) for the array types of NumPy, PyTorch, JAX and TensorFlow, else None."""
-    if hasattr(value, "detach"):  # a tensor that may need gradients or live on a device
-        value = value.detach()
-        if str(getattr(value, "dtype", "")) == "torch.bfloat16":
-            value = value.float()  # NumPy has no such type
-        value = value.cpu()
-    elif not hasattr(value, "tolist") and hasattr(value, "numpy"):  # TensorFlow
-        value = value.numpy()
-    if not hasattr(value, "tolist"):
-        return None
-    size = getattr(value, "size", 1)
-    size = size() if callable(size) else size
-    count = 1
-    for length in size if isinstance(size, tuple) else (size,):
-        count *= int(length)
-    _check_length(count, path)
-    return (value.tolist(),) if count != 1 or not hasattr(value, "item") else (value.item(),)
+_stores: Dict[type, _Store] = {}
 
 
-def _check_length(count: int, path: str) -> None:
-    if count > ELEMENTS_MAX:
-        raise DataError(
-            f"{path}: {count:,} elements are above the limit of {ELEMENTS_MAX:,} for one value; "
-            "log a histogram of them, or save them as a file"
-        )
+def _find_store(kind: type) -> _Store:
+    for parent, store in _STORES.items():
+        if issubclass(kind, parent):
+            return store
+    if dataclasses.is_dataclass(kind):
+        return _dataclass
+    if (kind.__module__, kind.__name__) == ("argparse", "Namespace"):
+        return _attributes
+    if hasattr(kind, "model_dump"):  # pydantic
+        return lambda value, path, walk: _mapping(value.model_dump(), path, walk)
+    if hasattr(kind, "__attrs_attrs__"):
+        return _attrs
+    if hasattr(kind, "detach") and hasattr(kind, "cpu"):
+        return _tensor
+    if hasattr(kind, "tolist"):  # NumPy and JAX, and what behaves like them
+        return _array
+    if hasattr(kind, "numpy"):  # TensorFlow
+        return lambda value, path, walk: _convert(_called(value.numpy, path), path, walk)
+    if issubclass(kind, collections.abc.Sequence):
+        return _sequence
+    return _refuse
+
+
+# --- containers -------------------------------------------------------------------------------------------------------
+
+
+def _mapping(value: Mapping[Any, Any], path: str, walk: _Walk) -> Dict[str, Any]:
+    walk.enter(len(value), path)
+    result = {
+        key if type(key) is str else _key(key, path): item
+        if type(item) in _PLAIN_OR_TEXT
+        else _convert(item, f"{path}.{key}", walk)
+        for key, item in value.items()
+    }
+    walk.depth -= 1
+    return result
+
+
+def _sequence(value: Any, path: str, walk: _Walk) -> Any:
+    walk.enter(len(value), path)
+    result = [
+        item if type(item) in _PLAIN_OR_TEXT else _convert(item, f"{path}[{index}]", walk)
+        for index, item in enumerate(value)
+    ]
+    walk.depth -= 1
+    return result
+
+
+def _set(value: Any, path: str, walk: _Walk) -> Any:
+    try:
+        ordered = sorted(value)
+    except TypeError:
+        ordered = sorted(value, key=repr)
+    return _sequence(ordered, path, walk)
+
+
+def _dataclass(value: Any, path: str, walk: _Walk) -> Any:
+    return _mapping({field.name: getattr(value, field.name) for field in dataclasses.fields(value)}, path, walk)
+
+
+def _attributes(value: Any, path: str, walk: _Walk) -> Any:
+    return _mapping(vars(value), path, walk)
+
+
+def _attrs(value: Any, path: str, walk: _Walk) -> Any:
+    return _mapping({field.name: getattr(value, field.name) for field in value.__attrs_attrs__}, path, walk)
 
 
 def _key(key: Any, path: str) -> str:
@@ -122,16 +197,112 @@ def _key(key: Any, path: str) -> str:
         return str(key)
     if isinstance(key, (int, float)) or key is None:
         return str(key)  # as JSON writes such a key
-    raise DataError(f"{path}: the key {key!r} is {_name(key)}; keys must be strings")
+    raise DataError(f"{path}: the key {key!r} is {_name(type(key))}; keys must be strings")
 
 
-def _decoded(value: bytes, path: str) -> str:
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def _tensor(value: Any, path: str, walk: _Walk) -> Any:
+    """A PyTorch tensor: it may need gradients, live on a device, and be of a type that NumPy doesn't have."""
+    count = int(value.numel())
+    if count == 1:
+        return _convert(_called(value.item, path), path, walk)
+    if count <= LISTED_MAX or walk.for_config:
+        return _list(_called(value.detach().tolist, path) if count <= ELEMENTS_MAX else (), count, path, walk)
+    return histogram(_called(lambda: _as_numpy(value.detach()), path), path)
+
+
+def _as_numpy(tensor: Any) -> Any:
+    if tensor.is_sparse:
+        tensor = tensor.to_dense()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).cpu().numpy()
+
+
+def _array(value: Any, path: str, walk: _Walk) -> Any:
+    size = getattr(value, "size", None)
+    if not isinstance(size, int):
+        return _convert(_called(value.tolist, path), path, walk)  # not one of the four, but it knows its elements
+    if size == 1:
+        return _convert(_called(value.item, path), path, walk)
+    kind = getattr(getattr(value, "dtype", None), "kind", "O")
+    if size <= LISTED_MAX or walk.for_config or kind not in "biuf":
+        return _list(_called(value.tolist, path) if size <= ELEMENTS_MAX else (), size, path, walk)
+    import numpy
+
+    return histogram(_called(lambda: numpy.asarray(value), path), path)
+
+
+def _list(elements: Any, count: int, path: str, walk: _Walk) -> Any:
+    walk.enter(count, path)
+    walk.left += count  # each of them is counted where it stands
+    result = _sequence(elements, path, walk)
+    walk.depth -= 1
+    return result
+
+
+def _called(read: Callable[[], Any], path: str) -> Any:
+    """The result of somebody else's code, whose errors become ours."""
     try:
-        return value.decode()
+        return read()
+    except Exception as error:
+        raise DataError(f"{path}: the value can't be read: {type(error).__name__}: {error}") from error
+
+
+# --- single values ----------------------------------------------------------------------------------------------------
+
+
+def _bytes(value: bytes, path: str, walk: _Walk) -> str:
+    try:
+        return bytes(value).decode()
     except UnicodeDecodeError:
         raise DataError(f"{path}: bytes that are not UTF-8 text can't be stored; save them as a file") from None
 
 
-def _name(value: Any) -> str:
-    kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+def _enum(value: enum.Enum, path: str, walk: _Walk) -> Any:
+    walk.enter(1, path)
+    result = _convert(value.value, path, walk)
+    walk.depth -= 1
+    return result
+
+
+def _refuse(value: Any, path: str, walk: _Walk) -> Any:
+    if not walk.for_config:
+        _raise_refused(value, path)
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)):
+        return _name(value) if hasattr(value, "__qualname__") else value.__name__
+    termwarn(f"config: {path} is of type {_name(type(value))}, which is no data; its text is kept", repeat=False)
+    return str(_called(lambda: str(value), path))[:_TEXT_MAX]
+
+
+def _raise_refused(value: Any, path: str) -> NoReturn:
+    raise DataError(
+        f"{path}: a value of type {_name(type(value))} can't be stored (Object of type {type(value).__name__} is not "
+        "JSON serializable); numbers, strings, booleans, None, arrays, and lists and dictionaries of them can"
+    )
+
+
+# In the order in which they are tried: an IntEnum is an int, and a datetime is a date.
+_STORES: Dict[type, _Store] = {
+    enum.Enum: _enum,
+    bool: lambda value, path, walk: bool(value),
+    int: lambda value, path, walk: int(value),
+    float: lambda value, path, walk: float(value),
+    str: lambda value, path, walk: str.__str__(value),
+    collections.abc.Mapping: _mapping,
+    list: _sequence,
+    tuple: _sequence,
+    collections.abc.Set: _set,
+    datetime.date: lambda value, path, walk: value.isoformat(),
+    datetime.time: lambda value, path, walk: value.isoformat(),
+    datetime.timedelta: lambda value, path, walk: value.total_seconds(),
+    decimal.Decimal: lambda value, path, walk: float(value),
+    os.PathLike: lambda value, path, walk: _convert(os.fspath(value), path, walk),
+    bytes: _bytes,
+    bytearray: _bytes,
+    types.SimpleNamespace: _attributes,
+}
+
+
+def _name(kind: Any) -> str:
+    return str(kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, ItemsView, Iterator, KeysView, List, Mapping, Optional
+from typing import Any, Callable, Dict, ItemsView, Iterator, KeysView, List, Mapping, Optional, ValuesView
 
-from ..errors import ConfigError, UsageError
-from ._values import storable_mapping
+from ..errors import ConfigError
+from ._config_sources import as_mapping
+from ._nested import Nested, plain
+from ._terminal import termwarn
+from ._values import storable, storable_mapping
 
 Changed = Callable[[Dict[str, Any], List[str]], None]
 
@@ -18,42 +21,63 @@ class Config:
     """The configuration of a run.
 
     >>> config = Config({"lr": 0.1})
-    >>> config.update({"epochs": 3})
-    >>> config.lr, config["epochs"]
-    (0.1, 3)
+    >>> config.update({"epochs": 3, "model": {"layers": 2}})
+    >>> config.lr, config["epochs"], config.model.layers
+    (0.1, 3, 2)
 
-    A key that is set keeps its value: another one raises ConfigError, unless `allow_val_change` says so.
+    A key that is set keeps its value: another one raises ConfigError, unless `allow_val_change` says so. What stands
+    in a dictionary within the config can be changed, and the change is recorded. A key that a sweep has locked keeps
+    its value whatever the program says.
     """
 
     def __init__(self, items: Optional[Mapping[str, Any]] = None, changed: Changed = _unheard) -> None:
         # Callers of other clients look for `vars(config)["_items"]`.
         self.__dict__["_items"] = dict(items or {})
         self.__dict__["_changed"] = changed
+        self.__dict__["_locked"] = {}
 
     def update(self, d: Any, allow_val_change: Optional[bool] = None) -> None:
-        """Set several keys: from a dictionary, or anything with attributes, an argparse Namespace say."""
-        self._set(storable_mapping(as_mapping(d), "config"), bool(allow_val_change))
+        """Set several keys: from a dictionary, or anything else that `init` takes as config."""
+        self._set(_storable(d), bool(allow_val_change))
 
     def setdefaults(self, d: Any) -> None:
         """Set the keys that are not set yet."""
-        values = storable_mapping(as_mapping(d), "config")
-        self._set({key: value for key, value in values.items() if key not in self._items}, False)
+        self._set({key: value for key, value in _storable(d).items() if key not in self._items}, False)
+
+    def update_locked(self, d: Any, user: Optional[str] = None, _allow_val_change: Optional[bool] = None) -> None:
+        """Set keys for `user`, a sweep say, and lock them: later changes by the program are passed over."""
+        values = _storable(d)
+        for key in values:
+            self._locked.pop(key, None)
+        self._set(values, _allow_val_change is not False)
+        self._locked.update(dict.fromkeys(values, user or "a sweep"))
+
+    def merge_locked(self, d: Any) -> None:
+        """Set the keys that nobody has locked."""
+        self._set({key: value for key, value in _storable(d).items() if key not in self._locked}, True)
+
+    def persist(self) -> None:
+        """Return: every change is in the log already. For callers of other clients."""
 
     def _set(self, values: Dict[str, Any], allow_val_change: bool) -> None:
         changes = {}
         for key, value in values.items():
-            if key in self._items and not _same(self._items[key], value):
-                if not allow_val_change:
-                    raise ConfigError(
-                        f'Attempted to change value of key "{key}" from {self._items[key]!r} to {value!r}. '
-                        "If that is what you want, pass allow_val_change=True to config.update()"
-                    )
-            elif key in self._items:
+            if key not in self._items:
+                changes[key] = value
+            elif _same(self._items[key], value):
                 continue
-            changes[key] = value
+            elif key in self._locked:
+                termwarn(f"config: {key} is locked by {self._locked[key]}; the change to {value!r} is ignored")
+            elif allow_val_change:
+                changes[key] = value
+            else:
+                raise ConfigError(
+                    f'Attempted to change value of key "{key}" from {self._items[key]!r} to {value!r}. '
+                    "If that is what you want, pass allow_val_change=True to config.update()"
+                )
         if changes:
-            self._items.update(changes)
             self._changed(changes, [])
+            self._items.update(changes)
 
     @property
     def _items(self) -> Dict[str, Any]:
@@ -65,26 +89,41 @@ class Config:
         changed: Changed = self.__dict__["_changed"]
         return changed
 
+    @property
+    def _locked(self) -> Dict[str, str]:
+        locked: Dict[str, str] = self.__dict__["_locked"]
+        return locked
+
     def __setitem__(self, key: str, value: Any) -> None:
-        self._set(storable_mapping({key: value}, "config"), False)
+        self._set(_storable({key: value}), False)
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value
 
     def __getitem__(self, key: str) -> Any:
-        return self._items[key]
+        value = self._items[key]
+        if type(value) is dict:
+            value = self._items[key] = Nested(
+                value,
+                lambda inner, item: storable(item, f"{key}.{inner}", for_config=True),
+                lambda: self._changed({key: self._items[key]}, []),
+            )
+        return value
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):
             raise AttributeError(key)
         try:
-            return self._items[key]
+            return self[key]
         except KeyError:
             raise AttributeError(f"the config has no key {key!r}") from None
 
     def __delitem__(self, key: str) -> None:
         del self._items[key]
         self._changed({}, [key])
+
+    def __delattr__(self, key: str) -> None:
+        del self[key]
 
     def __contains__(self, key: object) -> bool:
         return key in self._items
@@ -99,35 +138,45 @@ class Config:
         """The keys, in the order in which they were set."""
         return self._items.keys()
 
+    def values(self) -> ValuesView[Any]:
+        """The values, in the order of the keys."""
+        return self._items.values()
+
     def items(self) -> ItemsView[str, Any]:
         """Keys with their values."""
         return self._items.items()
 
     def get(self, key: str, default: Any = None) -> Any:
         """A key's value, or `default`."""
-        return self._items.get(key, default)
+        return self[key] if key in self._items else default
 
     def as_dict(self) -> Dict[str, Any]:
         """A copy as a plain dictionary."""
-        return dict(self._items)
+        return {key: plain(value) for key, value in self._items.items()}
+
+    _as_dict = as_dict
 
     def __repr__(self) -> str:
         return repr(self._items)
 
 
-def as_mapping(source: Any) -> Mapping[str, Any]:
-    """Configuration in any of the forms that callers have it in."""
-    if source is None:
-        return {}
-    if isinstance(source, Config):
-        return source._items
-    if isinstance(source, Mapping):
-        return source
-    if hasattr(source, "__dict__") and not isinstance(source, type):
-        attributes: Dict[str, Any] = vars(source)
-        return attributes
-    raise UsageError(f"config is a dictionary or a Namespace, not {type(source).__name__}")
+class StaticConfig(Config):
+    """A config that nobody changes: what `run.config_static` gives to code that is to read it alone."""
+
+    def _set(self, values: Dict[str, Any], allow_val_change: bool) -> None:
+        raise ConfigError(f"config_static can't be changed ({', '.join(values)}); change run.config")
+
+    def __delitem__(self, key: str) -> None:
+        raise ConfigError(f"config_static can't be changed ({key}); change run.config")
+
+
+def _storable(source: Any) -> Dict[str, Any]:
+    values = storable_mapping(as_mapping(source), "config")
+    # Flags are often named as on the command line.
+    return {key.strip("-"): value for key, value in values.items()}
 
 
 def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return isinstance(other, dict) and bool(one == other)
     return type(one) is type(other) and bool(one == other or (one != one and other != other))

@@ -52,6 +52,9 @@ def login(
 ) -> bool:
     """Make sure that there is an API key for the server; return whether there is.
 
+    >>> login(key="0123456789" * 4, host="https://wandb.example.com")
+    True
+
     key: keep this one. relogin: ask even though there is one. force: raise where there is none instead of going on
     offline. verify: ask the server whether it takes the key.
     """

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, TextIO, Type, Union
 
 from wandb_storage import (
     UNKNOWN_LAYOUT,
-    Alert,
     ConfigChange,
+    Console,
     Exit,
-    Labels,
     Log,
     LogClosed,
     LogError,
@@ -24,7 +24,9 @@ from wandb_storage import (
     Preempting,
     Record,
     RowFlag,
+    Stream,
     SummaryChange,
+    Telemetry,
     UnstorableValue,
     dump_json,
 )
@@ -32,34 +34,38 @@ from wandb_storage import (
 from ..errors import DataError, Error, UsageError
 from ._console_capture import ConsoleCapture
 from ._history_sample import HistorySample
+from ._metric_definition import metric_definition
 from ._periodic import Periodic
 from ._restored import Restored
+from ._run_facts import RunFacts
 from ._stop_watch import stop_watch
 from ._system_metrics import system_sampler
 from ._terminal import termwarn
-from ._upload import upload_status
 from ._values import storable_row
+from .wandb_alerts import AlertLevel, alert_record
 from .wandb_config import Config
 from .wandb_settings import Settings
 from .wandb_summary import Summary
 
+if TYPE_CHECKING:
+    from ._run_files import Location, RunFiles
+    from ._run_history import History
+    from ._watch import Watches
+
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
-_ALERT_LEVELS = ("INFO", "WARN", "ERROR")
 
 
-class _Progress:
-    """What every `log` call changes: kept apart, since setting an attribute of a Run is checked."""
+class Run(RunFacts):
+    """One run. Made by `wandb.init`; safe between threads; usable as a context manager.
 
-    __slots__ = ("late_rows", "step")
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self.late_rows = 0
-
-
-class Run:
-    """One run. Made by `wandb.init`; safe between threads; usable as a context manager."""
+    >>> import wandb
+    >>> with wandb.init(mode="disabled", config={"lr": 0.1}) as run:
+    ...     for step in range(3):
+    ...         run.log({"loss": 1 / (step + 1)})
+    >>> run.step, run.summary["loss"] < 0.5
+    (3, True)
+    """
 
     def __init__(
         self,
@@ -71,32 +77,20 @@ class Run:
         on_finish: Callable[[Run, bool], None] = lambda run, quiet: None,
     ) -> None:
         restored = restored or Restored()
-        self._settings = settings
-        self._folder = folder
+        super().__init__(settings, folder, start, restored)
         self._log = log
         self._on_finish = on_finish
-        self._start = start
-        self._pid = os.getpid()
         self._lock = threading.RLock()
-        self._progress = _Progress(restored.step)
-        self._starting_step = restored.step
-        self._runtime_before = restored.runtime
-        self._resumed = restored.sessions > 0
         self._finished = False
         self._exit_code: Optional[int] = None
-        self._labels = Labels(
-            name=settings.run_name,
-            notes=settings.run_notes,
-            tags=list(settings.run_tags or ()),
-            group=settings.run_group,
-            job_type=settings.run_job_type,
-        )
         self._metrics: Optional[MetricRules] = restored.metrics  # None while every key's summary is its last value
         self._latest = restored.summary
         self._history = HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed)
         self._watchers: List[Union[ConsoleCapture, Periodic]] = []
+        self._files: Optional[RunFiles] = None
+        self._watches: Optional[Watches] = None
 
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
@@ -198,7 +192,7 @@ class Run:
     def define_metric(
         self,
         name: str,
-        step_metric: Optional[str] = None,
+        step_metric: Union[None, str, MetricDefinition] = None,
         step_sync: Optional[bool] = None,
         hidden: Optional[bool] = None,
         summary: Optional[str] = None,
@@ -209,21 +203,7 @@ class Run:
 
         `summary`: of min, max, mean, first, last, best, copy and none, separated by commas.
         """
-        kinds = [word.strip() for word in (summary or "").split(",") if word.strip()]
-        unknown = set(kinds) - {"min", "max", "mean", "first", "last", "best", "copy", "none"}
-        if unknown or (goal is not None and goal not in ("minimize", "maximize")):
-            raise UsageError(f"define_metric({name!r}): {unknown or goal} is no kind of summary or goal")
-        if "*" in name[:-1]:
-            raise UsageError(f"define_metric({name!r}): a glob ends in its one *")
-        definition = MetricDefinition(
-            name=name,
-            step_metric=step_metric,
-            step_sync=step_metric is not None if step_sync is None else step_sync,
-            hidden=bool(hidden),
-            summary=kinds,
-            goal=goal,
-            overwrite=bool(overwrite),
-        )
+        definition = metric_definition(name, step_metric, step_sync, hidden, summary, goal, overwrite)
         with self._lock:
             self._append(definition)
             if self._metrics is None:
@@ -231,17 +211,127 @@ class Run:
             self._metrics.define(definition)
         return definition
 
-    def alert(self, title: str, text: str = "", level: Any = None, wait_duration: Any = None) -> None:
+    @property
+    def history(self) -> History:
+        """The rows of the run, as callers of the client of 2020 know them."""
+        from ._run_history import History
+
+        return History(self)
+
+    # --- what else is recorded ----------------------------------------------------------------------------------------
+
+    def alert(
+        self,
+        title: str,
+        text: str = "",
+        level: Union[None, str, AlertLevel] = None,
+        wait_duration: Union[None, float, datetime.timedelta] = None,
+    ) -> None:
         """Send the run's owner a message. `wait_duration` (seconds or a timedelta): say it at most that often."""
-        word = str(getattr(level, "value", level) or "INFO").upper()
-        if word not in _ALERT_LEVELS:
-            raise UsageError(f"alert: level is one of {', '.join(_ALERT_LEVELS)}, not {level!r}")
-        seconds = wait_duration.total_seconds() if hasattr(wait_duration, "total_seconds") else wait_duration or 0
-        self._append(Alert(title=str(title), text=str(text), level=word, wait_seconds=float(seconds), time=time.time()))
+        self._append(alert_record(title, text, level, wait_duration))
 
     def mark_preempting(self) -> None:
         """Record that the scheduler is about to take the machine."""
         self._append(Preempting(time=time.time()))
+
+    def write_logs(self, text: str) -> None:
+        """Add text to the run's console output without printing it."""
+        self._append(Console(time=time.time(), stream=Stream.STDOUT, text=text if text.endswith("\n") else f"{text}\n"))
+
+    def save(
+        self,
+        glob_str: Location,
+        base_path: Optional[Location] = None,
+        policy: str = "live",
+        glob: bool = True,
+    ) -> List[str]:
+        """Keep files with the run, below their path from `base_path` on; return where.
+
+        policy: "now" takes a copy, "live" follows the file while the run lasts, "end" takes it as it is at the end.
+        glob=False takes `glob_str` as it is written. Raises UsageError for a path that isn't below `base_path`.
+        """
+        return self._run_files().save(glob_str, base_path, policy, glob)
+
+    def restore(
+        self, name: str, run_path: Optional[str] = None, replace: bool = False, root: Optional[str] = None
+    ) -> Optional[TextIO]:
+        """Open a file that this run, or another one of the same wandb folder, has saved; copy it below `root` (the
+        run's files) where it isn't there. Returns None where no such run has one."""
+        from ._run_restore import restore_file
+
+        return restore_file(self._folder, Path(self.dir if root is None else root), name, run_path, replace)
+
+    def log_code(
+        self,
+        root: Optional[str] = ".",
+        name: Optional[str] = None,
+        include_fn: Optional[Callable[..., bool]] = None,
+        exclude_fn: Optional[Callable[..., bool]] = None,
+    ) -> List[str]:
+        """Keep a copy of the code below `root` with the run, without the secrets in it; return the paths.
+
+        include_fn, exclude_fn: say whether a file belongs to it, by its path, or its path and the root. `name` is
+        accepted for callers of other clients.
+        """
+        from . import _run_code
+
+        return _run_code.copy_code(
+            Path(root or "."), Path(self.dir), include_fn or _run_code.is_source,
+            exclude_fn or _run_code.is_no_source, self._append,
+        )  # fmt: skip
+
+    def _run_files(self) -> RunFiles:
+        with self._lock:
+            if self._files is None:
+                from ._run_files import RunFiles
+
+                self._files = RunFiles(Path(self.dir), self._append)
+            return self._files
+
+    def watch(
+        self,
+        models: Any,
+        criterion: Any = None,
+        log: Optional[str] = "gradients",
+        log_freq: int = 1000,
+        idx: Optional[int] = None,
+        log_graph: bool = False,
+    ) -> None:
+        """Log histograms of a PyTorch model's gradients, parameters or both ("all"), every `log_freq` steps.
+
+        They come with the next row that is logged. `criterion` and `log_graph` are accepted for callers of other
+        clients: no graph is recorded.
+        """
+        if self._watches is None:
+            from ._watch import Watches
+
+            self._watches = Watches(lambda part: self.log(part, commit=False))
+        self._watches.watch(models, log, log_freq, idx)
+
+    def unwatch(self, models: Any = None) -> None:
+        """Watch these models no more, or none at all."""
+        if self._watches is not None:
+            self._watches.unwatch(models)
+
+    def _label(self, repo: Optional[str] = None, code: Optional[str] = None, **more: Any) -> None:
+        """Libraries say here by which code a run was made."""
+        label = {key: str(value) for key, value in {"repo": repo, "code": code, **more}.items() if value is not None}
+        self._append(Telemetry(json=dump_json({"label": label}), time=time.time()))
+
+    def to_html(self, height: int = 420, hidden: bool = False) -> str:
+        """The run's page as HTML for a notebook."""
+        from ._run_display import run_html
+
+        return run_html(self, height, hidden)
+
+    def display(self, height: int = 420, hidden: bool = False) -> bool:
+        """Show the run's page in the notebook that runs this; False where there is none."""
+        from ._run_display import display
+
+        return display(self, height, hidden)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Dict[str, str]:
+        return {"text/html": self.to_html(hidden=True)}
 
     # --- the log ------------------------------------------------------------------------------------------------------
 
@@ -270,6 +360,9 @@ class Run:
     def _summary_changed(self, changes: Dict[str, Any], removed: List[str]) -> None:
         self._append(SummaryChange(json=dump_json(changes), removed=removed, time=time.time()))
 
+    def _last_record(self) -> int:
+        return 0 if self._log is None else self._log.sequence
+
     def flush(self) -> None:
         """Return when everything logged so far survives a power loss. Raises UsageError where the disk refuses."""
         if self._log is not None:
@@ -292,8 +385,15 @@ class Run:
         # Outside the lock: a watcher that is about to append must be able to end.
         for watcher in self._watchers:
             watcher.stop()
+        self.unwatch()
+        if self._files is not None:
+            self._files.finish()
         if self._seal():
             self._on_finish(self, bool(quiet))
+
+    def join(self, exit_code: Optional[int] = None) -> None:
+        """`finish`, as older callers call it."""
+        self.finish(exit_code)
 
     def _seal(self) -> bool:
         """Append the last record and close the log; False where another thread was first."""
@@ -335,133 +435,12 @@ class Run:
         program_end.exception, program_end.message = end.exception, end.message
         self.finish(exit_code=end.code)
 
-    # --- what the run is ----------------------------------------------------------------------------------------------
+    if not TYPE_CHECKING:  # which is to find an attribute that doesn't exist by itself
 
-    @property
-    def id(self) -> str:
-        """The run's id, unique in its project."""
-        assert self._settings.run_id is not None
-        return self._settings.run_id
-
-    @property
-    def name(self) -> Optional[str]:
-        """The run's name on the page."""
-        return self._labels.name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self._relabel(name=str(name))
-
-    @property
-    def notes(self) -> Optional[str]:
-        """What is special about the run."""
-        return self._labels.notes
-
-    @notes.setter
-    def notes(self, notes: str) -> None:
-        self._relabel(notes=str(notes))
-
-    @property
-    def tags(self) -> Tuple[str, ...]:
-        """The run's tags."""
-        return tuple(self._labels.tags)
-
-    @tags.setter
-    def tags(self, tags: Sequence[str]) -> None:
-        if isinstance(tags, str):
-            raise UsageError("tags is a list of strings, not one string")
-        self._relabel(tags=[str(tag) for tag in tags], tags_changed=True)
-
-    def _relabel(self, **labels: Any) -> None:
-        self._append(Labels(**labels, time=time.time()))
-        for label, value in labels.items():
-            setattr(self._labels, label, value)
-
-    @property
-    def group(self) -> Optional[str]:
-        """The group that the run belongs to."""
-        return self._settings.run_group
-
-    @property
-    def job_type(self) -> Optional[str]:
-        """What kind of run it is: train, eval, …"""
-        return self._settings.run_job_type
-
-    @property
-    def project(self) -> Optional[str]:
-        """The project."""
-        return self._settings.project
-
-    @property
-    def entity(self) -> Optional[str]:
-        """The user or team that owns the run; None until the server has said so, where nobody named one."""
-        return self._settings.entity
-
-    @property
-    def config(self) -> Config:
-        """The run's configuration."""
-        return self._config
-
-    @property
-    def summary(self) -> Summary:
-        """One value a key: what the rows add up to."""
-        return self._summary
-
-    @property
-    def settings(self) -> Settings:
-        """The settings that the run was made with."""
-        return self._settings
-
-    @property
-    def step(self) -> int:
-        """The step of the row that the next call to `log` belongs to."""
-        return self._progress.step
-
-    @property
-    def starting_step(self) -> int:
-        """The first step of this session."""
-        return self._starting_step
-
-    @property
-    def start_time(self) -> float:
-        """When this session began, in seconds since the epoch."""
-        return self._start
-
-    @property
-    def resumed(self) -> bool:
-        """Whether the run goes on with an earlier session's log."""
-        return self._resumed
-
-    @property
-    def disabled(self) -> bool:
-        """Whether nothing is recorded."""
-        return False
-
-    @property
-    def offline(self) -> bool:
-        """Whether nothing is uploaded while the run lasts."""
-        return self._settings.mode == "offline"
-
-    @property
-    def dir(self) -> str:
-        """The folder of the run's files."""
-        return str(self._folder / "files")
-
-    @property
-    def sync_dir(self) -> str:
-        """The run's folder."""
-        return str(self._folder)
-
-    @property
-    def url(self) -> Optional[str]:
-        """The run's page; None offline, and until the server has said who owns the run."""
-        status = None if self.offline else upload_status(self._folder, self._settings.base_url)
-        return status.url or None if status is not None else None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and not isinstance(getattr(type(self), name, None), property):
-            raise AttributeError(f"Attribute {name} is not supported on Run object.")
-        object.__setattr__(self, name, value)
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_") and not isinstance(getattr(type(self), name, None), property):
+                raise AttributeError(f"Attribute {name} is not supported on Run object.")
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"<wandb.Run {self.id} in {self._folder}>"

@@ -74,8 +74,29 @@ class Settings(OfficialSettings):
     resume: Optional[str] = setting(
         kinds.resume, "`allow`, `must`, `never` or `auto`: what to go on with.", default=None
     )
+    resume_from: Optional[str] = setting(
+        kinds.text, "`ID?_step=N`: go on behind that step of the run, without what came after it.", default=None
+    )
+    fork_from: Optional[str] = setting(
+        kinds.text, "`ID?_step=N`: begin as a copy of the run up to that step, and go on as another.", default=None
+    )
+    resume_timeout: float = setting(
+        kinds.seconds,
+        "Seconds to wait for the server's word on a run that is to be resumed and isn't here.",
+        default=5.0,
+        policy=True,
+    )
     reinit: Union[bool, str] = setting(
         kinds.reinit, "What `init` does with a run that is active; see its arguments.", default="default"
+    )
+    config_paths: Optional[Tuple[str, ...]] = setting(
+        kinds.texts, "YAML files with values for the config, weaker than those of `init`.", default=None
+    )
+    problem: str = setting(
+        kinds.choice("fatal", "warn", "silent"),
+        "What `init` does where no run can be recorded: `fatal` raises, the others go on without one.",
+        default="warn",
+        policy=True,
     )
     allow_val_change: bool = setting(
         kinds.flag, "Let `init` change config values of a run that it resumes.", default=False
@@ -110,6 +131,7 @@ class Settings(OfficialSettings):
         "What the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go.",
         default=None,
     )
+    save_code: bool = setting(kinds.flag, "Keep a copy of the program with the run.", default=False, policy=True)
     strict: bool = setting(
         kinds.flag, "Raise where a row is late or can't be kept, instead of counting it.", default=False
     )

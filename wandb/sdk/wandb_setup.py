@@ -45,6 +45,11 @@ def setup(settings: Union[None, Settings, Mapping[str, Any]] = None) -> Session:
 def teardown(exit_code: Optional[int] = None) -> None:
     """Finish every run of this process and forget what `setup` was given.
 
+    >>> run = wandb.init(mode="offline")
+    >>> wandb.teardown()
+    >>> wandb.run is None
+    True
+
     exit_code: how the program ended; by default as it stands.
     """
     global _session

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+import tempfile
+from typing import Any, Callable, List, Mapping, Optional, TextIO
 
 from wandb_storage import Record
 
@@ -10,7 +11,15 @@ from ..wandb_run import Run
 
 
 class RunDisabled(Run):
-    """A run of mode "disabled": config and summary work in memory, and nothing is recorded."""
+    """A run of mode "disabled": config and summary work in memory, and nothing is recorded.
+
+    >>> import wandb
+    >>> run = wandb.init(mode="disabled")
+    >>> run.log({"loss": 0.5})
+    >>> run.summary["loss"], run.url
+    (0.5, None)
+    >>> run.finish()
+    """
 
     def _append(self, record: Record) -> None:
         """Nothing is kept."""
@@ -29,6 +38,40 @@ class RunDisabled(Run):
             self._progress.step += 1
         self._latest.update(data)
 
+    def save(self, glob_str: Any, base_path: Any = None, policy: str = "live", glob: bool = True) -> List[str]:
+        """Save nothing."""
+        return []
+
+    def restore(
+        self, name: str, run_path: Optional[str] = None, replace: bool = False, root: Optional[str] = None
+    ) -> Optional[TextIO]:
+        """Find nothing."""
+        return None
+
+    def log_code(
+        self,
+        root: Optional[str] = ".",
+        name: Optional[str] = None,
+        include_fn: Optional[Callable[..., bool]] = None,
+        exclude_fn: Optional[Callable[..., bool]] = None,
+    ) -> List[str]:
+        """Keep nothing."""
+        return []
+
+    def watch(
+        self,
+        models: Any,
+        criterion: Any = None,
+        log: Optional[str] = "gradients",
+        log_freq: int = 1000,
+        idx: Optional[int] = None,
+        log_graph: bool = False,
+    ) -> None:
+        """Watch nothing."""
+
+    def flush(self) -> None:
+        """Return."""
+
     def finish(self, exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
         """End the run."""
         if not self._finished:
@@ -39,6 +82,11 @@ class RunDisabled(Run):
     def disabled(self) -> bool:
         """True."""
         return True
+
+    @property
+    def dir(self) -> str:
+        """The system's temporary folder: a place for what callbacks write, and not the run's."""
+        return tempfile.gettempdir()
 
     @property
     def url(self) -> Optional[str]:

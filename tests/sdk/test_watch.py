@@ -1,0 +1,103 @@
+"""Watching a PyTorch model: what is logged, how often, and that it ends."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import pytest
+from logged import values_of
+
+import wandb
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+@pytest.fixture
+def run() -> wandb.Run:
+    return wandb.init(mode="offline", settings={"silent": True})
+
+
+def model() -> Any:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+
+
+def train(run: wandb.Run, net: Any, steps: int) -> List[Dict[str, Any]]:
+    for step in range(steps):
+        net.zero_grad()
+        loss = net(torch.ones(2, 4)).sum()
+        loss.backward()
+        run.log({"loss": loss, "step": step})
+    return values_of(run)
+
+
+def test_gradients_come_with_the_row_of_every_so_many_steps(run: wandb.Run) -> None:
+    net = model()
+    run.watch(net, log_freq=2)
+    rows = train(run, net, 4)
+    names = {f"gradients/{name}" for name, _ in net.named_parameters()}
+    assert [names <= set(row) for row in rows] == [False, True, False, True]
+    gradient = rows[1]["gradients/0.weight"]
+    assert (gradient["_type"], sum(gradient["values"])) == ("histogram", 32)
+    assert len(gradient["bins"]) == len(gradient["values"]) + 1
+    assert isinstance(rows[0]["loss"], float)
+
+
+def test_parameters_are_those_before_the_step_and_none_while_evaluating(run: wandb.Run) -> None:
+    net = model()
+    wandb.watch(net, log="all", log_freq=1)
+    (row,) = train(run, net, 1)
+    low, high = row["parameters/0.weight"]["bins"][0], row["parameters/0.weight"]["bins"][-1]
+    assert low == pytest.approx(float(net[0].weight.min()))
+    assert high == pytest.approx(float(net[0].weight.max()))
+    net.eval()
+    net(torch.ones(2, 4))
+    run.log({"evaluated": True})
+    assert set(values_of(run)[-1]) == {"_step", "evaluated"}
+
+
+def test_unwatch_and_finish_take_the_hooks_away(run: wandb.Run) -> None:
+    net, other = model(), model()
+    run.watch([net, other], log="all", log_freq=1)
+    assert any(key.startswith("gradients/graph_1") for key in train(run, other, 1)[0])
+    with pytest.raises(wandb.UsageError, match="watched already"):
+        run.watch(net)
+    run.unwatch(other)
+    assert set(train(run, other, 1)[-1]) == {"_step", "loss", "step"}
+    run.finish()
+    net(torch.ones(2, 4)).sum().backward()
+    assert not net._forward_hooks
+
+
+def test_a_gradient_that_is_not_finite_ends_no_training(run: wandb.Run) -> None:
+    net = model()
+    run.watch(net, log_freq=1)
+    (net(torch.ones(2, 4)) * float("nan")).sum().backward()
+    run.log({"loss": 1})
+    assert "gradients/2.weight" not in values_of(run)[0]
+    assert values_of(run)[0]["loss"] == 1
+
+
+def test_what_is_no_module_is_refused(run: wandb.Run) -> None:
+    with pytest.raises(wandb.UsageError, match="int is no PyTorch module"):
+        run.watch(3)
+    with pytest.raises(wandb.UsageError, match="gradients, parameters"):
+        run.watch(model(), log="weights")
+    with pytest.raises(wandb.UsageError, match="log_freq"):
+        run.watch(model(), log_freq=0)
+
+
+def test_tensors_of_every_kind_are_values(run: wandb.Run) -> None:
+    run.log(
+        {
+            "scalar": torch.tensor(1.5, requires_grad=True),
+            "brain": torch.tensor([0.5], dtype=torch.bfloat16),
+            "few": torch.arange(4),
+            "many": torch.randn(1000, requires_grad=True),
+            "many_brain": torch.ones(100, dtype=torch.bfloat16),
+            "flag": torch.tensor(True),
+        }
+    )
+    (row,) = values_of(run)
+    assert (row["scalar"], row["brain"], row["few"], row["flag"]) == (1.5, 0.5, [0, 1, 2, 3], True)
+    assert (sum(row["many"]["values"]), sum(row["many_brain"]["values"])) == (1000, 100)

@@ -1,0 +1,147 @@
+"""`run.watch`: histograms of a PyTorch model's gradients and parameters, every so many steps.
+
+Hooks stand on each parameter that takes gradients, and on the model's `forward`. Most of their calls count to
+`log_freq` and return. The histogram is computed where the tensor is, so that a few dozen numbers leave the device, and
+of a sample where the tensor is large. What it takes is measured, and said where it holds up the training.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+from ..errors import UsageError
+from ._terminal import termwarn
+
+_KINDS = ("gradients", "parameters", "all", None)
+BINS = 64
+# Of a larger tensor, evenly spaced elements are counted: its histogram looks the same.
+_ELEMENTS_MAX = 1 << 20
+# When watching takes this part of the time since it began, the user is told, once; not for the first seconds.
+_NOTABLE_SHARE = 0.1
+_NOTABLE_AFTER_SECONDS = 10.0
+
+LogPart = Callable[[Dict[str, Any]], None]
+
+
+class Watches:
+    """The models that one run watches."""
+
+    def __init__(self, log: LogPart) -> None:
+        self._log = log
+        self._models: Dict[int, List[Any]] = {}  # id of the model -> handles of its hooks
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self.seconds = 0.0  # that watching has taken
+        self._told = False
+
+    def watch(self, models: Union[Any, Sequence[Any]], log: Optional[str], log_freq: int, idx: Optional[int]) -> None:
+        """Hook the models. Raises UsageError for what can't be watched, or is already."""
+        if log not in _KINDS:
+            raise UsageError(f"watch: log is gradients, parameters, all or None, not {log!r}")
+        if not isinstance(log_freq, int) or log_freq < 1:
+            raise UsageError(f"watch: log_freq is a whole number of steps, not {log_freq!r}")
+        for place, model in enumerate(_several(models), idx or 0):
+            if not hasattr(model, "named_parameters") or not hasattr(model, "register_forward_hook"):
+                raise UsageError(f"watch: {type(model).__name__} is no PyTorch module")
+            if id(model) in self._models:
+                raise UsageError(f"watch: this {type(model).__name__} is watched already; call unwatch first")
+            prefix = f"graph_{place}" if place else ""
+            handles: List[Any] = []
+            if log in ("gradients", "all"):
+                handles += self._hook_gradients(model, prefix, log_freq)
+            if log in ("parameters", "all"):
+                handles.append(self._hook_parameters(model, prefix, log_freq))
+            self._models[id(model)] = handles
+
+    def unwatch(self, models: Union[None, Any, Sequence[Any]] = None) -> None:
+        """Take the hooks away again, of all models or of these."""
+        chosen = list(self._models) if models is None else [id(model) for model in _several(models)]
+        for key in chosen:
+            for handle in self._models.pop(key, ()):
+                handle.remove()
+
+    def _hook_gradients(self, model: Any, prefix: str, log_freq: int) -> List[Any]:
+        return [
+            parameter.register_hook(self._gradient_hook(f"gradients/{prefix}{name}", log_freq))
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        ]
+
+    def _gradient_hook(self, key: str, log_freq: int) -> Callable[[Any], None]:
+        calls = 0
+
+        def hook(gradient: Any) -> None:
+            nonlocal calls
+            calls += 1
+            if calls >= log_freq:
+                calls = 0
+                self._record(lambda: {key: tensor_histogram(gradient)})
+
+        return hook
+
+    def _hook_parameters(self, model: Any, prefix: str, log_freq: int) -> Any:
+        calls = 0
+
+        def hook(module: Any, inputs: Any, output: Any) -> None:
+            nonlocal calls
+            if not module.training:
+                return
+            calls += 1
+            if calls >= log_freq:
+                calls = 0
+                self._record(
+                    lambda: {
+                        f"parameters/{prefix}{name}": tensor_histogram(parameter)
+                        for name, parameter in module.named_parameters()
+                    }
+                )
+
+        return model.register_forward_hook(hook)
+
+    def _record(self, make: Callable[[], Dict[str, Any]]) -> None:
+        """Log what is made, with the next row. Nothing that goes wrong here may end a backward pass."""
+        start = time.perf_counter()
+        try:
+            self._log({key: value for key, value in make().items() if value is not None})
+        except Exception as error:
+            termwarn(f"watch: a histogram could not be logged ({type(error).__name__}: {error})", repeat=False)
+        with self._lock:
+            self.seconds += time.perf_counter() - start
+            elapsed = time.monotonic() - self._began
+            tell = not self._told and elapsed > _NOTABLE_AFTER_SECONDS and self.seconds > _NOTABLE_SHARE * elapsed
+            self._told = self._told or tell
+        if tell:
+            termwarn(
+                f"watch has taken {self.seconds:.1f} s of the {elapsed:.0f} s since it began; "
+                "raise log_freq, or watch fewer models"
+            )
+
+
+def tensor_histogram(tensor: Any) -> Optional[Dict[str, Any]]:
+    """The histogram of a tensor's finite values; None where it has none."""
+    values = tensor.detach()
+    if values.is_sparse:
+        values = values.coalesce().values()
+    values = values.reshape(-1)
+    count = values.shape[0]
+    if count > _ELEMENTS_MAX:
+        values = values[:: -(-count // _ELEMENTS_MAX)]
+    values = values.float()
+    finite = values.isfinite()
+    if not bool(finite.all()):
+        values = values[finite]
+    if not values.shape[0]:
+        return None
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return {"_type": "histogram", "values": [values.shape[0]], "bins": [low, high]}
+    counts = values.histc(BINS, low, high).tolist()
+    width = (high - low) / BINS
+    edges = [low + index * width for index in range(BINS)] + [high]
+    return {"_type": "histogram", "values": [int(number) for number in counts], "bins": edges}
+
+
+def _several(models: Any) -> List[Any]:
+    return list(models) if isinstance(models, (list, tuple)) else [models]

@@ -1,0 +1,5 @@
+"""Where libraries import `ConfigError` from."""
+
+from ...errors import ConfigError
+
+__all__ = ["ConfigError"]

@@ -1,0 +1,5 @@
+"""Where older libraries import `Run` from."""
+
+from .sdk.wandb_run import Run
+
+__all__ = ["Run"]
