@@ -39,7 +39,7 @@ def write(folder: Path, rows: int) -> Dict[str, Any]:
     counts = array.array("Q", bytes(8 * (MICROSECONDS_MAX + 1)))
     marks = {max(1, int(rows * part)) for part in PARTS}
     memory: List[str] = []
-    settings = wandb.Settings(console="off", disable_stats=True, silent=True)
+    settings = wandb.Settings(console="off", x_disable_stats=True, silent=True)
     run = wandb.init(mode="offline", project="long", dir=str(folder), settings=settings)
     clock, slowest, start = time.perf_counter_ns, 0, time.perf_counter()
     for step in range(rows):
