@@ -19,6 +19,9 @@ last long ones):
 * Reading never delays the writer, and nothing that is read was not written: every byte is covered by a checksum that
   also covers the record's number and kind.
   Proof: `stress/test_stopped_and_moved.py::test_a_stopped_reader_delays_nobody`, `fault/flips.py`, `fault/fuzz.py`.
+* Child processes write lanes (`create_lane`), for which the same is promised. Whoever holds the log's lock merges them
+  into it: each record once, in its lane's order, in an order that is stored.
+  Proof: `storage/test_lanes.py`, `sdk/test_children.py`, `crash/kill.py`.
 * A disk that is full, read-only or failing never raises out of `append`: records wait in memory up to
   `MEMORY_BYTES_MAX`, and what could not be kept is counted in `Log.lost`. Who wants to know asks `Log.refusal`.
   Proof: `fault/failing_calls.py`, `fault/test_starved.py`,
@@ -41,11 +44,12 @@ last long ones):
 The shape of it (FORMAT.md documents every byte):
 
     append ──► tail (one write) ──► block (zstd) ──► segment (LMDB, full sync) ──► Reader ──► RunState
-                    └── the writer died: recover() does the same from the files ──┘
+       ▲            └── the writer died: recover() does the same from the files ──┘
+       └── what lanes have committed, as FromLane records
 
 `_format` holds the layouts, `_encode` and `_decode` the records; `_log` and `_committer` write, `_reader` reads,
-`_recovery` what happens in between when nobody closed the log. `_state` folds records into the run that they describe,
-`_column_fold` does so many rows at a time.
+`_recovery` what happens in between when nobody closed the log. `_lanes` and `_merge` are about lanes. `_state` folds
+records into the run that they describe, `_column_fold` does so many rows at a time.
 `_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
 `_retention` removes what servers have, and `_checkpoint` keeps what it added up to. `_filesystem` knows where no live
 log should be; there `_away` sends it to a local disk and brings it home, and `_home` knows where it is meanwhile.
@@ -83,6 +87,7 @@ from ._records import (
     Console,
     Exit,
     FileSaved,
+    FromLane,
     Labels,
     MetricDefinition,
     Preempting,
@@ -108,6 +113,7 @@ if TYPE_CHECKING:
     from ._column_fold import ColumnFold, read_columns
     from ._columns import Column, Columns
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
+    from ._lanes import create_lane, for_another_log, living_lanes
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._salvage import SalvageReport, salvage
     from ._survey import Damage, Gap
@@ -117,14 +123,15 @@ __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES", "RECORD_BYTES_MAX",
     "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column", "ColumnFold",
     "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit",
-    "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "Gap", "Labels", "Log", "LogClosed", "LogDamaged",
-    "LogElsewhere", "LogError", "LogInUse", "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules",
-    "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row",
-    "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics",
-    "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
-    "bring_home", "create_away", "disk_use", "dump_json", "filesystem_of", "find_run_id", "is_log_file", "local_root",
-    "log_folder", "make_private_folder", "read_columns", "recover", "retain", "salvage", "segments", "send_away",
-    "verify", "writer_elsewhere",
+    "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "FromLane", "Gap", "Labels", "Log", "LogClosed",
+    "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound", "LogUnavailable", "MetricDefinition",
+    "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment",
+    "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream",
+    "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer",
+    "WriterLost", "beginning", "boot_id", "bring_home", "create_away", "create_lane", "disk_use", "dump_json",
+    "filesystem_of", "find_run_id", "for_another_log", "is_log_file", "living_lanes", "local_root", "log_folder",
+    "make_private_folder", "read_columns", "recover", "retain", "salvage", "segments", "send_away", "verify",
+    "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
@@ -148,8 +155,11 @@ _HOMES = {
     "SalvageReport": "._salvage",
     "VerifiedSegment": "._verify",
     "VerifyReport": "._verify",
+    "create_lane": "._lanes",
     "disk_use": "._retention",
     "filesystem_of": "._filesystem",
+    "for_another_log": "._lanes",
+    "living_lanes": "._lanes",
     "read_columns": "._column_fold",
     "retain": "._retention",
     "salvage": "._salvage",

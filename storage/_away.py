@@ -29,11 +29,11 @@ from typing import Dict, Iterator, List, Tuple
 
 from ._errors import LogError, LogInUse, LogUnavailable
 from ._filesystem import Filesystem, FilesystemKind, filesystem_of
-from ._folder import find_run_id, is_log_file, own_log, owner_path, segments
+from ._folder import find_run_id, has_lanes, is_log_file, own_log, owner_path, segments
 from ._home import BACK_POINTER, Pointer, find_pointer, leads_to, log_folder, pointer_path
 from ._log import Log, Warn
 from ._owner import OwnerLock, Writer, boot_id
-from ._recovery import recover, recover_locked
+from ._recovery import merge_lanes, recover, recover_locked
 from ._segment import SegmentFile, mapped_errors
 from ._tail import tail_paths
 
@@ -153,8 +153,10 @@ def send_away(folder: Path, root: Path) -> Path:
     if find_pointer(folder) is not None:
         return log_folder(folder)
     run_id = find_run_id(folder)
-    if not _is_closed(folder, run_id):
-        recover(folder)
+    with mapped_errors(folder):
+        if not _is_closed(folder, run_id) or has_lanes(folder):
+            recover(folder)
+    _refuse_while_children_log(folder)
     before = _stamps(folder)
     place = _make_place(folder, root)
     try:
@@ -204,16 +206,34 @@ def bring_home(folder: Path) -> bool:
     try:
         if place == folder:
             return False
-        recover_locked(place, run_id, owner)
+        recovered = recover_locked(place, run_id, owner)
+        with mapped_errors(place):
+            merge_lanes(place, run_id, owner, recovered)
+        _refuse_while_children_log(place)
         _copy_log(place, folder)
+        pointer = pointer_path(folder, run_id)
         with mapped_errors(folder):
-            pointer_path(folder, run_id).unlink()
-            _sync_folder(folder)
+            told = pointer.read_bytes()
+            pointer.unlink()
+            try:
+                _refuse_while_children_log(place)
+            except LogError:
+                _write(pointer, told)
+                raise
+            finally:
+                _sync_folder(folder)
         _remove(place)
     finally:
         owner.release()
     _sweep(place.parent)
     return True
+
+
+def _refuse_while_children_log(place: Path) -> None:
+    """Lanes that are not merged can't be moved. Raises LogInUse."""
+    with mapped_errors(place):
+        if has_lanes(place):
+            raise LogInUse("child processes log to the run; its log comes home when they have ended", place)
 
 
 def _remove(place: Path) -> None:

@@ -26,6 +26,7 @@ from ._records import (
     ConfigChange,
     Console,
     FileSaved,
+    FromLane,
     Labels,
     Preempting,
     Row,
@@ -225,7 +226,8 @@ class ColumnFold:
             if layout is None:
                 payload = raw[offset + _HEADER : offset + run.size]
                 entry = self._reader.entry(run.sequence + taken, run.kind, payload)
-                if isinstance(entry.record, Row) and self._room([*self.state.row, *entry.record.values]) < 1:
+                row = entry.record.record if isinstance(entry.record, FromLane) else entry.record
+                if isinstance(row, Row) and self._room([*self.state.row, *row.values]) < 1:
                     yield self._end_batch()
                 self._take_entry(entry, payload)
             else:
@@ -266,7 +268,7 @@ class ColumnFold:
         if isinstance(record, Row):
             self._learn(payload)
             return
-        if not independent:
+        if not independent and not (isinstance(record, FromLane) and isinstance(record.record, Row)):
             self._layouts.clear()  # a metric may have been defined
         if self._on_entry is not None:
             self._on_entry(entry, completed)

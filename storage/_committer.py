@@ -20,8 +20,13 @@ from ._segment import mapped_errors
 from ._segment_writer import SegmentWriter
 from ._tail import Tail
 
-LATER, NOW, CLOSE = 0, 1, 2
+LATER, NOW, CLOSE, LOOK = 0, 1, 2, 3
 _RETRY_SECONDS_MAX = 5.0
+# How often lanes are looked at while nothing is appended, and how long taking over what they hold may delay a commit.
+_LANES_SECONDS = 1.0
+_LANES_TURN_SECONDS = 0.2
+# How long closing the log may take for the same; the next recovery takes over the rest.
+_LANES_CLOSE_SECONDS = 10.0
 # How often somebody who waits for the committer looks whether it is still there.
 _LOOK_SECONDS = 0.5
 
@@ -43,13 +48,16 @@ class Committer:
         retire: Callable[[bool], Optional[Retired]],
         give_back: Callable[[Tail], None],
         warn: Callable[[str], None],
+        bring_lanes: Optional[Callable[[float], bool]],
     ) -> None:
-        """`retire` gets to know whether the segment is full, and returns None where nothing waits."""
+        """`retire` gets to know whether the segment is full, and returns None where nothing waits. `bring_lanes`, None
+        for a log that can't have lanes, appends what they hold, for so many seconds, and says whether more waits."""
         self.trouble: Optional[LogError] = None
         self.retired: Optional[Retired] = None  # what is being committed
         self.failed: Optional[LogError] = None  # why the log could not be sealed
         self.sealed = False
         self._segments, self._retire, self._give_back, self._warn = segments, retire, give_back, warn
+        self._bring_lanes = bring_lanes
         # Reentrant, unlike an Event: a signal handler may ask for a commit while the code that it interrupted does.
         self._requests: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._changed = threading.Condition()
@@ -94,7 +102,11 @@ class Committer:
     def _run(self) -> None:
         pause = 0.0
         while True:
-            closing = self._wait_for_work(pause) == CLOSE
+            urgency = self._wait_for_work(pause)
+            if urgency == LOOK:
+                self._look_at_lanes()
+                continue
+            closing = urgency == CLOSE
             self._attempt += 1
             error: Optional[LogError] = None
             try:
@@ -115,12 +127,18 @@ class Committer:
                 return
             if error is not None:
                 self._warn(f"the run's log can't be committed ({error}). Logging goes on; the commit is retried")
-            pause = 0.0 if error is None else min(2 * pause or COMMIT_SECONDS, _RETRY_SECONDS_MAX)
+                pause = min(2 * pause or COMMIT_SECONDS, _RETRY_SECONDS_MAX)
+            else:
+                pause = 0.0
+                self._look_at_lanes()
 
     def _wait_for_work(self, pause: float) -> int:
         """The urgency of the next commit, when it is due; after a failure that is in `pause` seconds."""
         if not pause:
-            urgency = self._requests.get()
+            try:
+                urgency = self._requests.get(timeout=None if self._bring_lanes is None else _LANES_SECONDS)
+            except queue.Empty:
+                return LOOK
             if urgency != LATER:
                 return urgency
         deadline = time.monotonic() + (pause or COMMIT_SECONDS)
@@ -141,8 +159,26 @@ class Committer:
             if not closing:
                 return
         if closing:
+            self._take_over(_LANES_CLOSE_SECONDS)
+            while self._take():
+                self._commit_retired()
             self._segments.put([], seal=True)
             self.sealed = True
+            self._take_over(0.0)  # what is durable now needs no lane
+
+    def _look_at_lanes(self) -> None:
+        if self._take_over(_LANES_TURN_SECONDS):
+            self.request(NOW)
+
+    def _take_over(self, seconds: float) -> bool:
+        """Append what lanes hold; whether more waits. Whatever goes wrong with them is no trouble of this log's."""
+        if self._bring_lanes is None:
+            return False
+        try:
+            return self._bring_lanes(seconds)
+        except Exception as error:
+            self._warn(f"what child processes logged can't be taken over now ({error}); it is tried again")
+            return False
 
     def _take(self) -> bool:
         self.retired = self._retire(self._segments.full)

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ._encode import ROW_REST_AT, ROW_STEP_AT, SCALAR_BYTES, RowTemplate, storage_order, wire_fields
 from ._format import FRAME_HEADER, SHAPE_KEYS_MAX, SHAPES_MAX
-from ._records import RECORD_TYPES, Record, Row, Scalar, Shape
+from ._records import RECORD_TYPES, FromLane, Record, Row, Scalar, Shape
 
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")
@@ -71,11 +71,13 @@ class _Table:
         if wire == "text":
             return self.text(start)
         (count,) = _U32.unpack_from(self.raw, start)
-        element = "I" if wire == "texts" else wire[1]
+        element = {"texts": "I", "bytes": "B"}.get(wire) or wire[1]
         if start + 4 + count * SCALAR_BYTES[element] > len(self.raw):
             raise Undecodable(f"a vector of {count} at {start}")
         if wire == "texts":
             return self.texts(range(start + 4, start + 4 + 4 * count, 4))
+        if wire == "bytes":
+            return self.raw[start + 4 : start + 4 + count]
         return list(struct.unpack_from(f"<{count}{element}", self.raw, start + 4))
 
 
@@ -101,6 +103,15 @@ def decode(kind: int, payload: bytes) -> Optional[Record]:
         return record
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise Undecodable(f"not a {record_type.__name__}: {error}") from error
+
+
+def decode_inner(wrapped: FromLane, rows: RowDecoder) -> Optional[Record]:
+    """The record that a `FromLane` holds, or None where this version doesn't know its kind. Raises Undecodable."""
+    if wrapped.record_kind == Row.kind:
+        return rows.decode(wrapped.payload)
+    if wrapped.record_kind in (Shape.kind, FromLane.kind):
+        raise Undecodable(f"a record of kind {wrapped.record_kind} within another")
+    return decode(wrapped.record_kind, wrapped.payload)
 
 
 class FastRow(NamedTuple):

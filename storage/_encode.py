@@ -24,8 +24,8 @@ import struct
 from typing import Any, Callable, Dict, List, Sequence, Tuple, Type
 
 from ._errors import UnstorableValue
-from ._format import FRAME_HEADER, RECORD_BYTES_MAX
-from ._records import RECORD_TYPES, WIRE, Record, Row, Scalar
+from ._format import FRAME_HEADER, RECORD_BYTES_MAX, WRAPPING_BYTES
+from ._records import RECORD_TYPES, WIRE, FromLane, Record, Row, Scalar
 
 _OFFSET_BYTES = 4
 SCALAR_BYTES = {"B": 1, "?": 1, "i": 4, "I": 4, "q": 8, "Q": 8, "d": 8}
@@ -95,7 +95,12 @@ def _append_text(out: bytearray, text: str) -> int:
     return position
 
 
-def _append_vector(out: bytearray, wire: str, values: Sequence[Any]) -> int:
+def _append_vector(out: bytearray, wire: str, values: Any) -> int:
+    if wire == "bytes":
+        out += bytes(-len(out) % 4)
+        position = len(out)
+        out += _U32.pack(len(values)) + values
+        return position
     if wire == "texts":
         out += bytes(-len(out) % 4)
         position = len(out)
@@ -116,7 +121,7 @@ def _append_vector(out: bytearray, wire: str, values: Sequence[Any]) -> int:
 def encode(record: Record) -> bytes:
     """The size-prefixed flatbuffer of any record.
 
-    Raises UnstorableValue for a record above `RECORD_BYTES_MAX`, and for integers that its fields can't hold.
+    Raises UnstorableValue for a record above the limit, and for integers that its fields can't hold.
     """
     fields = wire_fields(type(record))
     values = [getattr(record, name) for name, _ in fields]
@@ -131,9 +136,10 @@ def encode(record: Record) -> bytes:
         layout.inline.pack_into(out, layout.table + 4, *(values[slot] for slot in layout.inline_order))
     except struct.error as error:
         raise UnstorableValue(f"a {type(record).__name__} record holds a number out of range: {error}") from error
-    if len(out) > RECORD_BYTES_MAX:
+    limit = RECORD_BYTES_MAX if record.kind == FromLane.kind else RECORD_BYTES_MAX - WRAPPING_BYTES
+    if len(out) > limit:
         raise UnstorableValue(
-            f"a {type(record).__name__} record of {len(out):,} bytes is above the limit of {RECORD_BYTES_MAX:,}; "
+            f"a {type(record).__name__} record of {len(out):,} bytes is above the limit of {limit:,}; "
             "log less at once, or save it as a file"
         )
     _U32.pack_into(out, 0, len(out) - 4)

@@ -8,6 +8,10 @@ run-ID.owner            the writer's lock
 run-ID.pointer          says that the log is on another disk as long as its run goes on (`_home`)
 run-ID.checkpoint       what the records of removed segments add up to (`_checkpoint`)
 *.wandb-lock            LMDB's own lock files
+lane-1, lane-2, …       folders of lanes: logs of child processes, which are merged into this one
+lane-1.damaged          a lane that can't be read to its end, put aside
+.lane-1.gone            a lane that is merged, on its way out
+run-ID.imported         in a lane's folder: how far it is merged
 """
 
 from __future__ import annotations
@@ -25,13 +29,43 @@ from ._segment import Identity, Segment, SegmentFile, inherited, mapped_errors, 
 _FIRST_SEGMENT = re.compile(r"run-(?P<run_id>.+?)\.wandb")
 _LATER_SEGMENT = re.compile(r"run-(?P<run_id>.+)\.seg-(?P<index>\d{4,})\.wandb")
 _LOG_FILE = re.compile(
-    r"\.?run-.+\.(wandb(-lock)?|tail-[01](\.damaged)?|owner|checkpoint|pointer(\.[0-9a-f]+)?)(\.new(-lock)?)?"
+    r"\.?run-.+\.(wandb(-lock)?|tail-[01](\.damaged)?|owner|imported|checkpoint|pointer(\.[0-9a-f]+)?)(\.new(-lock)?)?"
 )
+_LANE = re.compile(r"lane-([1-9]\d{0,8})")
+_GONE_LANE = re.compile(r"\.lane-\d+\.gone")
+_DAMAGED_LANE = re.compile(r"lane-\d+\.damaged(-\d+)?")
 
 
 def is_log_file(name: str) -> bool:
-    """Whether a file of this name in a run's folder belongs to the log: nobody else may open it."""
-    return _LOG_FILE.fullmatch(name) is not None
+    """Whether a file of this name in a run's folder belongs to the log, or a folder with all that is in it: nobody else
+    may open it."""
+    return any(pattern.fullmatch(name) for pattern in (_LOG_FILE, _LANE, _GONE_LANE, _DAMAGED_LANE))
+
+
+def is_put_aside(name: str) -> bool:
+    """Whether this is the name of a lane that is none any more."""
+    return any(pattern.fullmatch(name) for pattern in (_GONE_LANE, _DAMAGED_LANE))
+
+
+def has_lanes(folder: Path) -> bool:
+    """Whether there are lanes, or what is left of some. Raises OSError."""
+    return any(_LANE.fullmatch(name) or _GONE_LANE.fullmatch(name) for name in os.listdir(folder))
+
+
+def gone_lane(path: Path) -> Path:
+    """What a lane is called on its way out."""
+    return path.with_name(f".{path.name}.gone")
+
+
+def gone_lanes(folder: Path) -> List[Path]:
+    """Lanes whose removal was begun. Raises OSError."""
+    return [folder / name for name in os.listdir(folder) if _GONE_LANE.fullmatch(name)]
+
+
+def lane_paths(folder: Path) -> List[Path]:
+    """The folders of a log's lanes, in the order in which they are merged. Raises OSError."""
+    found = [(int(match[1]), match[0]) for match in map(_LANE.fullmatch, os.listdir(folder)) if match]
+    return [folder / name for _, name in sorted(found)]
 
 
 def owner_path(folder: Path, run_id: str) -> Path:

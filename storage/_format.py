@@ -16,6 +16,10 @@ FORMAT_VERSION = 1
 
 # A server's history line ends at about 10 MiB; a record that no server takes is better refused at the call.
 RECORD_BYTES_MAX = 16 << 20
+# What a record of a lane may take more in the main log, where it stands inside of another record.
+WRAPPING_BYTES = 128
+# Lanes of one run at the same time: more processes than that are a mistake, and each lane is a folder to look at.
+LANES_MAX = 1024
 # Keys of one row: beyond this a row belongs in a table, and a dashboard can't show it anyway.
 ROW_KEYS_MAX = 100_000
 # A commit is due when this much waits in the tail: large enough to compress well, small enough to read in one go.

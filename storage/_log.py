@@ -21,20 +21,23 @@ import time
 import weakref
 import zlib
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, Type
 
 from ._committer import CLOSE, LATER, NOW, Committer, Retired
 from ._encode import encode
 from ._errors import LogClosed, LogError, LogInUse, LogUnavailable
-from ._folder import own_log, owner_path, segments
+from ._folder import lane_paths, own_log, owner_path, segments
 from ._format import COMMIT_BYTES, FRAME_HEADER, MEMORY_BYTES_MAX, PROMISES
 from ._owner import OwnerLock
 from ._records import Record, Row, Shape
-from ._recovery import Recovered, recover_locked
-from ._rows import UNKNOWN_LAYOUT, RowEncoder, dump_json
+from ._recovery import Recovered, merge_lanes, recover_locked
+from ._rows import UNKNOWN_LAYOUT, Append, RowEncoder, dump_json
 from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
 from ._segment_writer import SegmentWriter
 from ._tail import Tail, tail_paths
+
+if TYPE_CHECKING:
+    from ._merge import Merge
 
 Warn = Callable[[str], None]
 
@@ -47,7 +50,9 @@ _os_write = os.write
 class Log:
     """One run's log, for its one writer. Safe between threads; a forked child is told to open its own."""
 
-    def __init__(self, folder: Path, identity: Identity, owner: OwnerLock, warn: Warn) -> None:
+    def __init__(
+        self, folder: Path, identity: Identity, owner: OwnerLock, warn: Warn, lane: bool, merge: Optional[Merge] = None
+    ) -> None:
         """Use `Log.create` or `Log.open`."""
         self.folder = folder
         self.identity = identity
@@ -67,6 +72,7 @@ class Log:
         self._close_deferred = False
         self._closed = False
         self._forked = False
+        self._merge = merge  # None: there was no lane yet
         with contextlib.ExitStack() as undo:
             segment = Segment(segment_path(folder, identity.run_id, identity.segment))
             undo.callback(segment.close)
@@ -83,6 +89,7 @@ class Log:
                 self._retire,
                 self._give_back,
                 self._warn_once,
+                None if lane else self._bring_lanes,
             )
             try:
                 self._committer.thread.start()
@@ -94,8 +101,12 @@ class Log:
     # --- opening ------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: Path, run_id: str, warn: Warn = lambda message: None, durability: str = "process") -> Log:
-        """Start the log of a new run in an existing folder. `durability`: see this package's docstring.
+    def create(
+        cls, folder: Path, run_id: str, warn: Warn = lambda message: None, durability: str = "process",
+        lane: bool = False,
+    ) -> Log:  # fmt: skip
+        """Start the log of a new run in an existing folder. `durability`: see this package's docstring; `lane`: use
+        `create_lane`.
 
         Raises LogInUse where the folder already holds a log, LogUnavailable where the disk refuses.
         """
@@ -111,7 +122,7 @@ class Log:
                 owner.sign()
                 create_segment(path, identity)
                 fsync_folder(folder.parent)
-                return writer(folder, identity, owner, warn)
+                return writer(folder, identity, owner, warn, lane)
         except BaseException:
             owner.release()
             raise
@@ -126,7 +137,7 @@ class Log:
         folder, run_id, owner = own_log(folder)
         try:
             with mapped_errors(folder):
-                recovered = recover_locked(folder, run_id, owner)
+                recovered, merge = merge_lanes(folder, run_id, owner, recover_locked(folder, run_id, owner))
                 previous = segments(folder, run_id, live=False)[-1].identity
                 identity = previous._replace(
                     segment=previous.segment + 1,
@@ -137,7 +148,7 @@ class Log:
                 # Whoever dies from here on is this process: an unsealed segment must not be laid to the one before.
                 owner.sign()
                 create_segment(segment_path(folder, run_id, identity.segment), identity)
-                log = writer(folder, identity, owner, warn)
+                log = writer(folder, identity, owner, warn, False, merge)
             log.recovered = recovered
             return log
         except BaseException:
@@ -186,6 +197,8 @@ class Log:
             with self._append_lock:
                 if self._writing:
                     return self._defer(frame, record.kind)
+                if self._closed:
+                    raise self._closed_error()
                 if self._deferred:
                     self._catch_up()
                 self._writing = True
@@ -213,6 +226,8 @@ class Log:
                     # The templates are in use; as JSON a row needs none.
                     payload = encode(Row(step=step, time=time, flags=flags, json=dump_json(row)))
                     return self._defer(bytearray(FRAME_HEADER.size) + payload, Row.kind)
+                if self._closed:
+                    raise self._closed_error()
                 if self._deferred:
                     self._catch_up()
                 self._writing = True
@@ -264,8 +279,6 @@ class Log:
 
     def _write(self, frame: bytearray, kind: int) -> int:
         """Number, seal and write one frame; the append lock is held."""
-        if self._closed:
-            raise self._closed_error()
         if self._unsettled:
             self._settle()
         tail = self._active
@@ -345,7 +358,7 @@ class Log:
 
     def _closed_error(self) -> LogClosed:
         if self._forked:
-            return LogClosed("the log belongs to the parent process; call wandb.init() in this one", self.folder)
+            return LogClosed("the log belongs to the parent process; a child writes a lane of its own", self.folder)
         return LogClosed("the log is closed", self.folder)
 
     # --- committing ---------------------------------------------------------------------------------------------------
@@ -395,6 +408,34 @@ class Log:
 
     def _give_back(self, tail: Tail) -> None:
         self._standby = tail
+
+    # --- lanes --------------------------------------------------------------------------------------------------------
+
+    def _bring_lanes(self, seconds: float) -> bool:
+        """For the committer: append what lanes have committed; whether more waits."""
+        if self._merge is None:
+            if not lane_paths(self.folder):
+                return False
+            from ._merge import Merge  # which most runs never need
+
+            self._merge = Merge(self.folder, self.identity.run_id, self.identity.log_uuid, self._warn)
+        self._merge.settle(self.committed)
+        return seconds > 0 and self._merge.bring(self._put_from_lane, seconds)
+
+    def _put_from_lane(self, put: Callable[[RowEncoder, Append], int]) -> int:
+        """Append a record of a lane, also while the log is being closed; 0 where the disk refuses."""
+        with self._append_lock:
+            if self._deferred:
+                self._catch_up()
+            if self._active.refusing:
+                return 0
+            self._writing = True
+            try:
+                return put(self._rows, self._write)
+            finally:
+                self._writing = False
+                if self._deferred:
+                    self._catch_up()
 
     # --- closing ------------------------------------------------------------------------------------------------------
 

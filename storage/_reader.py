@@ -8,28 +8,33 @@ without LMDB, which writes nothing and survives any damage.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ._blocks import check_count, decompress_block
-from ._decode import RowDecoder, Undecodable, decode
+from ._decode import RowDecoder, Undecodable, decode, decode_inner
 from ._errors import LogDamaged
-from ._folder import SegmentInfo, find_run_id, has_living_writer, open_segment, owner_path, segments
+from ._folder import SegmentInfo, find_run_id, has_living_writer, lane_paths, open_segment, owner_path, segments
 from ._format import Frame, Run, parse_frames, parse_runs
 from ._home import log_folder
 from ._owner import Writer, closed_behind, living_writer
-from ._records import Record, Row, Shape
-from ._segment import Identity, Segment, SegmentFile, StoredBlock
+from ._records import FromLane, Record, Row, Shape
+from ._segment import Identity, Segment, SegmentFile, StoredBlock, mapped_errors
 from ._tail import join_tails, load_tails
+
+if TYPE_CHECKING:
+    from ._lanes import Waiting
 
 # Raw bytes that one call of `read` takes on: bounds the memory of a reader, and the time of a transaction.
 READ_BYTES = 4 << 20
 # How often to look before a segment that is read without LMDB is called damaged.
 _LOOKS = 4
 _ROW = Row.kind
+_END = 1 << 63
 
 
 class Entry(NamedTuple):
-    """A record in its place. `record` is None where this version doesn't know the kind."""
+    """A record in its place. `record` is None where this version doesn't know the kind; of a lane's record it is a
+    FromLane, which holds the record itself."""
 
     sequence: int
     kind: int
@@ -68,7 +73,8 @@ class Reader:
     Raises LogNotFound, ForeignFile, NewerFormat or LogDamaged where the folder holds no log that can be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, live: Optional[bool] = None) -> None:
+        """`live`: whether somebody may be writing the log, None to find out."""
         self.folder = folder = log_folder(folder)
         self.run_id = find_run_id(folder)
         self.torn_bytes = 0  # at the end of the tail, seen by the last `entries`
@@ -76,7 +82,8 @@ class Reader:
         self.row_decoder = RowDecoder(self._find_shape)
         self._shape_reader: Optional[Reader] = None
         self._open: Optional[Union[Segment, SegmentFile]] = None
-        self._segments: List[SegmentInfo] = segments(folder, self.run_id)
+        self._live = live
+        self._segments: List[SegmentInfo] = segments(folder, self.run_id, live)
 
     @property
     def identity(self) -> Identity:
@@ -119,12 +126,23 @@ class Reader:
         position = max(start, self.first_sequence)
         entries: List[Entry] = []
         try:
-            for chunk in self._committed(position, 1 << 63, bytes_max):
+            for chunk in self._committed(position, _END, bytes_max):
                 entries += [self.entry(*frame) for frame in chunk.frames()]
         except LogDamaged:
             if not entries:
                 raise
         return entries
+
+    def read_frames(self, start: int, bytes_max: int) -> List[Frame]:
+        """What `read` decodes."""
+        frames: List[Frame] = []
+        try:
+            for chunk in self._committed(max(start, self.first_sequence), _END, bytes_max):
+                frames += chunk.frames()
+        except LogDamaged:
+            if not frames:
+                raise
+        return frames
 
     def _committed(self, start: int, stop: int, bytes_max: int) -> Iterator[Chunk]:
         """The blocks from record `start` on, `bytes_max` of them before compression, and none at the end."""
@@ -162,7 +180,8 @@ class Reader:
             if blocks:
                 return blocks
             if index + 1 == len(self._segments):
-                self._segments = segments(self.folder, self.run_id)  # the writer may have started another
+                # The writer may have started another.
+                self._segments = segments(self.folder, self.run_id, self._live)
             index += 1
         return []
 
@@ -189,7 +208,9 @@ class Reader:
         return [(stored, stop) for stored in stored_blocks if stored.first_sequence < stop]
 
     def _segment(self, path: Path) -> Union[Segment, SegmentFile]:
-        live = path == self._segments[-1].path and has_living_writer(self.folder, self.run_id)
+        live = path == self._segments[-1].path and (
+            has_living_writer(self.folder, self.run_id) if self._live is None else self._live
+        )
         # A file read without LMDB is a snapshot: taken anew each time while it is the last one.
         keep = path != self._segments[-1].path or isinstance(self._open, Segment)
         if self._open is None or self._open.path != path or not keep or (live and isinstance(self._open, SegmentFile)):
@@ -200,20 +221,43 @@ class Reader:
     # --- everything ---------------------------------------------------------------------------------------------------
 
     def entries(self, start: int = 1, stop: Optional[int] = None, tail: bool = True) -> Iterator[Entry]:
-        """Every record from `start` on, below `stop` where given; with `tail`, also what is not yet committed.
+        """Every record from `start` on, below `stop` where given; with `tail`, also what is not yet committed, and what
+        waits in the lanes of a log that nobody writes, as the next recovery would append it.
 
-        Raises LogDamaged at the first unreadable record, after everything before it.
+        Raises LogDamaged at the first unreadable record, after everything before it, and a lane's damage last.
         """
         for chunk in self.chunks(start, stop, tail):
             for sequence, kind, payload in chunk.frames():
                 yield Entry(sequence, kind, self._decode(sequence, kind, payload))
 
     def chunks(self, start: int = 1, stop: Optional[int] = None, tail: bool = True) -> Iterator[Chunk]:
-        """What `entries` decodes, as it stands in blocks and tails."""
+        """What `entries` decodes, as it stands in blocks, tails and lanes."""
+        position, end = max(start, self.first_sequence), _END if stop is None else stop
+        while True:
+            position = yield from self.own_chunks(position, end, tail)
+            waiting = self._lanes() if tail and position < end else None
+            if waiting is None:
+                return
+            try:
+                if waiting.last < position:
+                    yield from _between(waiting, position, end)
+                    return
+            finally:
+                waiting.close()
+            # Somebody has merged them in the meantime.
+
+    def _lanes(self) -> Optional[Waiting]:
+        with mapped_errors(self.folder):
+            if not lane_paths(self.folder) or self.writer() is not None:
+                return None
+        from ._lanes import Waiting  # which most runs never need
+
+        return Waiting(self.folder, self.run_id)
+
+    def own_chunks(self, position: int, end: int, tail: bool) -> Generator[Chunk, None, int]:
+        """`chunks` without lanes; returns the number of the record that would be next."""
         # The tails come first: what a commit takes out of them from now on is found in LMDB.
-        position = max(start, self.first_sequence)
         tails = load_tails(self.folder, self.run_id, self.identity.log_uuid) if tail else []
-        end = 1 << 63 if stop is None else stop
         before = 0
         while before != position < end:
             before = position
@@ -225,7 +269,9 @@ class Reader:
         for first, records, raw in waiting.pieces:
             if first >= end:
                 break
-            yield Chunk(bytes(raw), first, first, min(end, first + records), None)
+            position = min(end, first + records)
+            yield Chunk(bytes(raw), first, first, position, None)
+        return position
 
     def entry(self, sequence: int, kind: int, payload: bytes) -> Entry:
         """The record of a frame. Raises LogDamaged."""
@@ -238,6 +284,9 @@ class Reader:
             record = decode(kind, payload)
             if type(record) is Shape:
                 self.row_decoder.add_shape(sequence, record)
+            elif type(record) is FromLane:
+                record.record = decode_inner(record, self.row_decoder)
+                self.unknown_kinds += record.record is None
         except Undecodable as error:
             raise LogDamaged(f"record {sequence}: {error}", self.folder) from error
         if record is None:
@@ -249,9 +298,17 @@ class Reader:
         if not self.first_sequence <= sequence < 1 << 63:
             return None
         if self._shape_reader is None:
-            self._shape_reader = Reader(self.folder)
+            self._shape_reader = Reader(self.folder, self._live)
         for chunk in self._shape_reader.chunks(sequence, sequence + 1):
             for _, kind, payload in chunk.frames():
                 record = decode(kind, payload) if kind == Shape.kind else None
                 return record if isinstance(record, Shape) else None
         return None
+
+
+def _between(waiting: Waiting, start: int, stop: int) -> Iterator[Chunk]:
+    for first, records, raw in waiting.pieces():
+        if first >= stop:
+            return
+        if first + records > start:
+            yield Chunk(raw, first, max(first, start), min(stop, first + records), None)

@@ -59,6 +59,10 @@ def _texts() -> Any:
     return dataclasses.field(default_factory=list, metadata={WIRE: "texts"})
 
 
+def _bytes() -> Any:
+    return _wire("bytes", b"")
+
+
 def _vector(kind: str) -> Any:
     return dataclasses.field(default_factory=list, metadata={WIRE: f"[{kind}]"})
 
@@ -294,10 +298,24 @@ class WriterLost(Record):
     lost_records: int = _ulong()
 
 
+@dataclasses.dataclass
+class FromLane(Record):
+    """A record of a lane. `record` is not on the wire: the reader puts the decoded payload there, None for a kind that
+    it doesn't know."""
+
+    kind: ClassVar[int] = 17
+    lane: int = _ulong()
+    sequence: int = _ulong()
+    record_kind: int = _ubyte()
+    payload: bytes = _bytes()
+    record: Optional[Record] = None
+
+
 RECORD_TYPES: Dict[int, Type[Record]] = {
     record_type.kind: record_type
     for record_type in (
         Shape, Row, RunStart, ConfigChange, SummaryChange, MetricDefinition, SystemMetrics, Console, FileSaved,
         Artifact, Labels, Alert, Preempting, Telemetry, Exit, WriterLost,
+        FromLane,
     )
 }  # fmt: skip

@@ -13,17 +13,20 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._blocks import PackedBlock, pack_blocks, unpack_block
 from ._encode import encode
-from ._folder import SegmentInfo, own_log, segments
+from ._folder import SegmentInfo, has_lanes, own_log, segments
 from ._format import FRAME_HEADER, seal_frame
 from ._owner import Closed, OwnerLock, Writer
 from ._records import WriterLost
 from ._segment import Segment, SegmentFile, check, mapped_errors
 from ._segment_writer import SegmentWriter
 from ._tail import Piece, TailFrames, join_tails, load_tails, tail_paths
+
+if TYPE_CHECKING:
+    from ._merge import Merge
 
 
 class Recovered(NamedTuple):
@@ -34,7 +37,7 @@ class Recovered(NamedTuple):
 
 
 def recover(folder: Path) -> Recovered:
-    """Bring the log in `folder` in order.
+    """Bring the log in `folder` in order, and take over what its lanes hold.
 
     Raises LogInUse while its writer lives, LogNotFound, LogUnavailable, or another LogError where a file is not what
     it should be.
@@ -42,9 +45,25 @@ def recover(folder: Path) -> Recovered:
     folder, run_id, owner = own_log(folder)
     try:
         with mapped_errors(folder):
-            return recover_locked(folder, run_id, owner)
+            recovered, merge = merge_lanes(folder, run_id, owner, recover_locked(folder, run_id, owner))
+            if merge is not None and merge.trouble is not None:
+                raise merge.trouble
+            return recovered
     finally:
         owner.release()
+
+
+def merge_lanes(folder: Path, run_id: str, owner: OwnerLock, recovered: Recovered) -> Tuple[Recovered, Optional[Merge]]:
+    """Take over what the lanes of a recovered log hold, where there are any, for a caller that holds the owner's lock.
+
+    Lanes that can't be read at the moment are left for the next time. Raises LogUnavailable, OSError.
+    """
+    if not has_lanes(folder):
+        return recovered, None
+    from ._merge import merge_locked  # which most runs never need
+
+    merge, last = merge_locked(folder, run_id, owner, recovered.last_sequence)
+    return recovered._replace(last_sequence=last), merge
 
 
 def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:

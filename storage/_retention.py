@@ -23,7 +23,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 from ._checkpoint import Beginning, beginning, write_checkpoint
 from ._errors import LogError, LogInUse
-from ._folder import SegmentInfo, is_log_file, own_log, segments
+from ._folder import SegmentInfo, has_lanes, is_log_file, own_log, segments
 from ._home import log_folder
 from ._reader import Reader
 from ._segment import SegmentFile, create_segment, fsync_folder, lock_path, mapped_errors, segment_path
@@ -94,11 +94,15 @@ def disk_use(folder: Path) -> DiskUse:
         for name in names:
             with contextlib.suppress(FileNotFoundError):
                 size = os.lstat(os.path.join(parent, name)).st_blocks * 512
-                if parent == os.fspath(folder) and is_log_file(name):
+                if _is_logs(os.path.relpath(parent, folder), name):
                     log += size
                 else:
                     files += size
     return DiskUse(log, files)
+
+
+def _is_logs(parent: str, name: str) -> bool:
+    return is_log_file(name if parent == "." else parent.partition(os.sep)[0])
 
 
 def retain(
@@ -244,6 +248,8 @@ class _Owned:
 
     def _last_sequence(self) -> Tuple[Optional[int], str]:
         """The last record of a log that is complete; or None, and why it isn't."""
+        if has_lanes(self._folder):
+            return None, "lanes wait to be merged; recover it first"
         last = self._segments[-1]
         with SegmentFile(last.path) as segment:
             sealed, committed = segment.sealed(), segment.last_sequence(last.identity.first_sequence)

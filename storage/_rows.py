@@ -37,7 +37,7 @@ class RowEncoder:
     """Appends rows through `append(frame, kind)`, and the shapes that they need."""
 
     def __init__(self, append: Append) -> None:
-        self._append = append
+        self._append = self._append_row = append
         self._plans: Dict[Tuple[Any, ...], _Plan] = {}
         self._keys = 0  # in all plans
         self._last: Optional[_Plan] = None
@@ -76,7 +76,15 @@ class RowEncoder:
         except Exception:
             # An integer beyond 64 bits is all that the types don't exclude; JSON holds those.
             return self._append_mixed(row, step, time, flags)
-        return self._append(template.frame, Row.kind)
+        return self._append_row(template.frame, Row.kind)
+
+    def append_elsewhere(self, append: Append, row: Mapping[str, Any], step: int, time: float, flags: int) -> int:
+        """As `append`, with a way of its own for the row; shapes go where they always go."""
+        try:
+            self._append_row = append
+            return self.append(row, step, time, flags)
+        finally:
+            self._append_row = self._append
 
     def _plan(self, layout: Tuple[Any, ...], row: Mapping[str, Any], flags: int) -> Optional[_Plan]:
         scalars = [_SCALARS.get(type(value)) for value in row.values()]
@@ -115,7 +123,7 @@ class RowEncoder:
         """A row that is not all scalars: everything in JSON."""
         text = dump_json(row)
         payload = encode(Row(step=step, time=time, flags=flags, json=text))
-        return self._append(bytearray(FRAME_HEADER.size) + payload, Row.kind)
+        return self._append_row(bytearray(FRAME_HEADER.size) + payload, Row.kind)
 
 
 # An encoder that is kept: `json.dumps` with options makes another for each call.

@@ -2,7 +2,8 @@
 
 Records keep their numbers, so that rows find their shapes and everybody who knows a record by its number still does.
 In the place of each record that is missing stands an empty one of kind 0, which readers skip; the log ends with a
-record of what was lost. Numbers that are missing at the beginning are left out: the new log starts behind them.
+record of what was lost. Numbers that are missing at the beginning are left out: the new log starts behind them. What
+waits in lanes is taken over.
 
 The new folder gets its name when it is complete and durable, and holds the log only, not the run's files.
 """
@@ -24,10 +25,11 @@ from ._folder import owner_path
 from ._format import COMMIT_BYTES, FRAME_HEADER, Frame, seal_frame
 from ._owner import Writer
 from ._records import Row, WriterLost
+from ._rows import RowEncoder
 from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
 from ._segment_writer import SegmentWriter
 from ._survey import Damage, Gap, Progress, Survey
-from ._verify import MISSING_KIND, Census
+from ._verify import MISSING_KIND, Census, survey_lanes
 
 # Missing records that get a place each. More than these in a row are not damage but a number that is none; and who
 # reads the new log has to pass all of them.
@@ -89,6 +91,7 @@ class _Copy:
         self._raw = bytearray()
         self._first = 0  # of `_raw`
         self._next = 0
+        self._lane_records = self._lane_rows = 0
 
     def run(self, folder: Path, out: Path) -> SalvageReport:
         survey, census = self._survey, self._census
@@ -96,6 +99,7 @@ class _Copy:
             for frames in survey.batches():
                 for frame in census.count(frames):
                     self._append(frame)
+            self._append_lanes()
             if not self._next:
                 raise survey.first_error or LogDamaged("no record is intact", folder)
             last = self._next - 1
@@ -106,8 +110,27 @@ class _Copy:
         assert self._writer is not None
         return SalvageReport(
             folder=folder, out=out, run_id=survey.run_id, first_sequence=census.first_sequence, last_sequence=last,
-            records=census.records, rows=census.kinds[Row.kind], gaps=self._gaps, damages=survey.damages,
+            records=census.records + self._lane_records, rows=census.rows + self._lane_rows,
+            gaps=self._gaps, damages=survey.damages,
         )  # fmt: skip
+
+    def _append_lanes(self) -> None:
+        """What waits in lanes comes behind the numbers that the log itself had."""
+        rows = RowEncoder(self._number)
+        for lane in survey_lanes(self._survey, self._census):
+            for record in lane.records():
+                if self._writer is None:
+                    self._start(self._survey.last_sequence + 1)
+                if self._next <= self._survey.last_sequence:
+                    self._fill(self._survey.last_sequence + 1)
+                record.put(rows, self._number)
+                self._lane_records += 1
+                self._lane_rows += record.kind == Row.kind
+            lane.note_damage()
+
+    def _number(self, frame: bytearray, kind: int) -> int:
+        self._write(kind, bytes(frame[FRAME_HEADER.size :]))
+        return self._next - 1
 
     def _append(self, frame: Frame) -> None:
         sequence, kind, payload = frame

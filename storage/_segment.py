@@ -132,10 +132,26 @@ def create_segment(path: Path, identity: Identity, sealed: bool = False) -> None
     A crash while LMDB writes its first two pages leaves a file that nobody can open, so the file gets its name only
     when it is whole, and is closed before that: LMDB finds its lock file by name.
     """
-    temporary = path.with_name(f".{path.name}.new")
-    for leftover in (temporary, lock_path(temporary)):
+    begin_segment(path, identity, sealed)
+    name_segment(path)
+
+
+def unnamed(path: Path) -> Path:
+    """Where a segment stands until it gets its name."""
+    return path.with_name(f".{path.name}.new")
+
+
+def drop_unnamed(path: Path) -> None:
+    """Remove what somebody began and didn't name. Raises OSError."""
+    for leftover in (unnamed(path), lock_path(unnamed(path))):
         with contextlib.suppress(FileNotFoundError):
             leftover.unlink()
+
+
+def begin_segment(path: Path, identity: Identity, sealed: bool = False) -> Path:
+    """Make a segment that has no name yet; nobody but the caller knows it."""
+    temporary = unnamed(path)
+    drop_unnamed(path)
     with mapped_errors(path):
         environment = _open_environment(temporary)
         try:
@@ -146,8 +162,13 @@ def create_segment(path: Path, identity: Identity, sealed: bool = False) -> None
             environment.sync(True)
         finally:
             environment.close()
-    os.rename(temporary, path)
-    lock_path(temporary).unlink()
+    return temporary
+
+
+def name_segment(path: Path) -> None:
+    """Give a segment that was begun its name, durably. Raises OSError."""
+    os.rename(unnamed(path), path)
+    lock_path(unnamed(path)).unlink()
     fsync_folder(path.parent)
 
 

@@ -7,6 +7,10 @@ console lines) is returned and not kept, so the state of a run of any length sta
 History rows come from `log` calls like this: calls that name the same step, or that come with `commit=False`, add up to
 one row. A row is complete when a call commits it, when a call names a later step, or when the session ends. A call that
 names a step before the current one becomes a row of its own: late, counted, and kept.
+
+What comes from lanes counts like everything else, but never disturbs the run's own rows: a lane's calls add up to rows
+of the lane's own. Such a row keeps the step that it names; one that names none gets the step at which the run is when
+the row comes, or the next one that no lane has. How a lane's writer ended doesn't end the run.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from ._records import (
     Console,
     Exit,
     FileSaved,
+    FromLane,
     Labels,
     MetricDefinition,
     Preempting,
@@ -65,6 +70,9 @@ class RunState:
     step: int = 0  # of the row that is being put together, or of the next one
     row: Dict[str, Any] = dataclasses.field(default_factory=dict)  # the incomplete row, empty where there is none
     row_time: float = 0.0
+    # lane -> (step, time, values) of the row that it is putting together
+    lane_rows: Dict[str, Tuple[int, float, Dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    lane_step: int = 0  # the next that no lane has
     rows: int = 0  # complete ones
     late_rows: int = 0  # among them
     system_rows: int = 0
@@ -92,7 +100,13 @@ class RunState:
         return NOTHING if handler is None else handler(self, record) or NOTHING
 
     def complete_row(self) -> List[Dict[str, Any]]:
-        """End the row that is being put together. Only for a state that no more records follow."""
+        """End the rows that are being put together. Only for a state that no more records follow."""
+        rows = self._complete_own_row()
+        for lane in list(self.lane_rows):
+            rows += self._complete_lane_row(lane)
+        return rows
+
+    def _complete_own_row(self) -> List[Dict[str, Any]]:
         if not self.row:
             return []
         row, self.row = self.row, {}
@@ -107,7 +121,7 @@ class RunState:
                 self.late_rows += 1
                 return Completed([self._finish_row(dict(call.values), step, call.time)])
             step = self.step  # two threads took the same number: the order of their records decides
-        rows = self.complete_row() if step > self.step else []
+        rows = self._complete_own_row() if step > self.step else []
         self.step = step
         if call.flags & RowFlag.COMMIT:
             values = dict(call.values)
@@ -160,7 +174,7 @@ class RunState:
         return self.runtime_before + max(0.0, time - self.session_start)
 
     def _start(self, record: RunStart) -> Completed:
-        rows = self.complete_row()
+        rows = self._complete_own_row()
         if self.sessions:
             self.runtime_before = self.runtime
             for label in ("entity", "project", "name", "notes", "group", "job_type", "sweep_id"):
@@ -232,17 +246,58 @@ class RunState:
         self.label_changes += 1
 
     def _exit(self, record: Exit) -> Completed:
-        rows = self.complete_row()
+        rows = self._complete_own_row()
         self.exit = record
         self.last_time = record.time
         return Completed(rows)
 
     def _lost(self, record: WriterLost) -> Completed:
-        rows = self.complete_row()
+        rows = self._complete_own_row()
         self.writer_lost = record
         self.crashes += 1
         self.lost_records += record.lost_records
         return Completed(rows)
+
+    # --- lanes --------------------------------------------------------------------------------------------------------
+
+    def _from_lane(self, wrapped: FromLane) -> Optional[Completed]:
+        lane, record = str(wrapped.lane), wrapped.record
+        if isinstance(record, Row):
+            return self._lane_row(lane, record)
+        if isinstance(record, WriterLost):
+            self.lost_records += record.lost_records
+            return Completed(self._complete_lane_row(lane))
+        if record is None or isinstance(record, (RunStart, Exit)):  # these are not a lane's to say
+            return None
+        before = self.last_time
+        completed = self.apply(record)
+        self.last_time = max(before, self.last_time)
+        return completed
+
+    def _lane_row(self, lane: str, call: Row) -> Completed:
+        self.last_time = max(self.last_time, call.time)
+        open_row = self.lane_rows.get(lane)
+        if call.flags & RowFlag.EXPLICIT:
+            step = call.step
+        elif open_row is not None:
+            step = open_row[0]
+        else:
+            step = max(self.step + bool(self.row), self.lane_step)
+            self.lane_step = step + 1
+        rows = self._complete_lane_row(lane) if open_row is not None and open_row[0] != step else []
+        _, _, values = self.lane_rows.pop(lane, (step, 0.0, {}))
+        values.update(call.values)
+        if call.flags & RowFlag.COMMIT:
+            rows.append(self._finish_row(values, step, call.time))
+        else:
+            self.lane_rows[lane] = (step, call.time, values)
+        return Completed(rows)
+
+    def _complete_lane_row(self, lane: str) -> List[Dict[str, Any]]:
+        if lane not in self.lane_rows:
+            return []
+        step, time, values = self.lane_rows.pop(lane)
+        return [self._finish_row(values, step, time)]
 
     # --- what it adds up to -------------------------------------------------------------------------------------------
 
@@ -307,4 +362,5 @@ _HANDLERS: Dict[Type[Record], Callable[[RunState, Any], Optional[Completed]]] = 
     Telemetry: RunState._telemetry,
     Exit: RunState._exit,
     WriterLost: RunState._lost,
+    FromLane: RunState._from_lane,
 }

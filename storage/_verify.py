@@ -3,7 +3,7 @@
 A log whose writer lives is read as its readers do; what waits in its tail is then no finding. The severity of a report:
 
     0   intact: every record is there, and the log was closed, or is being written
-    1   something is left to do that loses nothing: `recover` it
+    1   something is left to do that loses nothing: `recover` it, which also takes over what waits in lanes
     2   damage: bytes are not what was written, or records are missing; see `salvage`
 
 What is no log at all raises LogNotFound, ForeignFile or NewerFormat.
@@ -14,16 +14,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._checkpoint import read_checkpoint
-from ._decode import RowDecoder, Undecodable, decode
-from ._errors import LogDamaged
-from ._folder import find_run_id, segment_paths
+from ._decode import RowDecoder, Undecodable, decode, decode_inner
+from ._errors import LogDamaged, LogError, LogNotFound
+from ._folder import find_run_id, is_put_aside, lane_paths, segment_paths
 from ._format import Frame
 from ._home import log_folder
+from ._lanes import LaneRecord, lane_id
 from ._owner import Writer
-from ._records import RECORD_TYPES, Row, Shape, WriterLost
+from ._records import RECORD_TYPES, FromLane, Row, Shape, WriterLost
 from ._segment import mapped_errors
 from ._survey import Damage, Gap, Progress, Survey
 from ._tail import tail_paths
@@ -73,6 +74,8 @@ class VerifyReport(NamedTuple):
     gaps: List[Gap]
     damages: List[Damage]  # each, up to a limit
     leftovers: List[Path]  # files that mean nothing, or were put aside by a recovery
+    lanes: int  # logs of child processes that are not yet merged into this one
+    lane_records: int  # that wait there
 
     @property
     def missing(self) -> int:
@@ -87,7 +90,9 @@ class VerifyReport(NamedTuple):
     def severity(self) -> int:
         if self.damages or self.gaps:
             return DAMAGED
-        return INTACT if self.closed or self.writer is not None else LEFTOVERS
+        if self.writer is not None:
+            return INTACT
+        return INTACT if self.closed and not self.lane_records else LEFTOVERS
 
 
 def verify(folder: Path, progress: Optional[Progress] = None) -> VerifyReport:
@@ -110,6 +115,7 @@ def _verify(folder: Path, progress: Optional[Progress]) -> VerifyReport:
     census = Census(survey)
     for frames in survey.batches():
         census.count(frames)
+    lanes, lane_records = _walk_lanes(survey, census)
     identity = survey.identity
     if identity is not None and identity.first_sequence > 1:
         try:
@@ -128,11 +134,65 @@ def _verify(folder: Path, progress: Optional[Progress]) -> VerifyReport:
         writer=survey.writer, closed=survey.writer is None and survey.segments[-1].sealed and not survey.tail_records,
         first_sequence=census.first_sequence or (identity.first_sequence if identity is not None else 1),
         last_sequence=census.last_sequence, records=census.records,
-        rows=census.kinds[Row.kind], kinds=census.names(), unknown_kinds=census.unknown_kinds, segments=segments,
+        rows=census.rows, kinds=census.names(), unknown_kinds=census.unknown_kinds, segments=segments,
         blocks=survey.blocks, bytes=survey.log_bytes, raw_bytes=survey.raw_bytes, checksums=survey.checksums,
         tail_records=survey.tail_records, torn_bytes=survey.torn_bytes, lost_records=census.lost_records,
         gaps=survey.gaps, damages=survey.damages, leftovers=_leftovers(folder, survey.run_id),
+        lanes=lanes, lane_records=lane_records,
     )  # fmt: skip
+
+
+def _walk_lanes(survey: Survey, census: Census) -> Tuple[int, int]:
+    """(lanes, records that wait there); their damage is noted as the log's."""
+    lanes = waiting = 0
+    for lane in survey_lanes(survey, census):
+        lanes += 1
+        waiting += sum(1 for _ in lane.records())
+        lane.note_damage()
+    return lanes, waiting
+
+
+class SurveyedLane:
+    """A lane, as it is when nothing is taken for granted."""
+
+    def __init__(self, path: Path, main: Survey, merged: Dict[int, int]) -> None:
+        self._path, self._main, self._merged = path, main, merged
+        self._survey = Survey(path)
+        self._rows = RowDecoder(lambda sequence: None)
+
+    def records(self) -> Iterator[LaneRecord]:
+        """Those that are intact and not merged, but for shapes."""
+        for frames in self._survey.batches():
+            identity = self._survey.identity
+            lane = lane_id(identity.log_uuid) if identity is not None else 0
+            for sequence, kind, payload in frames:
+                try:
+                    record = self._rows.decode(payload) if kind == Row.kind else decode(kind, payload)
+                    if isinstance(record, Shape):
+                        self._rows.add_shape(sequence, record)
+                    elif sequence > self._merged.get(lane, 0):
+                        yield LaneRecord(lane, sequence, kind, payload, record)
+                except Undecodable as error:
+                    self._survey.damaged_record(sequence, str(error))
+
+    def note_damage(self) -> None:
+        """Let the main log's report name what is wrong with the lane."""
+        self._main.damages.extend(self._survey.damages)
+        for gap in self._survey.gaps:
+            self._main.damages.append(Damage(f"records {gap.first} to {gap.last} are missing", self._path, None))
+
+
+def survey_lanes(survey: Survey, census: Census) -> Iterator[SurveyedLane]:
+    """The lanes of a log that was walked to its end."""
+    with mapped_errors(survey.folder):
+        paths = lane_paths(survey.folder)
+    for path in paths:
+        try:
+            yield SurveyedLane(path, survey, census.merged)
+        except LogNotFound:
+            continue  # its maker never came to the log
+        except LogError as error:
+            survey.damages.append(Damage(error.message, error.path or path, error.position))
 
 
 class Census:
@@ -142,6 +202,8 @@ class Census:
         self.kinds: Counter[int] = Counter()
         self.first_sequence = self.last_sequence = 0
         self.lost_records = 0
+        self._lane_rows = 0
+        self.merged: Dict[int, int] = {}  # lane -> its last record that is here
         self._survey = survey
         # A walk has met every shape by the time that a row refers to it, or the shape is gone.
         self._rows = RowDecoder(lambda sequence: None)
@@ -149,6 +211,11 @@ class Census:
     @property
     def records(self) -> int:
         return sum(self.kinds.values())
+
+    @property
+    def rows(self) -> int:
+        """The log's own, and those that came from lanes."""
+        return self.kinds[Row.kind] + self._lane_rows
 
     @property
     def unknown_kinds(self) -> int:
@@ -178,6 +245,11 @@ class Census:
                 self._rows.add_shape(sequence, record)
             elif isinstance(record, WriterLost):
                 self.lost_records += record.lost_records
+            elif isinstance(record, FromLane):
+                inner = decode_inner(record, self._rows)
+                self.lost_records += inner.lost_records if isinstance(inner, WriterLost) else 0
+                self._lane_rows += isinstance(inner, Row)
+                self.merged[record.lane] = max(record.sequence, self.merged.get(record.lane, 0))
         except Undecodable as error:
             self._survey.damaged_record(sequence, str(error))
             return False
@@ -185,12 +257,14 @@ class Census:
 
 
 def _leftovers(folder: Path, run_id: str) -> List[Path]:
-    """Files of interrupted creations, and tails that a recovery could not read to their end and put aside."""
+    """Files of interrupted creations and removals; tails and lanes that could not be read to their end and were put
+    aside."""
     names = (f".run-{run_id}.", f"run-{run_id}.tail-")
     with mapped_errors(folder):
         return sorted(
             path for path in folder.iterdir()
-            if path.name.startswith(names) and path.name.endswith((".new", ".new-lock", ".damaged"))
+            if (path.name.startswith(names) and path.name.endswith((".new", ".new-lock", ".damaged")))
+            or is_put_aside(path.name)
         )  # fmt: skip
 
 

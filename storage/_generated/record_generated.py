@@ -36,6 +36,7 @@ class Body(object):
     Telemetry = 14
     Exit = 15
     WriterLost = 16
+    FromLane = 17
 
 
 class Shape(object):
@@ -1253,6 +1254,81 @@ def WriterLostAddLastSequence(builder, lastSequence): builder.PrependUint64Slot(
 def WriterLostAddTornBytes(builder, tornBytes): builder.PrependUint64Slot(7, tornBytes, 0)
 def WriterLostAddLostRecords(builder, lostRecords): builder.PrependUint64Slot(8, lostRecords, 0)
 def WriterLostEnd(builder): return builder.EndObject()
+
+
+class FromLane(object):
+    __slots__ = ['_tab']
+
+    @classmethod
+    def GetRootAs(cls, buf, offset=0):
+        n = flatbuffers.encode.Get(flatbuffers.packer.uoffset, buf, offset)
+        x = FromLane()
+        x.Init(buf, n + offset)
+        return x
+
+    @classmethod
+    def GetRootAsFromLane(cls, buf, offset=0):
+        """This method is deprecated. Please switch to GetRootAs."""
+        return cls.GetRootAs(buf, offset)
+    # FromLane
+    def Init(self, buf, pos):
+        self._tab = flatbuffers.table.Table(buf, pos)
+
+    # FromLane
+    def Lane(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(4))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint64Flags, o + self._tab.Pos)
+        return 0
+
+    # FromLane
+    def Sequence(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(6))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint64Flags, o + self._tab.Pos)
+        return 0
+
+    # FromLane
+    def RecordKind(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(8))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint8Flags, o + self._tab.Pos)
+        return 0
+
+    # FromLane
+    def Payload(self, j):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
+        if o != 0:
+            a = self._tab.Vector(o)
+            return self._tab.Get(flatbuffers.number_types.Uint8Flags, a + flatbuffers.number_types.UOffsetTFlags.py_type(j * 1))
+        return 0
+
+    # FromLane
+    def PayloadAsNumpy(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
+        if o != 0:
+            return self._tab.GetVectorAsNumpy(flatbuffers.number_types.Uint8Flags, o)
+        return 0
+
+    # FromLane
+    def PayloadLength(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
+        if o != 0:
+            return self._tab.VectorLen(o)
+        return 0
+
+    # FromLane
+    def PayloadIsNone(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))
+        return o == 0
+
+def FromLaneStart(builder): builder.StartObject(4)
+def FromLaneAddLane(builder, lane): builder.PrependUint64Slot(0, lane, 0)
+def FromLaneAddSequence(builder, sequence): builder.PrependUint64Slot(1, sequence, 0)
+def FromLaneAddRecordKind(builder, recordKind): builder.PrependUint8Slot(2, recordKind, 0)
+def FromLaneAddPayload(builder, payload): builder.PrependUOffsetTRelativeSlot(3, flatbuffers.number_types.UOffsetTFlags.py_type(payload), 0)
+def FromLaneStartPayloadVector(builder, numElems): return builder.StartVector(1, numElems, 1)
+def FromLaneEnd(builder): return builder.EndObject()
 
 
 class Record(object):

@@ -2,9 +2,10 @@
 
 A writer is forked, logs with one thread or with eight, and counts each append that has returned in memory that it
 shares with this process: the count is kept outside of what dies. Up to three writers follow one another in a folder, so
-that creation, recovery, reopening, commits and segment changes are killed too. After each death the log is read as it
-lies there, recovered or left to the next writer, and read again. It lies in memory where there is a filesystem there:
-what a killed process leaves is the page cache, which is the same on a disk.
+that creation, recovery, reopening, commits and segment changes are killed too. One in three has forked three children,
+each with a lane of its own: all of them die together, and the parent in the midst of merging. After each death the log
+is read as it lies there, recovered or left to the next writer, and read again. It lies in memory where there is a
+filesystem there: what a killed process leaves is the page cache, which is the same on a disk.
 
     python tests/crash/kill.py --kills 10000 --seed 1 --jobs 2
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import mmap
 import os
 import random
@@ -30,7 +32,19 @@ from spread import Outcome, cores, scratch_folder, spread
 import wandb_storage._committer
 import wandb_storage._log
 import wandb_storage._segment_writer
-from wandb_storage import Console, Entry, Log, LogError, LogNotFound, Reader, Row, WriterLost, recover
+from wandb_storage import (
+    Console,
+    FromLane,
+    Log,
+    LogError,
+    LogNotFound,
+    Reader,
+    Record,
+    Row,
+    WriterLost,
+    create_lane,
+    recover,
+)
 
 THREADS = (1, 8)
 DURABILITIES = ("process", "process", "power")  # what append waits for; after the death of a process both keep all
@@ -38,8 +52,10 @@ WRITERS_MAX = 3  # in one folder, one after the other
 # When a writer dies, and how many of a hundred do so before that: while it creates, recovers or opens the log; in the
 # first commits; in the midst of commits and segments.
 DELAYS = ((0.02, 25), (0.06, 85), (0.4, 100))
-_OPENED = max(THREADS)  # the slot behind those of the threads
-_SLOTS = max(THREADS) + 1
+LANES = 3
+_FIRST_LANE = max(THREADS)  # lanes count as threads behind the others
+_OPENED = _FIRST_LANE + LANES  # the slot behind those
+_SLOTS = _OPENED + 1
 
 
 class Plan(NamedTuple):
@@ -53,6 +69,12 @@ class Plan(NamedTuple):
     commit_bytes: int
     segment_bytes: int
     commit_seconds: float
+    lanes: int
+
+    @property
+    def writing(self) -> List[int]:
+        """The threads that append, lanes among them."""
+        return [*range(self.threads), *range(_FIRST_LANE, _FIRST_LANE + self.lanes)]
 
     @classmethod
     def draw(cls, rng: random.Random, writer: int) -> Plan:
@@ -60,7 +82,8 @@ class Plan(NamedTuple):
         delay = rng.uniform(0, next(longest for longest, share in DELAYS if place < share))
         sizes = rng.choice(((256 << 10, 192 << 20), (16 << 10, 192 << 20), (16 << 10, 30_000)))
         threads, durability, flushes = rng.choice(THREADS), rng.choice(DURABILITIES), rng.random() < 0.5
-        return cls(writer, threads, durability, delay, flushes, *sizes, rng.choice((0.5, 0.01)))
+        lanes = rng.choice((0, 0, LANES))
+        return cls(writer, threads, durability, delay, flushes, *sizes, rng.choice((0.5, 0.01)), lanes)
 
 
 def content(writer: int, thread: int, number: int) -> Union[str, Dict[str, Any]]:
@@ -75,18 +98,18 @@ def content(writer: int, thread: int, number: int) -> Union[str, Dict[str, Any]]
     return row
 
 
-def _identify(entry: Entry) -> Tuple[int, int, int]:
+def _identify(record: Record) -> Tuple[int, int, int]:
     """(writer, thread, number) of a record; its content must be what was appended under that number."""
     found: Union[str, Dict[str, Any]]
-    if isinstance(entry.record, Row):
-        found = dict(entry.record.values)
+    if isinstance(record, Row):
+        found = dict(record.values)
         key = (found["writer"], found["thread"], found["number"])
     else:
-        assert isinstance(entry.record, Console)
-        found = entry.record.text
+        assert isinstance(record, Console)
+        found = record.text
         writer, thread, number = found.split()
         key = (int(writer), int(thread), int(number))
-    assert found == content(*key), f"record {entry.sequence} was never written: {found!r:.200}"
+    assert found == content(*key), f"this was never written: {found!r:.200}"
     return key
 
 
@@ -99,8 +122,9 @@ def read_back(folder: Path) -> Tuple[Dict[Tuple[int, int], int], int]:
             assert entry.sequence == expected, f"record {entry.sequence} in the place of {expected}"
             if isinstance(entry.record, WriterLost):
                 lost += 1
-            elif isinstance(entry.record, (Row, Console)):
-                writer, thread, number = _identify(entry)
+            record = entry.record.record if isinstance(entry.record, FromLane) else entry.record
+            if isinstance(record, (Row, Console)):
+                writer, thread, number = _identify(record)
                 assert number == counts[writer, thread], f"{number} in the place of {counts[writer, thread]}"
                 counts[writer, thread] += 1
     return dict(counts), lost
@@ -134,6 +158,9 @@ def _write_until_killed(folder: Path, plan: Plan, counts: memoryview) -> None:
         except LogNotFound:
             log = Log.create(folder, "r", durability=plan.durability)
         counts[_OPENED] = 1
+        for lane in plan.writing[plan.threads :]:
+            if not os.fork():
+                _append_for_ever(create_lane(folder, "r", durability=plan.durability), plan, lane, counts)
         for thread in range(1, plan.threads):
             threading.Thread(target=_append_for_ever, args=(log, plan, thread, counts), daemon=True).start()
         _append_for_ever(log, plan, 0, counts)
@@ -147,13 +174,20 @@ def kill_one(folder: Path, plan: Plan) -> List[int]:
     """Run a writer and kill it: how many appends of each thread had returned, and whether the log was open."""
     # One aligned store for each count, which a kill can't tear.
     with mmap.mmap(-1, 8 * _SLOTS) as shared, memoryview(shared) as raw, raw.cast("Q") as counts:
+        reading, writing = os.pipe()
         child = os.fork()
         if not child:
+            os.setpgid(0, 0)
             _write_until_killed(folder, plan, counts)
+        os.close(writing)
+        with contextlib.suppress(PermissionError):  # whoever of the two is first; it may be over already
+            os.setpgid(child, child)
         time.sleep(plan.delay)  # the random instant itself, nothing is waited for
-        os.kill(child, signal.SIGKILL)
+        os.killpg(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "the writer ended by itself; what it said is above"
+        os.read(reading, 1)  # comes to its end with the last of its children
+        os.close(reading)
         return list(counts)
 
 
@@ -170,8 +204,8 @@ def _check(folder: Path, plan: Plan, acknowledged: List[int], before: Dict[Tuple
         return {}
     mine = {thread: count for (writer, thread), count in counts.items() if writer == plan.writer}
     assert {key: count for key, count in counts.items() if key[0] != plan.writer} == before, "an earlier writer's"
-    assert set(mine) <= set(range(plan.threads)), "a thread that there was not"
-    for thread in range(plan.threads):
+    assert set(mine) <= set(plan.writing), "a thread that there was not"
+    for thread in plan.writing:
         found = mine.get(thread, 0)
         assert acknowledged[thread] <= found <= acknowledged[thread] + 1, (
             f"thread {thread}: {acknowledged[thread]} appends had returned, {found} records are there"
@@ -188,6 +222,7 @@ def one_folder(folder: Path, rng: random.Random, writers: int, tried: Counter[st
         acknowledged = kill_one(folder, plan)
         tried["kills"] += 1
         tried["appends"] += sum(acknowledged[:_OPENED])
+        tried["with lanes"] += plan.lanes > 0
         tried["while opening"] += not acknowledged[_OPENED]
         try:
             counts = _check(folder, plan, acknowledged, counts)
@@ -248,8 +283,9 @@ def main() -> int:
     with scratch_folder() as scratch:
         tried, wrong = campaign(arguments.kills, arguments.seed, scratch, arguments.jobs, unit="kills")
     print(
-        f"process death: {tried['kills']:,} kills ({tried['while opening']} while opening) of writers with 1 and 8 "
-        f"threads, {tried['appends']:,} appends that had returned, {tried['segments']} segments, seed "
+        f"process death: {tried['kills']:,} kills ({tried['while opening']} while opening, {tried['with lanes']} with "
+        f"three lanes) of writers with 1 and 8 threads, {tried['appends']:,} appends that had returned, "
+        f"{tried['segments']} segments, seed "
         f"{arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + wrong if wrong else '0 lost'}"
     )
     return 1 if wrong else 0

@@ -27,8 +27,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+import wandb_storage._committer
 import wandb_storage._segment_writer
-from wandb_storage import Console, Entry, Log, LogInUse, Reader, Row, Shape, SummaryChange, WriterLost, recover
+from wandb_storage import (
+    Console,
+    Entry,
+    FromLane,
+    Log,
+    LogInUse,
+    Reader,
+    Record,
+    Row,
+    Shape,
+    SummaryChange,
+    WriterLost,
+    create_lane,
+    recover,
+)
 
 EXAMPLES = int(os.environ.get("WANDB_TEST_MODEL_EXAMPLES", "200"))
 ANSWER_SECONDS_MAX = 30
@@ -42,11 +57,28 @@ rows = st.dictionaries(st.sampled_from("abcdefgh"), values, max_size=4)
 
 def _write_as_told(told: Connection, folder: Path, create: bool) -> None:
     """In the writer: one answer for each command, until it is killed or closes."""
+    # Merged is when the model says so, or in a recovery: otherwise nobody could say which number comes next.
+    merge = Log._bring_lanes
+    vars(wandb_storage._committer).update(_LANES_SECONDS=None)
+    setattr(Log, "_bring_lanes", lambda log, seconds: False)  # noqa: B010 - of a method
     log = Log.create(folder, "r") if create else Log.open(folder)
+    lanes: Dict[str, Log] = {}
     told.send(log.recovered)
     while True:
         command, arguments = told.recv()
-        if command == "roll":
+        answer: Any
+        if command == "open lane":
+            lane = create_lane(folder, "r")
+            answer = lane.identity.log_uuid
+            lanes[answer] = lane
+        elif command == "merge":
+            assert not merge(log, 1000.0)
+            log.flush()
+            merge(log, 0.0)
+            answer = None
+        elif command in ("append to lane", "flush lane", "close lane"):
+            answer = getattr(lanes[arguments[0]], command.split()[0])(*arguments[1:])
+        elif command == "roll":
             vars(wandb_storage._segment_writer).update(SEGMENT_FILL_BYTES=-1)  # full, whatever is in it
             log.flush()
             answer = None
@@ -96,6 +128,8 @@ class LogModel(RuleBasedStateMachine):
         self.folder = self.scratch / "log"
         self.folder.mkdir()
         self.records: Dict[int, Any] = {}  # by sequence: everything that was appended, but for shapes
+        self.lanes: Dict[str, List[Record]] = {}  # by id: what was appended to each
+        self.open_lanes: List[str] = []
         self.last = 0  # sequence
         self.committed = 0
         self.state = "open"  # or "dead", "closed"
@@ -130,11 +164,19 @@ class LogModel(RuleBasedStateMachine):
         self.last, self.committed = last, committed
         return answer
 
-    def _found_dead(self, recovered: Any) -> None:
-        """A writer that was killed is reported once, behind everything that it wrote."""
-        assert recovered.writer_lost.last_sequence == self.last
+    def _found(self, recovered: Any) -> None:
+        """A writer that was killed is reported once, behind everything that it wrote. Behind that stands what waited in
+        lanes."""
+        if self.state == "dead":
+            assert recovered.writer_lost.last_sequence == self.last
+            self.records[self.last + 1] = recovered.writer_lost
+            assert recovered.last_sequence > self.last
+        else:
+            assert recovered.writer_lost is None
+            assert recovered.last_sequence >= self.last
         self.last = self.committed = recovered.last_sequence
-        self.records[self.last] = recovered.writer_lost
+        with Reader(self.folder) as reader:
+            self._are_lanes(list(reader.entries()), complete=True)
 
     # --- the writer's life --------------------------------------------------------------------------------------------
 
@@ -145,11 +187,7 @@ class LogModel(RuleBasedStateMachine):
     @precondition(lambda self: self.state != "open")
     @rule()
     def reopen(self) -> None:
-        recovered = self._ask("start", self.folder, False)
-        if self.state == "dead":
-            self._found_dead(recovered)
-        else:
-            assert recovered == (self.last, None)
+        self._found(self._ask("start", self.folder, False))
         self.state = "open"
 
     @precondition(lambda self: self.state == "open")
@@ -157,6 +195,7 @@ class LogModel(RuleBasedStateMachine):
     def crash(self) -> None:
         self._ask("kill")
         self.state = "dead"
+        self.open_lanes = []
 
     @precondition(lambda self: self.state == "open")
     @rule()
@@ -165,16 +204,14 @@ class LogModel(RuleBasedStateMachine):
         assert self.committed == self.last
         self._ask("kill")
         self.state = "closed"
+        self.open_lanes = []
 
     @precondition(lambda self: self.state != "open")
     @rule()
     def recover(self) -> None:
-        recovered = recover(self.folder)
-        if self.state == "dead":
-            self._found_dead(recovered)
-            self.state = "closed"
-        else:
-            assert recovered == (self.last, None)
+        self._found(recover(self.folder))
+        self.state = "closed"
+        assert recover(self.folder) == (self.last, None)
 
     # Being refused takes a tenth of a second of waiting, so once in a life is enough.
     @precondition(lambda self: self.state == "open" and not self.refused and self.last > 20)
@@ -216,9 +253,58 @@ class LogModel(RuleBasedStateMachine):
         self._tell("roll")
         assert self.committed == self.last
 
+    # --- lanes --------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.state == "open" and len(self.lanes) < 4)
+    @rule()
+    def open_a_lane(self) -> None:
+        lane = self._tell("open lane")
+        self.lanes[lane] = []
+        self.open_lanes.append(lane)
+
+    @precondition(lambda self: self.open_lanes)
+    @rule(which=st.integers(0, 3), text=st.text(max_size=20), again=st.integers(1, 20), flush=st.booleans())
+    def append_to_a_lane(self, which: int, text: str, again: int, flush: bool) -> None:
+        lane = self.open_lanes[which % len(self.open_lanes)]
+        for _ in range(again):
+            self.lanes[lane].append(Console(text=text))
+            assert self._tell("append to lane", lane, self.lanes[lane][-1]) == len(self.lanes[lane])
+        if flush:
+            self._tell("flush lane", lane)
+
+    @precondition(lambda self: self.open_lanes)
+    @rule(which=st.integers(0, 3))
+    def close_a_lane(self, which: int) -> None:
+        self._tell("close lane", self.open_lanes.pop(which % len(self.open_lanes)))
+
+    @precondition(lambda self: self.state == "open" and self.lanes)
+    @rule()
+    def merge(self) -> None:
+        self._tell("merge")
+        assert self.committed == self.last
+        with Reader(self.folder) as reader:
+            self._are_lanes(list(reader.entries()), complete=not self.open_lanes)
+
+    def _are_lanes(self, entries: List[Entry], complete: bool) -> None:
+        """Each record of each lane once and in order, as far as lanes are merged or wait; and how its writer ended."""
+        found: Dict[int, List[FromLane]] = {}
+        for entry in entries:
+            if isinstance(entry.record, FromLane):
+                found.setdefault(entry.record.lane, []).append(entry.record)
+        for uuid, expected in self.lanes.items():
+            mine = found.pop(int.from_bytes(bytes.fromhex(uuid)[:8], "little"), [])
+            assert [one.sequence for one in mine] == list(range(1, len(mine) + 1))
+            records = [one.record for one in mine if not isinstance(one.record, WriterLost)]
+            assert records == expected[: len(records)]
+            assert len(records) == len(expected) or not complete
+        assert not found
+
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _is(self, entry: Entry) -> None:
+        if isinstance(entry.record, FromLane):
+            assert entry.sequence not in self.records
+            return
         if isinstance(entry.record, Shape):
             assert entry.sequence not in self.records
             return
@@ -255,7 +341,7 @@ class LogModel(RuleBasedStateMachine):
         """One reader that stays open while everything else happens."""
         if self.cursor is None:
             self.cursor = Reader(self.folder)
-        self._are(list(self.cursor.entries(self.position)), self.position, self.last + 1)
+        self._are(list(self.cursor.entries(self.position, self.last + 1)), self.position, self.last + 1)
         self.position = self.last + 1
 
     @rule(place=st.floats(0, 1))
@@ -273,11 +359,13 @@ class LogModel(RuleBasedStateMachine):
         lost = [record.last_sequence for record in self.records.values() if isinstance(record, WriterLost)]
         assert len(lost) == len(set(lost))
 
-    @precondition(lambda self: self.state == "closed")
+    @precondition(lambda self: self.state != "open")
     @rule()
     def everything_is_there(self) -> None:
         with Reader(self.folder) as reader:
-            self._are(list(reader.entries()), 1, self.last + 1)
+            entries = list(reader.entries())
+        self._are(entries[: self.last], 1, self.last + 1)
+        self._are_lanes(entries, complete=True)
 
 
 def test_a_log_holds_what_a_list_would_hold() -> None:

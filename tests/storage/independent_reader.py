@@ -105,6 +105,10 @@ def rows(folder: Path, run_id: str) -> List[Tuple[int, float, int, Dict[str, Any
     shapes: Dict[int, Any] = {0: None}
     found = []
     for number, kind, payload in records(folder, run_id):
+        if kind == 17:
+            wrapped = body(kind, payload)
+            kind = wrapped.RecordKind()
+            payload = bytes(wrapped.Payload(index) for index in range(wrapped.PayloadLength()))
         if kind == 1:
             shapes[number] = body(kind, payload)
         elif kind == 2:

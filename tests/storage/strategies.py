@@ -8,7 +8,8 @@ from typing import Any, Dict, Type
 
 from hypothesis import strategies as st
 
-from wandb_storage import Record, Row, Scalar, Shape
+from wandb_storage import FromLane, Record, Row, Scalar, Shape
+from wandb_storage._encode import encode
 from wandb_storage._records import RECORD_TYPES, WIRE
 
 # Lone surrogates too: a file name that is no valid UTF-8 reaches Python as such.
@@ -26,6 +27,7 @@ _SCALARS: Dict[str, st.SearchStrategy[Any]] = {
     "d": doubles,
     "text": texts,
     "texts": st.lists(texts, max_size=5),
+    "bytes": st.binary(max_size=40),
     "[B]": st.lists(st.integers(0, 255), max_size=5),
     "[d]": st.lists(doubles, max_size=5),
     "[q]": st.lists(longs, max_size=5),
@@ -71,8 +73,8 @@ def _as_a_program_would(record_type: Type[Record]) -> st.SearchStrategy[Record]:
 
 
 # Records as a program's calls make them: JSON is an object, times are times, steps grow. Rows are built apart.
-program_records: st.SearchStrategy[Record] = st.one_of(
-    [_as_a_program_would(one) for one in RECORD_TYPES.values() if one not in (Row, Shape)]
+_own_records: st.SearchStrategy[Record] = st.one_of(
+    [_as_a_program_would(one) for one in RECORD_TYPES.values() if one not in (Row, Shape, FromLane)]
     + [
         st.builds(
             Row,
@@ -83,6 +85,15 @@ program_records: st.SearchStrategy[Record] = st.one_of(
         )
     ]
 )
+
+
+def _from_lane(lane: int, record: Record) -> FromLane:
+    if isinstance(record, Row):
+        record = dataclasses.replace(record, json=json.dumps(record.values))
+    return FromLane(lane=lane, record_kind=record.kind, payload=encode(record), record=record)
+
+
+program_records = _own_records | st.builds(_from_lane, st.integers(1, 3), _own_records)
 
 shapes = st.lists(st.tuples(texts, st.sampled_from(Scalar)), unique_by=lambda pair: pair[0], max_size=6).map(
     lambda pairs: Shape(keys=[key for key, _ in pairs], scalars=[int(scalar) for _, scalar in pairs])

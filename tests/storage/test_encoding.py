@@ -18,10 +18,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wandb_storage
-from wandb_storage import RECORD_BYTES_MAX, Alert, Console, Row, RowFlag, RunStart, Scalar, Shape, UnstorableValue
+from wandb_storage import (
+    RECORD_BYTES_MAX,
+    Alert,
+    Console,
+    FromLane,
+    Row,
+    RowFlag,
+    RunStart,
+    Scalar,
+    Shape,
+    UnstorableValue,
+)
 from wandb_storage._decode import RowDecoder, Undecodable, decode
 from wandb_storage._encode import RowTemplate, encode
-from wandb_storage._format import FRAME_HEADER
+from wandb_storage._format import FRAME_HEADER, WRAPPING_BYTES
 from wandb_storage._generated import record_generated
 from wandb_storage._records import RECORD_TYPES, WIRE, Record
 from wandb_storage._rows import RowEncoder
@@ -32,7 +43,7 @@ FLATC = shutil.which("flatc")
 
 _ON_THE_WIRE = {
     "[string]": "texts", "string": "text", "ulong": "Q", "long": "q", "uint": "I", "int": "i", "double": "d",
-    "ubyte": "B", "bool": "?", "Stream": "B", "[Scalar]": "[B]", "[double]": "[d]", "[long]": "[q]",
+    "ubyte": "B", "bool": "?", "Stream": "B", "[Scalar]": "[B]", "[double]": "[d]", "[long]": "[q]", "[ubyte]": "bytes",
 }  # fmt: skip
 
 
@@ -75,6 +86,8 @@ def generated_value(body: Any, name: str, wire: str) -> Any:
     if wire == "texts":
         length = getattr(body, camel(name) + "Length")()
         return [getattr(body, camel(name))(index).decode("utf-8", "surrogatepass") for index in range(length)]
+    if wire == "bytes":
+        return bytes(getattr(body, camel(name))(index) for index in range(getattr(body, camel(name) + "Length")()))
     if wire.startswith("["):
         return [getattr(body, camel(name))(index) for index in range(getattr(body, camel(name) + "Length")())]
     return getattr(body, camel(name))()
@@ -124,9 +137,9 @@ def test_flatc_reads_every_kind(kind: int, tmp_path: Path) -> None:
     record = RECORD_TYPES[kind]()
     for field in dataclasses.fields(record):
         wire = str(field.metadata.get(WIRE))
-        value: Any = {"text": "täxt", "texts": ["one", ""], "d": 1.5, "?": True, "[d]": [0.25], "[q]": [-7]}.get(
-            wire, 1
-        )
+        value: Any = {
+            "text": "täxt", "texts": ["one", ""], "d": 1.5, "?": True, "[d]": [0.25], "[q]": [-7], "bytes": b"\0\7",
+        }.get(wire, 1)  # fmt: skip
         if wire == "[B]":
             value = [0, 3]
         if field.metadata:
@@ -147,6 +160,8 @@ def test_flatc_reads_every_kind(kind: int, tmp_path: Path) -> None:
             value = ["Double", "Null"]
         elif field.name == "stream":
             value = "Stderr"
+        elif field.metadata[WIRE] == "bytes":
+            value = list(value)
         assert found["body"][field.name] == value, field.name
 
 
@@ -187,10 +202,15 @@ def test_the_generated_code_is_current(tmp_path: Path) -> None:
 
 def test_a_record_above_the_limit_is_refused() -> None:
     """The caller learns it at the call; one byte less is stored."""
-    room = RECORD_BYTES_MAX - len(encode(Console(text="")))
-    assert len(encode(Console(text="x" * room))) == RECORD_BYTES_MAX
-    with pytest.raises(UnstorableValue, match="above the limit of 16,777,216"):
+    limit = RECORD_BYTES_MAX - WRAPPING_BYTES
+    room = limit - len(encode(Console(text="")))
+    largest = encode(Console(text="x" * room))
+    assert len(largest) == limit
+    with pytest.raises(UnstorableValue, match="above the limit of 16,777,088"):
         encode(Console(text="x" * (room + 1)))
+    # From a lane, too, it goes into the main log.
+    wrapped = FromLane(lane=2**64 - 1, sequence=1, record_kind=Console.kind, payload=largest)
+    assert limit < len(encode(wrapped)) <= RECORD_BYTES_MAX
 
 
 def test_a_number_out_of_range_is_refused() -> None:

@@ -13,7 +13,7 @@ import independent_reader
 import pytest
 
 import wandb_storage
-from wandb_storage import Console, Log, Reader, Row, recover
+from wandb_storage import Console, FromLane, Log, Reader, Row, create_lane, recover
 from wandb_storage._decode import decode
 from wandb_storage._encode import encode
 from wandb_storage._format import FRAME_HEADER, parse_frames, seal_frame
@@ -29,10 +29,10 @@ def agree(folder: Path) -> int:
     assert [(entry.sequence, entry.kind) for entry in entries] == [(number, kind) for number, kind, _ in records]
     ours: List[Tuple[Any, ...]] = []
     for entry, (_, kind, payload) in zip(entries, records):
-        if isinstance(entry.record, Row):
-            row = entry.record
+        row = entry.record.record if isinstance(entry.record, FromLane) else entry.record
+        if isinstance(row, Row):
             ours.append((row.step, row.time, row.flags, row.values))
-        else:
+        elif not isinstance(entry.record, FromLane):
             assert decode(kind, payload) == entry.record
     assert repr(independent_reader.rows(folder, "r")) == repr(ours)
     return len(entries)
@@ -61,11 +61,11 @@ def test_an_independent_reader_agrees(tmp_path: Path, recovered: bool, monkeypat
         agree(tmp_path)
     monkeypatch.setattr("wandb_storage._segment_writer.SEGMENT_FILL_BYTES", 50_000)
     rng = random.Random(2)
-    with Log.open(tmp_path) as log:
+    with Log.open(tmp_path) as log, create_lane(tmp_path, "r") as lane:
         values = (1.5, -3, True, None, float("nan"), float("-inf"), "text", [1, {"a": 2}], 2**70, "\ud800")
         for step in range(1500):
             row = {f"key {key}": rng.choice(values) for key in range(rng.randrange(1, 5))}
-            log.append_row(row, step, step * 0.25, rng.randrange(4))
+            (lane if step % 3 == 0 else log).append_row(row, step, step * 0.25, rng.randrange(4))
             if step % 100 == 0:
                 log.append(Console(time=step, text=rng.randbytes(40_000).hex()))
                 log.flush()
@@ -82,7 +82,9 @@ def test_the_limits_in_the_document_are_those_of_the_code() -> None:
     """Numbers are stated once in code and once for readers."""
     from wandb_storage import _format
 
-    assert f"{_format.RECORD_BYTES_MAX >> 20} MiB |" in DOCUMENT
+    assert f"{_format.RECORD_BYTES_MAX >> 20} MiB; " in DOCUMENT
+    assert f"{_format.WRAPPING_BYTES} bytes less |" in DOCUMENT
+    assert f"{_format.LANES_MAX:,} |" in DOCUMENT
     assert f"{_format.ROW_KEYS_MAX:,} |" in DOCUMENT
     assert f"uncompressed | {_format.BLOCK_BYTES_MAX >> 20} MiB |" in DOCUMENT
     assert f"a segment | {_format.SEGMENT_BYTES >> 20} MiB |" in DOCUMENT

@@ -228,7 +228,7 @@ def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
             first, second, third = told.read().splitlines()
         assert first == second
         assert first.startswith("LogClosed")
-        assert first.endswith("the log belongs to the parent process; call wandb.init() in this one")
+        assert first.endswith("the log belongs to the parent process; a child writes a lane of its own")
         assert third == "[1]"
         append(log, 3)
     assert steps(tmp_path) == [1, 3]

@@ -15,7 +15,8 @@ from wandb_storage import Log, LogInUse, Reader, Row, WriterLost, recover
 _PROLOGUE = """
 import os, signal, subprocess, sys, threading, time
 from pathlib import Path
-from wandb_storage import Log, LogClosed, LogError, LogInUse, LogUnavailable, Reader, Row, recover
+from wandb_storage import FromLane, Log, LogClosed, LogError, LogInUse, LogUnavailable, Reader, Row
+from wandb_storage import create_lane, recover
 signal.alarm(50)  # a deadlock ends the test
 folder = Path(sys.argv[1])
 def append(log, step):
@@ -47,7 +48,8 @@ def steps(folder: Path) -> List[int]:
 
 
 def test_two_dozen_workers_are_forked_while_the_parent_logs(tmp_path: Path) -> None:
-    """Each finds the log closed to it, may close it, and ends; four threads of the parent log on and lose nothing."""
+    """Each finds the log closed to it, may close it, writes a lane and ends, most without closing that; four threads of
+    the parent log on at full speed, and nothing is lost."""
     script = """
 log = Log.create(folder, "r")
 done, counts = threading.Event(), [0] * 4
@@ -60,23 +62,32 @@ for thread in threads:
     thread.start()
 def work():
     assert refusal(lambda: append(log, 0)).startswith("LogClosed: "), "append"
-    assert "call wandb.init() in this one" in refusal(lambda: append(log, 0))
+    assert "a child writes a lane of its own" in refusal(lambda: append(log, 0))
     assert refusal(log.flush).startswith("LogClosed: "), "flush"
     log.close()
+    lane = create_lane(folder, "r")
+    for number in range(100):
+        lane.append_row({"thread": os.getpid(), "number": number}, number, 1.0, 2)
+    if os.getpid() % 3 == 0:
+        lane.close()
 workers = [in_child(work) for _ in range(24)]
 print(sum(ended_well(worker) for worker in workers))
 done.set()
 for thread in threads:
     thread.join()
 log.close()
-found = [[], [], [], []]
+recover(folder)
+found = {}
 with Reader(folder) as reader:
     for entry in reader.entries():
-        if isinstance(entry.record, Row):
-            found[entry.record.values["thread"]].append(entry.record.values["number"])
-print(found == [list(range(count)) for count in counts], min(counts) > 0)
+        record = entry.record.record if isinstance(entry.record, FromLane) else entry.record
+        if isinstance(record, Row):
+            found.setdefault(record.values["thread"], []).append(record.values["number"])
+print([found.pop(thread) for thread in range(4)] == [list(range(count)) for count in counts], min(counts) > 0)
+print(sorted(found) == sorted(workers), all(numbers == list(range(100)) for numbers in found.values()))
+print(list(folder.glob("*lane*")))
 """
-    assert children.output(_PROLOGUE + script, tmp_path) == ["24", "True True"]
+    assert children.output(_PROLOGUE + script, tmp_path) == ["24", "True True", "True True", "[]"]
 
 
 def test_forked_children_and_their_children_write_logs_of_their_own(tmp_path: Path) -> None:
