@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, cast
 
-from wandb_storage import Console, Reader, RunState, is_log_file
+from wandb_storage import Console, FromLane, Reader, RunState, is_log_file
 
 from ._batch import summary_line
 from ._config_wire import config_yaml, wire_config
@@ -122,7 +122,7 @@ def _final_lines(folder: Path) -> Iterator[str]:
                 break
             position = entries[-1].sequence + 1
             for entry in entries:
-                if type(entry.record) is Console:
+                if isinstance(entry.record, (Console, FromLane)):
                     pending.update((line.number, line.text) for line in state.apply(entry.record).console)
             still_open = [line[0] for line in state.console.snapshot()["open"].values()]
             for number in range(written, min(still_open, default=state.console.count)):

@@ -24,6 +24,7 @@ from wandb_storage import (
     RunState,
     beginning,
     bring_home,
+    living_lanes,
     recover,
     writer_elsewhere,
 )
@@ -48,6 +49,8 @@ POLL_SECONDS = 0.5
 TRANSMIT_SECONDS = 15.0
 TRANSMIT_SECONDS_MIN = 0.2
 TRANSMIT_SECONDS_MAX = 60.0
+# How often lanes are merged whose writers outlive the run's: each time that they bring something costs a segment.
+LANES_SECONDS = 15.0
 HEARTBEAT_SECONDS = 30.0
 # A run that ended without saying how has failed.
 EXIT_CODE_UNKNOWN = 1
@@ -69,7 +72,7 @@ class RunUpload:
         """`cautious`: leave logs alone that another machine may be writing; a person who asks for one knows better."""
         self.home, self.folder = home, folder
         self.cursor = Cursor(home.base_url)
-        self.alive = False  # the run's writer, at the last look
+        self.alive = False  # the run's writer, or one of a lane, at the last look
         self._clock = clock
         self._retry_parked = retry_parked
         self._cautious = cautious
@@ -80,6 +83,7 @@ class RunUpload:
         self._batch: Optional[Batch] = None
         self._rows_max = ROWS_MAX
         self._settled_mtime_ns = 0  # of the folder, after recovery; 0: not recovered
+        self._lanes = 0  # of child processes that lived when the log was recovered
         self._transmit_seconds = TRANSMIT_SECONDS
         self._pace_seconds = 0.0  # between requests while a backlog waits
         self._due = clock()
@@ -131,10 +135,18 @@ class RunUpload:
         if self._unsaved:
             self._save()
         if not self.alive:
-            return self._finish(transport)
+            if not self._lanes:
+                return self._finish(transport)
+            # Child processes go on logging to the run: it ends with the last of them.
+            self.alive, self._settled_mtime_ns = True, 0
+            self._send_sign_of_life(transport)
+            return LANES_SECONDS
+        self._send_sign_of_life(transport)
+        return self._poll_seconds()
+
+    def _send_sign_of_life(self, transport: Transport) -> None:
         if self._clock() - self._last_sent >= HEARTBEAT_SECONDS and self.cursor.bucket is not None:
             self._note_reply(transport.file_stream(self._stream_path(), b"{}"))
-        return self._poll_seconds()
 
     def _poll_seconds(self) -> float:
         return min(POLL_SECONDS, self._transmit_seconds)
@@ -211,7 +223,10 @@ class RunUpload:
         if host:
             raise LogElsewhere(f"{host} may be writing it; if it isn't, run `wandb sync`", self.folder)
         try:
+            # Who ends from here on may have logged what this recovery doesn't see.
+            self._lanes = living_lanes(self.folder)
             recover(self.folder)
+            self._lanes += living_lanes(self.folder)
         except LogInUse:
             return False
         self._settled_mtime_ns = self.folder.stat().st_mtime_ns

@@ -11,7 +11,7 @@ from typing import Any, Dict
 
 import pytest
 
-from wandb_storage import Exit, Log, Reader, Row, RunStart
+from wandb_storage import Console, Exit, Log, Reader, Row, RunStart, create_lane, recover
 
 
 def run_verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +49,17 @@ def test_an_intact_log_ends_with_0(tmp_path: Path, run: Path) -> None:
     assert lines[0] == "wandb/run-20260105_120000-abc: intact"
     assert lines[1].split() == ["records", "302,", "number", "1", "to", "302,", "300", "rows"]
     assert run_verify(tmp_path).stdout == outcome.stdout, "the newest run by default"
+
+
+def test_what_waits_in_lanes_is_told_and_ends_with_1(tmp_path: Path, run: Path) -> None:
+    with create_lane(run, "abc") as lane:
+        lane.append(Console(text="hi"))
+    outcome = run_verify(tmp_path, "abc")
+    assert outcome.returncode == 1
+    assert "what child processes logged waits to be merged" in outcome.stdout
+    assert "1 record waits in 1 lane" in outcome.stdout
+    recover(run)
+    assert run_verify(tmp_path, "abc").returncode == 0
 
 
 def test_a_log_that_nobody_closed_ends_with_1(tmp_path: Path) -> None:

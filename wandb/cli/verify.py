@@ -121,7 +121,9 @@ def _verdict(report: VerifyReport) -> str:
         return "damaged"
     if report.writer is not None:
         return f"intact so far, and being written by {report.writer}"
-    return "intact" if report.closed else "intact, and nobody closed it: its end waits for a recovery"
+    if not report.closed:
+        return "intact, and nobody closed it: its end waits for a recovery"
+    return "intact, and what child processes logged waits to be merged" if report.lane_records else "intact"
 
 
 def _remarks(report: VerifyReport) -> List[str]:
@@ -136,6 +138,9 @@ def _remarks(report: VerifyReport) -> List[str]:
         lines.append(f"missing    {count(report.missing, 'record')}: {listed}{more}")
     if report.tail_records:
         lines.append(f"tail       {count(report.tail_records, 'record')} not yet in a segment")
+    if report.lanes:
+        wait = "waits" if report.lane_records == 1 else "wait"
+        lines.append(f"lanes      {count(report.lane_records, 'record')} {wait} in {count(report.lanes, 'lane')}")
     if report.torn_bytes and report.writer is None:
         lines.append(
             f"torn       {count(report.torn_bytes, 'byte')} at the end of the tail: an append that didn't return"
