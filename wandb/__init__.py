@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import util as util
     from . import wandb_run as wandb_run
     from .replay import replay
+    from .sdk._child import _attach, attach
     from .sdk._terminal import termerror, termlog, termwarn
     from .sdk.wandb_alerts import AlertLevel
     from .sdk.wandb_config import Config
@@ -47,6 +48,8 @@ _HOMES = {
     "Run": ".sdk.wandb_run",
     "Settings": ".sdk.wandb_settings",
     "Summary": ".sdk.wandb_summary",
+    "_attach": ".sdk._child",
+    "attach": ".sdk._child",
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
     "join": ".sdk.wandb_init",
@@ -72,7 +75,9 @@ __all__ = [
     "Summary",
     "UsageError",
     "__version__",
+    "_attach",
     "alert",
+    "attach",
     "config",
     "define_metric",
     "ensure_configured",

@@ -170,21 +170,6 @@ def test_an_unwritable_folder_falls_back_with_one_warning(
     assert capsys.readouterr().err.count("can't be used") == 1
 
 
-def test_a_forked_child_is_told_and_the_parent_loses_nothing() -> None:
-    run = wandb.init(mode="offline")
-    run.log({"a": 1})
-    pid = os.fork()
-    if pid == 0:
-        try:
-            run.log({"a": 2})
-        finally:
-            os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
-    run.log({"a": 3})
-    run.finish()
-    assert (state_of(run.sync_dir).rows, state_of(run.sync_dir).summary["a"]) == (2, 3)
-
-
 def test_importing_starts_opens_and_patches_nothing() -> None:
     program = """
 import json, os, sys, threading

@@ -16,6 +16,7 @@ from wandb_storage import (
     ConfigChange,
     Console,
     Exit,
+    FromLane,
     Labels,
     Log,
     MetricDefinition,
@@ -29,6 +30,7 @@ from wandb_storage import (
     SystemMetrics,
     Telemetry,
     WriterLost,
+    for_another_log,
 )
 
 from ..errors import UsageError
@@ -67,6 +69,8 @@ def copy_beginning(source: Path, branch: Branch, log: Log, start: RunStart) -> R
             log.append_row(record.values, record.step, record.time, record.flags)
         elif isinstance(record, RunStart):
             log.append(_renamed(record, start, branch))
+        elif isinstance(record, FromLane) and isinstance(record.record, (Row, *_REPEATED)):
+            log.append(for_another_log(record))
         elif isinstance(record, _REPEATED):
             log.append(record)
     return state

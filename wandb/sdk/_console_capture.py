@@ -78,16 +78,24 @@ class ConsoleCapture:
                 self._flush(number)
         return True
 
+    def abandon(self) -> None:
+        """In a forked child: give the streams back. The parent's thread may hold the lock for ever."""
+        self._stopped = True
+        self._unwrap()
+
     def stop(self) -> None:
         """Give the streams back, and append what is still pending."""
-        for stream, wrapper in self._wrapped:
-            # Somebody may have wrapped the stream after us: their wrapper stays, and ours passes everything on.
-            if stream.__dict__.get("write") is wrapper:
-                del stream.write
-        self._wrapped.clear()
+        self._unwrap()
         # Whoever holds the lock and doesn't let go is appending, and waits for what a signal handler interrupted.
         if self._lock.acquire(timeout=STOP_SECONDS):
             self._flush_pending()
             self._lock.release()
         self._stopped = True
         self._periodic.stop()
+
+    def _unwrap(self) -> None:
+        for stream, wrapper in self._wrapped:
+            # Somebody may have wrapped the stream after us: their wrapper stays, and ours passes everything on.
+            if stream.__dict__.get("write") is wrapper:
+                del stream.write
+        self._wrapped.clear()

@@ -29,6 +29,10 @@ class Periodic:
         if self._thread is not threading.current_thread() and self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
 
+    def abandon(self) -> None:
+        """In a forked child, where the thread is not."""
+        self._stopped.set()
+
     def _run(self) -> None:
         if self._at_once and not self._call():
             return

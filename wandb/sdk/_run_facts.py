@@ -20,10 +20,11 @@ from .wandb_summary import Summary
 class Progress:
     """What every `log` call changes: kept apart, since setting an attribute of a Run is checked."""
 
-    __slots__ = ("late_rows", "step")
+    __slots__ = ("complete", "late_rows", "step")
 
     def __init__(self, step: int) -> None:
         self.step = step
+        self.complete = 1  # whether the last call completed its row
         self.late_rows = 0
 
 
@@ -208,6 +209,11 @@ class RunFacts:
         return str(self._folder)
 
     @property
+    def _attach_id(self) -> str:
+        """What `wandb.attach` finds this run by, from any folder."""
+        return self.sync_dir
+
+    @property
     def url(self) -> Optional[str]:
         """The run's page; None offline, and until the server has said who owns the run."""
         status = None if self.offline else upload_status(self._folder, self._settings.base_url)
@@ -254,3 +260,13 @@ class RunFacts:
     def _last_record(self) -> int:
         """The number of the last record of the run's log."""
         return 0
+
+    # --- as an object -------------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        from ._child import pickled
+
+        return pickled(self)
+
+    def __repr__(self) -> str:
+        return f"<wandb.Run {self.id} in {self._folder}>"

@@ -55,6 +55,10 @@ class Watches:
                 handles.append(self._hook_parameters(model, prefix, log_freq))
             self._models[id(model)] = handles
 
+    def enter_child(self) -> None:
+        """In a forked child, where the parent's thread that may hold the lock is not."""
+        self._lock = threading.Lock()
+
     def unwatch(self, models: Union[None, Any, Sequence[Any]] = None) -> None:
         """Take the hooks away again, of all models or of these."""
         chosen = list(self._models) if models is None else [id(model) for model in _several(models)]

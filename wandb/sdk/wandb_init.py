@@ -103,6 +103,8 @@ def init(
     follow_settings(chosen)
     reinit = chosen.reinit
     previous = _globals.active_run()
+    if previous is not None and previous._pid != os.getpid() and reinit != "return_previous":
+        previous = None  # the parent's: this process starts a run of its own
     if previous is not None and reinit in (False, "default", "return_previous"):
         return previous
     if previous is not None and reinit in (True, "finish_previous"):

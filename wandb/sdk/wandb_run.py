@@ -32,6 +32,7 @@ from wandb_storage import (
 )
 
 from ..errors import DataError, Error, UsageError
+from ._child import LaneToBe, leave, remember
 from ._console_capture import ConsoleCapture
 from ._history_sample import HistorySample
 from ._metric_definition import metric_definition
@@ -78,7 +79,7 @@ class Run(RunFacts):
     ) -> None:
         restored = restored or Restored()
         super().__init__(settings, folder, start, restored)
-        self._log = log
+        self._log: Union[Log, LaneToBe, None] = log
         self._on_finish = on_finish
         self._lock = threading.RLock()
         self._finished = False
@@ -91,6 +92,7 @@ class Run(RunFacts):
         self._watchers: List[Union[ConsoleCapture, Periodic]] = []
         self._files: Optional[RunFiles] = None
         self._watches: Optional[Watches] = None
+        remember(self)
 
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
@@ -154,6 +156,7 @@ class Run(RunFacts):
             except LogClosed as error:
                 self._closed(error)
                 return True
+            progress.complete = flags & _COMMIT
             if step >= progress.step:
                 progress.step = step + 1 if flags & _COMMIT else step
             else:
@@ -376,10 +379,13 @@ class Run(RunFacts):
     def finish(self, exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
         """End the run: seal its log, and in online mode show the upload until it is done, stalls, or Ctrl-C.
 
-        Idempotent. `exit_code` other than 0 marks the run as failed.
+        Idempotent. `exit_code` other than 0 marks the run as failed. In a child it ends what that process logs.
         """
+        if os.getpid() != self._pid:
+            leave(self)
+            return
         with self._lock:
-            if self._finished or os.getpid() != self._pid:
+            if self._finished:
                 return
             self._exit_code = exit_code if exit_code is not None else 0
         # Outside the lock: a watcher that is about to append must be able to end.
@@ -441,6 +447,3 @@ class Run(RunFacts):
             if not name.startswith("_") and not isinstance(getattr(type(self), name, None), property):
                 raise AttributeError(f"Attribute {name} is not supported on Run object.")
             object.__setattr__(self, name, value)
-
-    def __repr__(self) -> str:
-        return f"<wandb.Run {self.id} in {self._folder}>"

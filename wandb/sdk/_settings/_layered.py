@@ -106,6 +106,10 @@ class Layered:
         found = {name: [one.value for one in given if one.source in CODE] for name, given in self._layers.items()}
         return {name: values[-1] for name, values in found.items() if values}
 
+    def portable(self) -> Dict[str, Any]:
+        """The values in effect that somebody gave, but for secrets: what another process may know."""
+        return {name: getattr(self, name) for name in self._layers if not self._fields[name].secret}
+
     def to_dict(self) -> Dict[str, Any]:
         """All settings by name."""
         return {name: getattr(self, name) for name in self._fields}
