@@ -8,7 +8,8 @@ What is promised:
 
 * Everything that is committed to a run's log reaches the server exactly once in effect, in order: after an outage of
   any length, and after the death of the uploader at any instant.
-* What the server refuses for good is parked with the server's words (`status`), and nothing is dropped.
+* What the server refuses for good is parked with the server's words (`status`), alone where it is a line, an alert or a
+  file, and nothing is dropped.
 * Nobody waits for the uploader: it reads logs without delaying their writers, and writes into a run's folder only to
   bring a dead writer's log in order.
 * An API key is read from the environment or netrc, and written nowhere.
@@ -18,27 +19,42 @@ Only committed records are sent. What waits in the tail could be taken back by a
 **Exactly once in effect.** A batch is a range of records. Its last record is written into the run's cursor before the
 first request, and everything in the request follows from the log and the cursor, never from timing. The cursor moves
 when the server has acknowledged. So what was in flight at a crash, or was applied while its reply got lost, is sent
-again byte for byte, and repeating each kind of thing changes nothing:
+again byte for byte, and repeating each kind of thing changes nothing. Tests are in tests/uploader; all of it together,
+under every misfortune at once, is `tests/crash/chaos.py`.
 
-| what    | why a repetition changes nothing                                                                         |
+| what    | why a repetition changes nothing, and the test of it                                                     |
 |---------|----------------------------------------------------------------------------------------------------------|
 | history | a line has a number, and its text is a function of the log: the same text comes to the same place        |
-| events  | the same, with a numbering of its own                                                                    |
+|         | `test_a_new_process_repeats_the_same_bytes_though_the_log_has_grown`, `test_killed_at_random_instants`   |
+| events  | the same, with a numbering of its own: `test_killed_at_random_instants`                                  |
 | console | the same; a line that is rewritten is sent again whole, and a later batch holds the later text           |
+|         | `test_a_line_that_is_rewritten_is_sent_again`                                                            |
 | summary | one line, the full summary as of the batch's last record; the last one to arrive is the right one        |
+|         | `test_what_passes_is_tried_again[...-file_stream]`                                                       |
 | config  | the whole config and every label as of the batch's last record; batches are never out of order           |
+|         | `test_labels_follow_their_changes`, `test_what_passes_is_tried_again[...-UpsertBucket]`                  |
 | files   | a path holds one content; the cursor knows the MD5 of what arrived, and sending it again replaces alike  |
+|         | `test_what_passes_is_tried_again[...-storage]`, `test_what_has_not_changed_is_not_uploaded_again`        |
+| alerts  | a repeated one asks the server to drop it if its title came since the first attempt (`_alerts`)          |
+|         | `test_alerts_arrive_once_and_in_order`                                                                   |
+| parked  | a row that is refused leaves a line with its step in its place, which the row itself may replace later   |
+|         | `test_what_is_parked_goes_to_its_place_when_it_is_asked_for`                                             |
 | exit    | sent when all rows and files are acknowledged; it names the exit code, which the log holds               |
+|         | `test_complete_comes_after_everything_else`, `test_what_passes_is_tried_again[...-file_stream]`          |
 
-A cursor that is lost is rebuilt by asking the server for its last rows and finding them in the log (`_adopt`).
-Console lines of a run that was continued on this machine from elsewhere are the one exception: after the loss of such a
-run's cursor they can appear twice.
+A cursor that is lost, or a folder that was copied from another machine: the server is asked for its last rows, and they
+are found in the log (`_adopt`); what it has is not sent again. `test_a_cursor_that_is_gone_is_rebuilt`,
+`test_rows_that_the_server_has_are_not_sent_again`, `test_the_console_of_a_continued_run_keeps_its_place`. The console
+of a run that was continued on this machine from elsewhere, at a server that doesn't show its console, is the one
+exception: after the loss of such a run's cursor its lines can appear twice.
 
 **Policies.** Beside the upload the server is asked, once, what it says of the settings of later runs (`_policies`). The
 answer is kept for whoever starts the next run (`cached_policies`).
 
 **Which runs.** Folders `run-*` whose settings name this server, those of dead writers included. `upload` does the same
 for one folder in the foreground, offline runs too.
+
+`Target` sends a run elsewhere than its log says, or a part of it, with a cursor of its own.
 
 **Errors** are drawn in `_errors`, and what follows from each is a table in `_retry`. `_home` shows the files.
 """
@@ -68,6 +84,7 @@ if TYPE_CHECKING:
     from ._spawn import start
     from ._status import RunStatus, app_url, page_url, run_status, status
     from ._stopped import stop_requested
+    from ._target import Target
     from ._upload import UploadResult, upload
     from ._verify import verify_api_key
 
@@ -79,6 +96,7 @@ _HOMES = {
     "NotUploadable": "._errors",
     "Refused": "._errors",
     "RunStatus": "._status",
+    "Target": "._target",
     "TooLarge": "._errors",
     "TransientError": "._errors",
     "UploadError": "._errors",
@@ -112,6 +130,7 @@ __all__ = [
     "NotUploadable",
     "Refused",
     "RunStatus",
+    "Target",
     "TooLarge",
     "TransientError",
     "UploadError",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import math
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 import click
 
 from ._destination import Destination
 from ._errors import NotUploadable, UploaderRunning
 from ._home import Home, lock_holder
-from ._service import STOP_SECONDS, Service
+from ._service import IDLE_SECONDS, STOP_SECONDS, Service
 from ._status import RunStatus
 from ._status import status as read_status
 
@@ -46,17 +47,31 @@ def main() -> None:
 @_DIR
 @_URL
 @click.option("--take-over", is_flag=True, hidden=True)  # `start` says so: the process before this one is ending
+@click.option("--stay", is_flag=True, help="Don't leave when nothing is left to do: for a service or a sidecar.")
+@click.option(
+    "--drain", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS",
+    help="When asked to end (SIGTERM), first send what is there, for so long at most.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Write the log to the terminal instead of the log file.")
-def run(wandb_dir: Path, base_url: Optional[str], take_over: bool, verbose: bool) -> None:
+def run(wandb_dir: Path, base_url: Optional[str], take_over: bool, stay: bool, drain: float, verbose: bool) -> None:
     """Upload until nothing is left to do and no run is being written."""
     home = _home(wandb_dir, base_url)
     home.create()
     _log_to(None if verbose else home.log_path)
-    service = Service(home, Destination(home.base_url))
+    service = Service(home, Destination(home.base_url), idle_seconds=math.inf if stay else IDLE_SECONDS)
+    asked: List[int] = []
+
+    def end(number: int, frame: object) -> None:
+        asked.append(number)
+        if drain and len(asked) == 1:
+            service.drain(drain)
+        else:
+            service.stop()
+
     # The terminal's signals are for the training script; the uploader goes on with what is left.
     signal.signal(signal.SIGINT, signal.default_int_handler if verbose else signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: service.stop())
+    signal.signal(signal.SIGTERM, end)
     try:
         service.run(take_over)
     except UploaderRunning as error:

@@ -9,22 +9,29 @@
 
 What has been removed from a log to make room counts as the log's own: the server had it before.
 
-The second line is a cursor that was lost or damaged. A row is told by its step and its time, which is exact to the
-microsecond.
+The second line is a cursor that was lost or damaged, or a folder that was copied from another machine. A row is told by
+its step and its time, which is exact to the microsecond; a console line by its time and text.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from wandb_storage import Reader, RunState, beginning
 
-from ._cursor import Earlier
+from ._batch import output_stamp
+from ._cursor import Cursor, Earlier
 from ._errors import Refused
+from ._target import AS_LOGGED, Target
+
+# So many of the server's last console lines are compared with the log's.
+OUTPUT_TAIL = 50
 
 Mark = Tuple[Any, Any]
+# (names of the run, how many) -> the last console lines at the server: (number, time, text)
+ConsoleTail = Callable[[Dict[str, Any], int], List[Tuple[int, Any, Any]]]
 
 
 class Beginning(NamedTuple):
@@ -33,9 +40,13 @@ class Beginning(NamedTuple):
     history: int
     events: int
     earlier: Earlier
+    held_history: int = 0  # lines that the server has, where they end with one of the log's own
+    held_events: int = 0
 
 
-def find_beginning(folder: Path, held: Optional[Dict[str, Any]], resumed: bool) -> Beginning:
+def find_beginning(
+    folder: Path, held: Optional[Dict[str, Any]], resumed: bool, target: Target = AS_LOGGED
+) -> Beginning:
     """`held` is the server's bucket of this name, None where it has none.
 
     Raises Refused where the server's run is another one.
@@ -44,29 +55,56 @@ def find_beginning(folder: Path, held: Optional[Dict[str, Any]], resumed: bool) 
     if held is None or not (history or events):
         return Beginning(0, 0, Earlier())
     last_row, last_event = _last(held, "historyTail"), _last(held, "eventsTail")
-    removed, own_rows, own_events = _find_own(folder, _row_mark(last_row), _event_mark(last_event))
+    removed, own_rows, own_events = _find_own(folder, _row_mark(last_row), _event_mark(last_event), target)
     if not resumed:
         if history and not (own_rows and own_rows == history):
             raise Refused(
                 f"the server already has a run {held.get('name')} with {history} rows that this log doesn't hold; "
                 "upload it under another id, or delete that run there"
             )
-        return Beginning(removed.rows, removed.system_rows, Earlier())
+        return Beginning(removed.rows, removed.system_rows, Earlier(), history, min(own_events, events))
     first_history, first_events = max(0, history - own_rows), max(0, events - own_events)
     earlier = Earlier(
         _json_object(held.get("config")),
-        {} if own_rows else _json_object(held.get("summaryMetrics")),
+        _json_object(held.get("summaryMetrics")),
         _count(held, "logLineCount"),
     )
     earlier.summary.pop("_wandb", None)
+    held_history, held_events = (history if own_rows else 0), (events if own_events else 0)
     if own_rows:
         first_history += removed.rows
     if own_events:
         first_events += removed.system_rows
-    return Beginning(first_history, first_events, earlier)
+    return Beginning(first_history, first_events, earlier, held_history, held_events)
 
 
-def _find_own(folder: Path, row: Optional[Mark], event: Optional[Mark]) -> Tuple[RunState, int, int]:
+def find_output(folder: Path, count: int, names: Dict[str, Any], tail: ConsoleTail) -> int:
+    """How many of the server's `count` console lines are from before this log: the number of one of the log's lines
+    there, less its number here. `count` where none of the log's is among the last."""
+    there = {(_stamp(time), text): number for number, time, text in tail(names, OUTPUT_TAIL)}
+    with Reader(folder) as reader:
+        before, state = beginning(reader)
+        for entry in reader.entries(before + 1):
+            for line in state.apply(entry.record).console:
+                number = there.get((_stamp(output_stamp(line)), line.text))
+                if number is not None and number >= line.number:
+                    return number - line.number
+    return count
+
+
+def new_cursor(base_url: str, reader: Reader) -> Cursor:
+    """For a log that this server has nothing of, as far as is known here: it begins behind what has been removed."""
+    before, state = beginning(reader)
+    identity = reader.identity
+    begun = state.snapshot() if before else None
+    return Cursor(base_url, identity.run_id, identity.log_uuid, next=before + 1, state=begun)
+
+
+def _stamp(time: Any) -> str:
+    return str(time).rstrip("Z")[:26]
+
+
+def _find_own(folder: Path, row: Optional[Mark], event: Optional[Mark], target: Target) -> Tuple[RunState, int, int]:
     """What has been removed from the log, and how many of its rows and events the server has, by the last ones there,
     with those that were removed; 0 where it has none."""
     with Reader(folder) as reader:
@@ -85,6 +123,8 @@ def _find_own(folder: Path, row: Optional[Mark], event: Optional[Mark]) -> Tuple
             for entry in entries:
                 completed = state.apply(entry.record)
                 for each in completed.rows:
+                    if not target.wants(each):
+                        continue
                     rows += 1
                     own_rows = rows if _row_mark(each) == row else own_rows
                 for each in completed.system:

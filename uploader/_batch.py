@@ -16,6 +16,7 @@ from wandb_storage import ConsoleLine, LogDamaged, RunState, Stream
 from ._config_wire import encode_json
 from ._cursor import Cursor
 from ._feed import Feed
+from ._target import AS_LOGGED, Target
 
 # A request of this many rows is answered within a fraction of a second by a server that keeps rows in a database, and
 # the cost of a request no longer shows beside that of its rows.
@@ -23,8 +24,14 @@ ROWS_MAX = 5000
 # Lines may add up to 10 MiB a request by the protocol; within a body of JSON each quote in them takes two bytes, and a
 # proxy in front of the server may count those.
 LINE_BYTES_MAX = 4 << 20
+# By the protocol, no single line is longer.
+ONE_LINE_BYTES_MAX = (10 << 20) - (100 << 10)
 
 HISTORY, EVENTS, SUMMARY, OUTPUT = "wandb-history.jsonl", "wandb-events.jsonl", "wandb-summary.json", "output.log"
+# What keeps the place of a row that the server doesn't take.
+_PLACE_KEYS = ("_step", "_timestamp", "_runtime", "_wandb")
+# In such a line; whoever finds it at a server knows that a row of the log isn't there.
+PARKED_KEY = "_parked"
 
 
 @dataclasses.dataclass
@@ -34,21 +41,31 @@ class Batch:
     first: int
     last: int
     state: RunState  # after them
-    history: List[str]
-    events: List[str]
-    console: Dict[int, str]  # line number -> text
-    full: bool  # more may be waiting
-    line_bytes: int
+    history: List[str] = dataclasses.field(default_factory=list)
+    events: List[str] = dataclasses.field(default_factory=list)
+    console: Dict[int, str] = dataclasses.field(default_factory=dict)  # line number -> text
+    too_long: Dict[str, Dict[int, int]] = dataclasses.field(default_factory=dict)  # file -> index -> bytes
+    full: bool = False  # more may be waiting
+    line_bytes: int = 0
     bodies: Optional[List[bytes]] = None  # built once: a retry repeats them
     acknowledged: int = 0  # of the bodies
 
+    @property
+    def lines(self) -> int:
+        return len(self.history) + len(self.events) + len(self.console)
 
-def collect(feed: Feed, state: RunState, first: int, last: int = 0, rows_max: int = ROWS_MAX) -> Optional[Batch]:
+
+def collect(
+    feed: Feed, state: RunState, first: int, last: int = 0, rows_max: int = ROWS_MAX, target: Target = AS_LOGGED,
+    batch: Optional[Batch] = None,
+) -> Optional[Batch]:  # fmt: skip
     """The next batch: up to the record `last` where given, up to the limits otherwise. None: nothing is there.
 
-    `state` is taken along. Raises LogDamaged where a record can't be read or, below `last`, is gone.
+    `state` is taken along. A `batch` of which nothing has been sent yet is filled further. Raises LogDamaged where a
+    record can't be read or, below `last`, is gone.
     """
-    batch = Batch(first, first - 1, state, [], [], {}, bool(last), 0)
+    if batch is None:
+        batch = Batch(first, first - 1, state, full=bool(last))
     while batch.last < last or not last:
         try:
             entry = feed.next()
@@ -64,30 +81,42 @@ def collect(feed: Feed, state: RunState, first: int, last: int = 0, rows_max: in
             break
         batch.last = entry.sequence
         for row in completed.rows:
-            _add(batch, batch.history, encode_json(row))
+            if target.wants(row):
+                _add(batch, HISTORY, batch.history, row)
         for row in completed.system:
-            _add(batch, batch.events, encode_json(row))
+            _add(batch, EVENTS, batch.events, row)
         for line in completed.console:
             text = output_line(line)
             batch.console[line.number] = text
             batch.line_bytes += len(text)
-        lines = len(batch.history) + len(batch.events) + len(batch.console)
-        if not last and (lines >= rows_max or batch.line_bytes >= LINE_BYTES_MAX):
+        if not last and (batch.lines >= rows_max or batch.line_bytes >= LINE_BYTES_MAX):
             batch.full = True
             break
     return batch if batch.last >= first else None
 
 
-def _add(batch: Batch, lines: List[str], line: str) -> None:
+def _add(batch: Batch, file: str, lines: List[str], row: Mapping[str, Any]) -> None:
+    line = encode_json(row)
+    if len(line) > ONE_LINE_BYTES_MAX:  # it is ASCII
+        batch.too_long.setdefault(file, {})[len(lines)] = len(line)
+        line = place_of(row)
     lines.append(line)
     batch.line_bytes += len(line)
 
 
+def place_of(row: Mapping[str, Any]) -> str:
+    """A line that keeps a row's number, step and time, where the row itself can't go."""
+    return encode_json({**{key: row[key] for key in _PLACE_KEYS if key in row}, PARKED_KEY: True})
+
+
 def output_line(line: ConsoleLine) -> str:
     """A line of `output.log` in the stream: UTC time, and whether it went to stderr."""
+    return f"{'ERROR ' if line.stream == Stream.STDERR else ''}{output_stamp(line)} {line.text}"
+
+
+def output_stamp(line: ConsoleLine) -> str:
     whole, fraction = divmod(int(line.time * 1e6), 1_000_000)
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    return f"{'ERROR ' if line.stream == Stream.STDERR else ''}{stamp}.{fraction:06d} {line.text}"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{fraction:06d}"
 
 
 def summary_line(cursor: Cursor, state: RunState) -> str:
@@ -105,20 +134,31 @@ def build_bodies(batch: Batch, cursor: Cursor) -> List[bytes]:
     """The stream requests of a batch. Consecutive output lines share one; each further block has one of its own, since
     a request holds one block. Empty where the batch changes nothing that the stream carries."""
     files: Dict[str, Any] = {}
-    if batch.history:
-        files[HISTORY] = {"offset": cursor.history, "content": batch.history}
-    if batch.events:
-        files[EVENTS] = {"offset": cursor.events, "content": batch.events}
-    if batch.state.summary and summary_digest(batch.state) != cursor.summary_digest:
+    for name, lines, offset, held in (
+        (HISTORY, batch.history, cursor.history, cursor.held_history),
+        (EVENTS, batch.events, cursor.events, cursor.held_events),
+    ):
+        # What the server had before this cursor began isn't sent again.
+        known = min(max(0, held - offset), len(lines))
+        if lines[known:]:
+            files[name] = {"offset": offset + known, "content": lines[known:]}
+    if _summary_is_due(batch.state, cursor):
         files[SUMMARY] = {"offset": 0, "content": [summary_line(cursor, batch.state)]}
-    requests: List[Mapping[str, Any]] = []
+    requests: List[Dict[str, Any]] = []
     for number, block in _blocks(batch.console):
         files[OUTPUT] = {"offset": cursor.earlier.output_lines + number, "content": block}
-        requests.append(files)
+        requests.append({"files": files})
         files = {}
     if files:
-        requests.append(files)
-    return [encode_json({"files": each}).encode() for each in requests]
+        requests.append({"files": files})
+    if batch.state.preempting:
+        requests = requests or [{}]
+        requests[-1]["preempting"] = True
+    return [encode_json(each).encode() for each in requests]
+
+
+def _summary_is_due(state: RunState, cursor: Cursor) -> bool:
+    return bool(state.summary) and SUMMARY not in cursor.parked_items and summary_digest(state) != cursor.summary_digest
 
 
 def _blocks(lines: Mapping[int, str]) -> List[Any]:

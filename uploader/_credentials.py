@@ -75,6 +75,10 @@ def find_api_key(
     return key if key and (not refused or fingerprint(key) not in refused) else None
 
 
+class BearerToken(str):
+    """What an identity token was exchanged for; sent as such, not as an API key."""
+
+
 def fingerprint(key: str) -> str:
     """What tells one key from another without holding it."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -56,6 +56,8 @@ class Cursor:
     state: Optional[Dict[str, Any]] = None  # the fold below `next`
     history: int = 0  # the next line of each file at the server
     events: int = 0
+    held_history: int = 0  # lines that the server had when this cursor began: they are not sent again
+    held_events: int = 0
     rows: int = 0  # acknowledged, of this log
     bytes: int = 0
     bucket: Optional[Bucket] = None
@@ -65,6 +67,9 @@ class Cursor:
     summary_digest: str = ""
     files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> MD5 of what was uploaded
     parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
+    parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
+    alerts: int = 0  # of the run's, that the server has
+    alerting: float = 0.0  # wall time of the first attempt at the next one; 0: none yet
     done: bool = False
     folder_mtime_ns: int = 0  # of the run's folder when it was done: another session changes it
     parked: str = ""

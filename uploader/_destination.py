@@ -1,20 +1,26 @@
-"""The server's side of all runs: its API key, and whether it takes it."""
+"""The server's side of all runs: its credentials and whether it takes them, and what all requests to it share."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from typing import Callable, Mapping, Optional, Set
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, List, Mapping, Optional, Set
 
 from ._credentials import find_api_key, fingerprint
-from ._errors import CredentialError, CredentialsRefused
+from ._documents import SERVER_FEATURES
+from ._errors import CredentialError, CredentialsRefused, Refused
+from ._identity import IdentityTokens, identity_file
+from ._retry import Breaker
 from ._transport import Transport
 
 # How often other credentials are looked for, and when the refused ones are tried once more: access may have been given
 # at the server, which changes nothing here.
 LOOK_SECONDS = 2.0
 TRY_AGAIN_SECONDS = 900.0
+# Files of all runs that are under way at once. They wait for the network most of the time.
+FILE_WORKERS = 8
 
 Clock = Callable[[], float]
 
@@ -27,6 +33,7 @@ class Destination:
     ) -> None:
         self.base_url = base_url
         self.paused = ""  # why nothing is sent
+        self.breaker = Breaker(clock)
         self._environment = environment
         self._clock = clock
         self._lock = threading.Lock()
@@ -35,20 +42,67 @@ class Destination:
         self._paused_at = 0.0
         self._looked_at = 0.0
         self._local = threading.local()
+        self._transports: List[Transport] = []
+        self._files: Optional[ThreadPoolExecutor] = None
+        self._takes_gzip: Optional[bool] = None
+        path = identity_file(environment)
+        self._identity = IdentityTokens(path, self._exchange, clock) if path is not None else None
+
+    def close(self) -> None:
+        """Let go of threads and connections; what is under way ends by itself."""
+        if self._files is not None:
+            self._files.shutdown(wait=False)
+            self._files = None
+        with self._lock:
+            for transport in self._transports:
+                transport.close()
+            self._transports.clear()
+            self._local = threading.local()
 
     def transport(self) -> Transport:
         """This thread's connection."""
         found: Optional[Transport] = getattr(self._local, "transport", None)
         if found is None:
             found = self._local.transport = self.new_transport()
+            with self._lock:
+                self._transports.append(found)
         return found
 
     def new_transport(self) -> Transport:
         """A connection for the caller to close."""
         return Transport(self.base_url, self.key)
 
+    @property
+    def files(self) -> ThreadPoolExecutor:
+        """The threads that send files."""
+        with self._lock:
+            if self._files is None:
+                self._files = ThreadPoolExecutor(FILE_WORKERS, thread_name_prefix="file")
+            return self._files
+
+    def takes_gzip(self) -> bool:
+        """Whether the stream may be compressed. Asked once; a server that doesn't know the question says no."""
+        if self._takes_gzip is None:
+            transport = self.transport()
+            if transport.on_this_machine:
+                self._takes_gzip = False  # it would cost more than it saves
+                return False
+            try:
+                data = transport.graphql("ServerFeaturesQuery", SERVER_FEATURES, {})
+                features = (data.get("serverInfo") or {}).get("features") or []
+                self._takes_gzip = any(
+                    one.get("name") == "FILESTREAM_GZIP" and one.get("isEnabled") is True for one in features
+                )
+            except (Refused, AttributeError, TypeError):
+                self._takes_gzip = False
+        return self._takes_gzip
+
+    # --- credentials --------------------------------------------------------------------------------------------------
+
     def key(self) -> Optional[str]:
-        """Raises CredentialsRefused where the netrc file can't be read."""
+        """An API key, or a BearerToken. Raises CredentialsRefused where the file that should hold one can't be read."""
+        if self._identity is not None:
+            return self._identity.token()
         with self._lock:
             try:
                 key = find_api_key(self.base_url, self._environment, self._refused)
@@ -57,19 +111,31 @@ class Destination:
             self._used = fingerprint(key) if key else ""
             return key
 
+    def _exchange(self, assertion: str) -> tuple[str, float]:
+        transport = Transport(self.base_url, lambda: None)
+        try:
+            return transport.exchange(assertion)
+        finally:
+            transport.close()
+
     def pause(self, error: CredentialsRefused) -> bool:
-        """Stop sending until there is another key. Returns whether another one is there already."""
+        """Stop sending until there are other credentials. Returns whether others are there already."""
+        if self._identity is not None and self._identity.discard():
+            return True
         with self._lock:
             had_key = bool(self._used)
             if had_key:
                 self._refused.add(self._used)
             if had_key and self._other_key():
                 return True
-            advice = (
-                "put a valid one into WANDB_API_KEY or run `wandb login`" if had_key
-                else "there is none for this server: run `wandb login` or set WANDB_API_KEY"
-            )  # fmt: skip
-            self.paused = f"{error}. The API key: {advice}; the upload then goes on by itself"
+            if self._identity is not None:
+                self.paused = f"{error}. The upload goes on by itself when the server takes the identity token"
+            else:
+                advice = (
+                    "put a valid one into WANDB_API_KEY or run `wandb login`" if had_key
+                    else "there is none for this server: run `wandb login` or set WANDB_API_KEY"
+                )  # fmt: skip
+                self.paused = f"{error}. The API key: {advice}; the upload then goes on by itself"
             self._paused_at = self._looked_at = self._clock()
             return False
 
@@ -85,14 +151,15 @@ class Destination:
             if not self.paused:
                 return True
             now = self._clock()
-            if now - self._paused_at >= TRY_AGAIN_SECONDS:
+            again = LOOK_SECONDS * 15 if self._identity is not None else TRY_AGAIN_SECONDS
+            if now - self._paused_at >= again:
                 self._refused.clear()
                 self.paused = ""
                 return True
             if now - self._looked_at < LOOK_SECONDS:
                 return False
             self._looked_at = now
-            if self._other_key():
+            if self._identity is None and self._other_key():
                 self.paused = ""
                 return True
             return False

@@ -53,3 +53,31 @@ query SettingsPolicies($entity: String, $project: String) {
   settingsPolicies(entityName: $entity, projectName: $project) { scope name document }
 }
 """
+
+SERVER_FEATURES = """query ServerFeaturesQuery { serverInfo { features { name isEnabled } } }"""
+
+NOTIFY_ALERT = """
+mutation NotifyScriptableRunAlert(
+  $entityName: String!, $projectName: String!, $runName: String!, $title: String!, $text: String!,
+  $severity: AlertSeverity, $waitDuration: Duration
+) {
+  notifyScriptableRunAlert(input: {
+    entityName: $entityName, projectName: $projectName, runName: $runName, title: $title, text: $text,
+    severity: $severity, waitDuration: $waitDuration
+  }) { success }
+}
+"""
+
+CONSOLE_TAIL = """
+query RunConsoleLogTail($entity: String!, $project: String!, $run: String!, $last: Int!) {
+  project(name: $project, entityName: $entity) {
+    run(name: $run) { logLines(last: $last) { edges { node { number timestamp level line } } } }
+  }
+}
+"""
+
+SAMPLED_HISTORY = """
+query RunSampledHistory($entity: String!, $project: String!, $run: String!, $specs: [JSONString!]!) {
+  project(name: $project, entityName: $entity) { run(name: $run) { sampledHistory(specs: $specs) } }
+}
+"""

@@ -24,10 +24,18 @@ class UploadError(Exception):
 class TransientError(UploadError):
     """The server, or the way to it, fails for now."""
 
-    def __init__(self, message: str, retry_after: Optional[float] = None, unreachable: bool = False) -> None:
+    def __init__(
+        self, message: str, retry_after: Optional[float] = None, unreachable: bool = False, throttled: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after  # seconds, where the server named them
-        self.unreachable = unreachable  # nothing came back: the same holds for every run of this server
+        self.unreachable = unreachable  # nothing came back
+        self.throttled = throttled  # the server wants fewer requests from this client
+
+    @property
+    def shared(self) -> bool:
+        """Whether the same holds for every run that goes to this server."""
+        return self.unreachable or self.throttled
 
 
 class CredentialError(UploadError):
@@ -44,6 +52,11 @@ class Refused(UploadError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status  # 0: not by an HTTP status
+
+    @property
+    def may_be_a_part(self) -> bool:
+        """Whether a smaller request may pass, because it is something in this one that the server doesn't take."""
+        return self.status in (400, 413, 422)
 
 
 class TooLarge(Refused):

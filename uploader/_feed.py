@@ -53,6 +53,8 @@ class Feed:
                 # Of several blocks only a later one may be damaged: what stands before it is still good.
                 self._entries.extend(self.reader.read(self._position, 1))
             if not self._entries:
+                # LMDB holds three descriptors of a log that is read; of hundreds of runs most have nothing to read.
+                self.reader.close()
                 return None
             self._position = self._entries[-1].sequence + 1
         return self._entries.popleft()

@@ -31,6 +31,7 @@ class Source(NamedTuple):
 
     path: str  # relative, with forward slashes
     open: Callable[[], BinaryIO]
+    stored: bool = True  # in the run's folder; otherwise it is made from the log
 
 
 class FileRefused(OSError):
@@ -50,12 +51,12 @@ def run_files(folder: Path, cursor: Cursor, state: RunState, console: ConsoleTex
     root = folder / "files"
     saved = [path for path in sorted(state.files) if path not in generated]
     standard = [path for path in STANDARD_FILES if path not in state.files and (root / path).is_file()]
-    sources = [Source(path, opener) for path, opener in generated.items()]
-    return sources + [Source(path, _opener(root, path)) for path in [*saved, *standard]]
+    sources = [Source(path, opener, False) for path, opener in generated.items()]
+    return sources + [source_of(root, path) for path in [*saved, *standard]]
 
 
-def _opener(root: Path, path: str) -> Callable[[], BinaryIO]:
-    return lambda: open_inside(root, path)
+def source_of(root: Path, path: str) -> Source:
+    return Source(path, lambda: open_inside(root, path))
 
 
 def open_inside(root: Path, path: str) -> BinaryIO:

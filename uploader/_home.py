@@ -4,6 +4,7 @@
         lock               *  held with flock by the one uploader; names it
         uploader.log       *  what it did
         paused             *  while the server refuses the API key: fingerprints of the refused keys
+        trouble            *  while nothing can be sent to the server: why, since when, until when
         <run folder>.json     the run's cursor
         <run folder>.lock  *  held with flock by whoever uploads the run: the uploader, or `wandb sync`
         <run folder>.stop     the server wants the run to stop
@@ -97,6 +98,10 @@ class Home:
     @property
     def paused_path(self) -> Path:
         return self.host_folder / "paused"
+
+    @property
+    def trouble_path(self) -> Path:
+        return self.host_folder / "trouble"
 
     def create(self) -> None:
         """Raises OSError."""

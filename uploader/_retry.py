@@ -1,13 +1,18 @@
 """The retry policy: which failures pass, and how long to wait. Data and functions without a loop or a clock.
 
-| what happens                                   | what follows                                                     |
-|------------------------------------------------|------------------------------------------------------------------|
-| no connection, time-out, malformed reply       | again, for ever, 1 s to 60 s apart                               |
-| 408, 425, 429, 5xx except 501, 3xx             | the same; `Retry-After` overrides the wait                       |
-| 409 to UpsertBucket                            | the same: two writers met                                        |
-| 401, 403                                       | the destination waits for other credentials                      |
-| 413                                            | the batch is split, then parked                                  |
-| 400, 404, 409, 410, 422, 501, 200 with errors  | parked with the server's words                                   |
+| what happens                                         | what follows                                                |
+|------------------------------------------------------|-------------------------------------------------------------|
+| no connection, time-out, DNS, TLS, proxy             | again, for ever, 1 s to 60 s apart; one request at a time   |
+|                                                      | finds out whether the server is back, for all runs          |
+| malformed reply, 408, 425, 5xx except 501, 3xx       | again, for ever, 1 s to 60 s apart; `Retry-After` overrides |
+| 429, and 503 with `Retry-After`                      | the same, and it holds for all runs of this server          |
+| 409 to UpsertBucket                                  | again: two writers met                                      |
+| 401, 403                                             | the destination waits for other credentials                 |
+| 400, 413, 422 to lines of a run                      | halved until the item is found; that item is parked alone   |
+| 400, 404, 409, 410, 413, 422, 501, 200 with errors   | parked with the server's words                              |
+
+A file's URL carries its own credential, so 401 and 403 there park that file. `_items` does the halving, and
+`Breaker` keeps one broken server from being asked by every run.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from __future__ import annotations
 import email.utils
 import json
 import time
-from typing import Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
 import tenacity
 
@@ -25,6 +30,11 @@ BACKOFF_SECONDS_MIN = 1.0
 BACKOFF_SECONDS_MAX = 60.0
 # A server that names a longer wait is asked again after this one: a slip in its header must not park a run for years.
 RETRY_AFTER_SECONDS_MAX = 3600.0
+# The protocol's cadence for a server that names none: one stream request of a living run in this time. A server may
+# name a shorter interval, but not one that makes a busy loop of the stream.
+TRANSMIT_SECONDS = 15.0
+TRANSMIT_SECONDS_MIN = 0.2
+TRANSMIT_SECONDS_MAX = 60.0
 # Of a server's answer, this much is kept: a page of HTML says no more than its beginning.
 SERVER_WORDS_MAX = 500
 
@@ -70,6 +80,56 @@ class Attempts:
             self.count, self.since, self._call = 0, None, _new_call()
 
 
+class Breaker:
+    """Whether a server may be asked: closed while it answers; after a failure that all its runs share, open until the
+    wait is over, and then for one request, whose outcome decides. Used under the caller's lock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._attempts = Attempts()
+        self._until = 0.0
+        self._probing = False
+
+    @property
+    def open(self) -> bool:
+        return self._attempts.count > 0
+
+    @property
+    def since(self) -> float:
+        """Wall time of the first failure; only while open."""
+        return self._attempts.since or 0.0
+
+    def wait_seconds(self) -> Optional[float]:
+        """Until a request may go out; None while the outcome of one is awaited."""
+        if not self.open:
+            return 0.0
+        return None if self._probing else max(0.0, self._until - self._clock())
+
+    def take(self) -> bool:
+        """Whether a request may go out now. While open, only one may until `failed`, `succeeded` or `put_back`."""
+        if self.wait_seconds() != 0.0:
+            return False
+        self._probing = self.open
+        return True
+
+    def failed(self, error: TransientError, now: float) -> float:
+        """Seconds to wait. Requests that were under way when the server went away count as one failure."""
+        if self.open and not self._probing:
+            return max(0.0, self._until - self._clock())
+        self._probing = False
+        wait = self._attempts.failed(error, now)
+        self._until = self._clock() + wait
+        return wait
+
+    def succeeded(self) -> None:
+        self._probing = False
+        self._attempts.succeeded()
+
+    def put_back(self) -> None:
+        """What was taken led to no request."""
+        self._probing = False
+
+
 def _new_call() -> tenacity.RetryCallState:
     return tenacity.RetryCallState(_POLICY, None, (), {})
 
@@ -86,7 +146,10 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, what: str, co
     if passes or 300 < status < 400 or (status >= 500 and status != 501):
         # A redirect passes too: a captive portal redirects everything, for as long as nobody has signed in.
         where = f" (it points to {headers['Location']}; set base_url to that)" if headers.get("Location") else ""
-        return TransientError(message + where, parse_retry_after(headers.get("Retry-After")))
+        wait = parse_retry_after(headers.get("Retry-After"))
+        if status == 429 and wait is None:
+            wait = pace(headers)
+        return TransientError(message + where, wait, throttled=status == 429 or (status == 503 and wait is not None))
     return Refused(message, status)
 
 
@@ -136,3 +199,12 @@ def pace(headers: Mapping[str, str]) -> Optional[float]:
         return None
     # One request in ten seconds is slow enough for any quota, and keeps a run's heartbeat alive.
     return min(reset / max(remaining, 0.1), 10.0)
+
+
+def transmit_seconds(reply: Mapping[str, Any]) -> float:
+    """Between two stream requests of a living run, as the server's last reply has it."""
+    limits = reply.get("limits")
+    seconds = limits.get("transmit_seconds") if isinstance(limits, dict) else None
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:
+        return TRANSMIT_SECONDS
+    return min(max(float(seconds), TRANSMIT_SECONDS_MIN), TRANSMIT_SECONDS_MAX)

@@ -63,7 +63,7 @@ def acknowledged(folder: Path) -> Acknowledged:
             0, False, f"{wanted} has nothing of it yet" if wanted else "no server has anything of it yet"
         )
     for cursor in cursors:
-        if not cursor.done or cursor.parked or cursor.parked_files:
+        if not cursor.done or cursor.parked or cursor.parked_files or cursor.parked_items:
             return Acknowledged(0, False, f"{cursor.base_url} hasn't all of it")
     return Acknowledged(min(cursor.next for cursor in cursors) - 1, True)
 

@@ -6,7 +6,8 @@ two calls everything that matters is in the cursor.
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import functools
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
@@ -20,7 +21,6 @@ from wandb_storage import (
     LogUnavailable,
     NewerFormat,
     Reader,
-    RunStart,
     RunState,
     beginning,
     bring_home,
@@ -29,29 +29,36 @@ from wandb_storage import (
     writer_elsewhere,
 )
 
-from ._adopt import find_beginning
+from ._adopt import new_cursor
+from ._alerts import send_alerts
 from ._batch import ROWS_MAX, SUMMARY, Batch, build_bodies, collect, summary_digest, summary_line
-from ._config_wire import encode_json, read_environment, wire_config
-from ._cursor import Bucket, Cursor, Trouble
-from ._documents import RUN_RESUME_STATUS, UPSERT_BUCKET
-from ._errors import NotUploadable, Refused, TooLarge, TransientError
+from ._config_wire import encode_json
+from ._cursor import Cursor, Trouble
+from ._destination import Destination
+from ._errors import Refused, TooLarge, TransientError
 from ._feed import TICK_SECONDS, Feed
-from ._home import FileLock, Home, normalize_url
-from ._retry import pace
-from ._rewind import rewind_at_server
-from ._send_files import send_files
-from ._transport import StreamReply, Transport
+from ._files import ConsoleText, run_files
+from ._greeting import check_destination, greet
+from ._home import FileLock, Home
+from ._items import note_too_long, send_again, send_apart
+from ._retry import Attempts, pace, transmit_seconds
+from ._send_files import FileSender
+from ._target import AS_LOGGED, Target
+from ._transport import StreamReply
+from ._watch import LiveFiles
 
-# How often a living run's log is looked at.
+# How often a living run's log is looked at, and one that has long been quiet.
 POLL_SECONDS = 0.5
-# The protocol's cadence for a server that names none: one stream request in this time, and a sign of life when nothing
-# has been sent for that one. A server may name a shorter interval, but not one that makes a busy loop of the stream.
-TRANSMIT_SECONDS = 15.0
-TRANSMIT_SECONDS_MIN = 0.2
-TRANSMIT_SECONDS_MAX = 60.0
 # How often lanes are merged whose writers outlive the run's: each time that they bring something costs a segment.
 LANES_SECONDS = 15.0
+QUIET_POLL_SECONDS = 1.5
+QUIET_SECONDS = 15.0
+# A sign of life is due when nothing has been sent for so long.
 HEARTBEAT_SECONDS = 30.0
+# After one row that was too large, no smaller batches than this.
+ROWS_ACCEPTED_MIN = 64
+# A worker waits so long for a file before it looks after another run.
+FILE_WAIT_SECONDS = 0.2
 # A run that ended without saying how has failed.
 EXIT_CODE_UNKNOWN = 1
 
@@ -67,41 +74,60 @@ class RunUpload:
 
     def __init__(
         self, home: Home, folder: Path, clock: Clock = time.monotonic, retry_parked: bool = False,
-        cautious: bool = False,
+        target: Target = AS_LOGGED, cautious: bool = False,
     ) -> None:  # fmt: skip
         """`cautious`: leave logs alone that another machine may be writing; a person who asks for one knows better."""
         self.home, self.folder = home, folder
         self.cursor = Cursor(home.base_url)
         self.alive = False  # the run's writer, or one of a lane, at the last look
+        self.undecided = False  # the last `advance` only waited for files: neither a success nor a failure
         self._clock = clock
         self._retry_parked = retry_parked
         self._cautious = cautious
-        self._path = home.cursor_path(folder.name)
-        self._lock = FileLock(home.run_lock_path(folder.name))
+        self._target = target
+        self._path = home.cursor_path(folder.name + target.suffix)
+        self._lock = FileLock(home.run_lock_path(folder.name + target.suffix))
         self._feed: Optional[Feed] = None
         self._state = RunState()
         self._batch: Optional[Batch] = None
         self._rows_max = ROWS_MAX
+        self._rows_accepted = ROWS_ACCEPTED_MIN  # the most in one request
         self._settled_mtime_ns = 0  # of the folder, after recovery; 0: not recovered
         self._lanes = 0  # of child processes that lived when the log was recovered
-        self._transmit_seconds = TRANSMIT_SECONDS
+        self._transmit_seconds = transmit_seconds({})
         self._pace_seconds = 0.0  # between requests while a backlog waits
         self._due = clock()
+        self._pace_due = clock()
         self._last_sent = clock()
+        self._grew_at = clock()
         self._unsaved = False
+        self._files: Optional[FileSender] = None
+        self._files_due = clock()
+        self._files_attempts = Attempts()
+        self._live_files = LiveFiles(folder)
+        self._console: Optional[ConsoleText] = None  # while the files of an ended run are sent
 
     def close(self) -> None:
         """Idempotent; the upload can go on with the next `advance`."""
         if self._feed is not None:
             self._feed.close()
             self._feed = None
+        self._close_files()
         self._batch = None
         self._settled_mtime_ns = 0
         self._lock.release()
 
+    def _close_files(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+        if self._console is not None:
+            self._console.close()
+            self._console = None
+
     # --- advancing ----------------------------------------------------------------------------------------------------
 
-    def advance(self, transport: Transport) -> Optional[float]:
+    def advance(self, destination: Destination) -> Optional[float]:
         """Do what is due. Returns the seconds until there is more to do, or None when the run is done.
 
         Raises TransientError (ask again later), CredentialsRefused, Parked, NotUploadable (the run goes to another
@@ -112,52 +138,86 @@ class RunUpload:
             feed = self._open()
             if self.cursor.parked:
                 raise Parked(self.cursor.parked)
-            return self._advance(feed, transport)
+            return self._advance(feed, destination)
         except (LogUnavailable, OSError) as error:
             raise TransientError(f"{self.folder.name}: {error}") from error
         except (LogDamaged, ForeignFile, NewerFormat, Refused) as error:
             raise self._park(str(error)) from error
 
-    def _advance(self, feed: Feed, transport: Transport) -> Optional[float]:
+    def _advance(self, feed: Feed, destination: Destination) -> Optional[float]:
+        self.undecided = False
         self.alive = feed.writer() is not None
+        if self.cursor.bucket is not None and self.cursor.alerts < len((self.cursor.state or {}).get("alerts", ())):
+            send_alerts(destination.transport(), self._stream_path(), self.cursor, self._save)
         if self.alive:
             self._settled_mtime_ns = 0
             wait = self._due - self._clock()
-            if wait > 0:
+            if wait > 0 and not self._is_urgent(feed):
                 return min(wait, POLL_SECONDS)
         elif not self._settled_mtime_ns and not self._settle():
             return POLL_SECONDS
         feed = self._open()
-        if self._batch is None and (feed.may_have_grown() or not self.alive):
+        if self._may_fill() and (feed.may_have_grown() or not self.alive):
             self._collect(feed)
         if self._batch is not None:
-            return self._send(self._batch, transport)
+            return self._send(self._batch, destination)
         if self._unsaved:
+            self._save()
+        if self._retry_parked and self.cursor.parked_items and self.cursor.bucket is not None:
+            self._retry_parked = False
+            send_again(feed, self.cursor, self._state, self._target, functools.partial(self._post, destination))
             self._save()
         if not self.alive:
             if not self._lanes:
-                return self._finish(transport)
+                return self._finish(destination)
             # Child processes go on logging to the run: it ends with the last of them.
             self.alive, self._settled_mtime_ns = True, 0
-            self._send_sign_of_life(transport)
+            self._advance_files(destination)
+            self._beat(destination)
             return LANES_SECONDS
-        self._send_sign_of_life(transport)
+        self._advance_files(destination)
+        self._beat(destination)
         return self._poll_seconds()
 
-    def _send_sign_of_life(self, transport: Transport) -> None:
-        if self._clock() - self._last_sent >= HEARTBEAT_SECONDS and self.cursor.bucket is not None:
-            self._note_reply(transport.file_stream(self._stream_path(), b"{}"))
-
     def _poll_seconds(self) -> float:
-        return min(POLL_SECONDS, self._transmit_seconds)
+        quiet = self._clock() - self._grew_at > QUIET_SECONDS
+        return QUIET_POLL_SECONDS if quiet else min(POLL_SECONDS, self._transmit_seconds)
+
+    def _is_urgent(self, feed: Feed) -> bool:
+        """Whether what waits in the log must not wait for the server's interval: a full batch, or word that the machine
+        is about to be taken away. The batch is filled as records come."""
+        if self._clock() < self._pace_due or self.cursor.sending:
+            return False
+        if self._may_fill() and feed.may_have_grown():
+            self._collect(feed)
+        told = (self.cursor.state or {}).get("preempting", False)
+        return self._batch is not None and (self._batch.full or self._state.preempting > told)
+
+    def _may_fill(self) -> bool:
+        """Whether records may go into the batch: nothing of it has been sent, and it isn't full."""
+        return self._batch is None or not (self.cursor.sending or self._batch.full)
 
     def _collect(self, feed: Feed) -> None:
         cursor = self.cursor
         try:
-            self._batch = collect(feed, self._state, cursor.next, cursor.sending, self._rows_max)
+            self._batch = collect(
+                feed, self._state, cursor.next, cursor.sending, self._rows_max, self._target, self._batch
+            )
         except LogError:
             self._rewind()  # the fold may have taken records that are in no batch
             raise
+
+    def _beat(self, destination: Destination) -> None:
+        """A sign of life where one is due, and word of the files that have arrived."""
+        now = self._clock()
+        if self.cursor.bucket is None:
+            return
+        uploaded = self._files.uploaded if self._files is not None and now >= self._due and self.alive else []
+        if uploaded:
+            self._post(destination, encode_json({"uploaded": sorted(uploaded)}).encode())
+            uploaded.clear()
+        elif now - self._last_sent >= HEARTBEAT_SECONDS:
+            self._post(destination, b"{}")
 
     def _open(self) -> Feed:
         if self._feed is not None:
@@ -180,15 +240,16 @@ class RunUpload:
             self._lock.acquire({"folder": self.folder.name}, tries=1)
 
     def _load(self, feed: Feed) -> Cursor:
-        identity = feed.reader.identity
         cursor = Cursor.load(self._path)
-        if cursor is None or cursor.log_uuid != identity.log_uuid:
-            self._check_destination(feed)
-            before, state = beginning(feed.reader)
-            begun = state.snapshot() if before else None
-            return Cursor(self.home.base_url, identity.run_id, identity.log_uuid, next=before + 1, state=begun)
-        if self._retry_parked and (cursor.parked or cursor.parked_files):
-            cursor.parked, cursor.parked_files, cursor.trouble, cursor.done = "", {}, None, False
+        if cursor is None or cursor.log_uuid != feed.reader.identity.log_uuid:
+            if self._target == AS_LOGGED:
+                check_destination(feed, self.home.base_url)
+            return new_cursor(self.home.base_url, feed.reader)
+        if self._retry_parked and cursor.parked:
+            # The server may have lost the run since: it tells what it has, as to an uploader without a cursor.
+            return dataclasses.replace(new_cursor(self.home.base_url, feed.reader), parked_items=cursor.parked_items)
+        if self._retry_parked and (cursor.parked_files or cursor.parked_items):
+            cursor.parked_files, cursor.trouble, cursor.done = {}, None, False
         return cursor
 
     def _restore(self) -> RunState:
@@ -196,26 +257,9 @@ class RunUpload:
             return RunState.restore(self.cursor.state) if self.cursor.state else RunState()
         except (KeyError, TypeError, AttributeError):
             # A fold that another version has kept: the server knows how far the run has come.
-            begun = Cursor(self.home.base_url, self.cursor.run_id, self.cursor.log_uuid)
             with Reader(self.folder) as reader:
-                before, state = beginning(reader)
-            begun.next, begun.state = before + 1, state.snapshot() if before else None
-            self.cursor = begun
-            return state
-
-    def _check_destination(self, feed: Feed) -> None:
-        """Raises NotUploadable for a run that was started for another server."""
-        feed.seek(1)
-        entry = feed.next()
-        if self.folder.name.startswith("offline-") or entry is None or not isinstance(entry.record, RunStart):
-            return  # whoever uploads an offline run chooses where to; a log without a start may get one
-        try:
-            settings = json.loads(entry.record.settings or "{}")
-        except ValueError:
-            return
-        chosen = settings.get("base_url") if isinstance(settings, dict) else None
-        if isinstance(chosen, str) and chosen and normalize_url(chosen) != self.home.base_url:
-            raise NotUploadable(f"{self.folder.name} goes to {chosen}")
+                self.cursor = new_cursor(self.home.base_url, reader)
+                return beginning(reader).state
 
     def _settle(self) -> bool:
         """Bring a dead writer's log in order. False: somebody has begun to write it again."""
@@ -242,41 +286,52 @@ class RunUpload:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _send(self, batch: Batch, transport: Transport) -> float:
+    def _send(self, batch: Batch, destination: Destination) -> float:
         cursor = self.cursor
         if cursor.sending != batch.last or self._unsaved:
             cursor.sending = batch.last
             self._save()
-        self._greet(batch.state, transport)
+        if greet(self.folder, cursor, batch.state, self._target, destination.transport()):
+            self._save()
         if batch.bodies is None:
             batch.bodies = build_bodies(batch, cursor)
         try:
             while batch.acknowledged < len(batch.bodies):
                 body = batch.bodies[batch.acknowledged]
-                self._note_reply(transport.file_stream(self._stream_path(), body))
+                self._post(destination, body)
                 batch.acknowledged += 1
                 cursor.bytes += len(body)
-        except TooLarge:
-            self._split(batch)
-            return self._pace_seconds
+        except Refused as error:
+            if not error.may_be_a_part:
+                raise
+            if batch.first < batch.last:
+                self._split(batch, error)
+                return self._pace_seconds
+            send_apart(batch, cursor, functools.partial(self._post, destination))
+            self._rows_max = max(self._rows_max, self._rows_accepted)  # it was one row, not their number
         self._acknowledge(batch)
+        self._pace_due = self._clock() + self._pace_seconds
         if batch.full or not self.alive:
-            self._due = self._clock() + self._pace_seconds
+            self._due = self._pace_due
             return self._pace_seconds
         self._save()
         # A batch without a body, of records that the stream doesn't carry, used up nothing.
         self._due = self._clock() + (max(self._transmit_seconds, self._pace_seconds) if batch.bodies else 0.0)
         return self._poll_seconds()
 
-    def _split(self, batch: Batch) -> None:
-        """The server takes no body of this size: send the first half of the records, and smaller batches from here on.
-        Raises TooLarge where there is only one record."""
-        if batch.first == batch.last:
-            raise TooLarge(f"record {batch.first} of {self.folder.name} is too large for the server", 413)
-        self._rows_max = max(1, min(self._rows_max, len(batch.history) + len(batch.events)) // 2)
+    def _split(self, batch: Batch, error: Refused) -> None:
+        """The server takes this body not as a whole: send the first half of its records. Where it is too large, later
+        batches are smaller too."""
+        if isinstance(error, TooLarge):
+            self._rows_max = max(1, min(self._rows_max, len(batch.history) + len(batch.events)) // 2)
         self.cursor.sending = (batch.first + batch.last) // 2
         self._save()
         self._rewind()
+
+    def _post(self, destination: Destination, body: bytes) -> None:
+        """One request to the run's stream."""
+        reply = destination.transport().file_stream(self._stream_path(), body, destination.takes_gzip())
+        self._note_reply(reply)
 
     def _rewind(self) -> None:
         """Back to the cursor: what was folded beyond it is folded again."""
@@ -286,6 +341,9 @@ class RunUpload:
 
     def _acknowledge(self, batch: Batch) -> None:
         cursor = self.cursor
+        note_too_long(batch, cursor)
+        self._grew_at = self._clock()
+        self._rows_accepted = max(self._rows_accepted, batch.lines)
         cursor.next, cursor.sending = batch.last + 1, 0
         cursor.history += len(batch.history)
         cursor.events += len(batch.events)
@@ -304,12 +362,7 @@ class RunUpload:
     def _note_reply(self, reply: StreamReply) -> None:
         self._last_sent = self._clock()
         self._pace_seconds = pace(reply.headers) or 0.0
-        limits = reply.values.get("limits")
-        seconds = limits.get("transmit_seconds") if isinstance(limits, dict) else None
-        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds > 0:
-            self._transmit_seconds = min(max(float(seconds), TRANSMIT_SECONDS_MIN), TRANSMIT_SECONDS_MAX)
-        else:
-            self._transmit_seconds = TRANSMIT_SECONDS
+        self._transmit_seconds = transmit_seconds(reply.values)
         if reply.values.get("stopped") is True and not self.cursor.stopped:
             self.cursor.stopped = True
             self._unsaved = True
@@ -325,82 +378,42 @@ class RunUpload:
         assert bucket is not None
         return bucket.entity, bucket.project, bucket.name
 
-    # --- the run itself -----------------------------------------------------------------------------------------------
+    # --- the end ------------------------------------------------------------------------------------------------------
 
-    def _greet(self, state: RunState, transport: Transport) -> None:
-        """Let the server know the run, with its config and labels as they are after the batch."""
-        cursor = self.cursor
-        if cursor.bucket is not None and cursor.upserted == state.label_changes:
+    def _advance_files(self, destination: Destination) -> None:
+        """Files of a living run. Trouble with them doesn't hold up its rows."""
+        now = self._clock()
+        if now < self._files_due or self.cursor.bucket is None:
             return
-        if not state.sessions:
-            if state.rows or state.system_rows or state.console.count:
-                raise Refused("the log's first record is no run start, so nothing tells which run it is")
-            return
-        if cursor.bucket is None:
-            self._find_beginning(state, transport)
-        data = transport.graphql("UpsertBucket", UPSERT_BUCKET, self._upsert_variables(state))
+        sources = self._live_files.due(self._state.files, self.cursor, now)
+        if self._files is None:
+            if not sources:
+                return
+            self._files = FileSender(destination, self.cursor, self._save)
+        self._files.add(sources, park_missing=False)
         try:
-            bucket = data["upsertBucket"]["bucket"]
-            project = bucket["project"]
-            cursor.bucket = Bucket(
-                str(bucket["id"]), str(project["entity"]["name"]), str(project["name"]), str(bucket["name"]),
-                str(bucket.get("displayName") or ""),
-            )  # fmt: skip
-        except (KeyError, TypeError):
-            raise TransientError(f"UpsertBucket at {transport.host}: the reply doesn't say where the run is") from None
-        cursor.upserted = state.label_changes
-        cursor.had_tags = cursor.had_tags or bool(state.start.tags)
-        self._save()
+            self._files.advance(0.0)
+            self._files_attempts.succeeded()
+        except TransientError as error:
+            self._files_due = now + self._files_attempts.failed(error, time.time())
 
-    def _find_beginning(self, state: RunState, transport: Transport) -> None:
-        start = state.start
-        rewind_at_server(transport, start, self.cursor.run_id)
-        data = transport.graphql(
-            "RunResumeStatus", RUN_RESUME_STATUS,
-            {"project": start.project, "entity": start.entity, "name": self.cursor.run_id},
-        )  # fmt: skip
-        held = (data.get("model") or {}).get("bucket")
-        beginning = find_beginning(self.folder, held, start.resumed)
-        self.cursor.history, self.cursor.events, self.cursor.earlier = beginning
-
-    def _upsert_variables(self, state: RunState) -> Dict[str, Any]:
-        """Every label each time: the last one to arrive is right, however often and late the earlier ones come."""
-        start, bucket = state.start, self.cursor.bucket
-        environment = read_environment(state)
-        git = environment.get("git")
-        git = git if isinstance(git, dict) else {}
-        return {
-            "id": bucket.id if bucket else None,
-            "name": self.cursor.run_id,
-            "project": bucket.project if bucket else start.project,
-            "entity": bucket.entity if bucket else start.entity,
-            "groupName": start.group,
-            "description": None,
-            "displayName": start.name,
-            "notes": start.notes,
-            "commit": git.get("commit"),
-            "config": encode_json(wire_config(state, self.cursor.earlier.config)),
-            "host": environment.get("host") or start.host or None,
-            "debug": None,
-            "program": start.program or None,
-            "repo": git.get("remote"),
-            "jobType": start.job_type,
-            "state": None,
-            "sweep": start.sweep_id,
-            # An empty list would clear tags that somebody set at the server; it is meant only where the run had some.
-            "tags": list(start.tags) if start.tags or self.cursor.had_tags else None,
-            "summaryMetrics": None,
-        }
-
-    def _finish(self, transport: Transport) -> Optional[float]:
+    def _finish(self, destination: Destination) -> Optional[float]:
         """Everything of an ended log is acknowledged: files, then how it ended. Repeating any of it changes nothing."""
         cursor, state = self.cursor, self._state
         if state.sessions and not cursor.done:
-            uploaded = send_files(transport, self.folder, cursor, state, self._save)
-            exit_code = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
-            body: Dict[str, Any] = {"files": {SUMMARY: {"offset": 0, "content": [summary_line(cursor, state)]}}}
-            body.update(uploaded=uploaded, complete=True, exitcode=exit_code)
-            self._note_reply(transport.file_stream(self._stream_path(), encode_json(body).encode()))
+            if self._console is None:
+                self._files = self._files or FileSender(destination, cursor, self._save)
+                self._console = ConsoleText(self.folder)
+                self._files.add(run_files(self.folder, cursor, state, self._console))
+            assert self._files is not None
+            before = self._files.left
+            self._files.advance(FILE_WAIT_SECONDS)
+            if self._files.left:
+                self.undecided = self._files.left == before
+                self._beat(destination)
+                return 0.0
+            self._post(destination, encode_json(self._last_body()).encode())
+        self._close_files()
         try:
             if bring_home(self.folder):
                 self._settled_mtime_ns = 0  # whoever comes next looks again
@@ -414,6 +427,15 @@ class RunUpload:
         cursor.folder_mtime_ns = self._settled_mtime_ns if settled else 0
         self._save()
         return None
+
+    def _last_body(self) -> Dict[str, Any]:
+        cursor, state = self.cursor, self._state
+        exit_code = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
+        body: Dict[str, Any] = {}
+        if SUMMARY not in cursor.parked_items:
+            body["files"] = {SUMMARY: {"offset": 0, "content": [summary_line(cursor, state)]}}
+        body["uploaded"] = sorted(path for path in cursor.files if path not in cursor.parked_files)
+        return {**body, "complete": True, "exitcode": exit_code}
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

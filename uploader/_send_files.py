@@ -1,105 +1,193 @@
-"""Files of a run, from the disk to the server.
+"""Files of a run, from the disk to the server: several at a time, beside the lines.
 
 A file is told by its MD5: what the server already has under a path is not sent again, and sending it again would put
 the same bytes in the same place. A file that can't be had, or that the server refuses, is parked alone, with the
-reason; the run goes on to its end.
+reason; the run goes on to its end. An upload that breaks off begins anew: W&B's upload URLs take a file whole.
+
+`FileSender` is advanced by the run's worker and never waits long, so that rows and signs of life go on while a large
+file is under way. What the threads do is read, hash and send; the cursor is changed by the worker alone.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import time
-from pathlib import Path
-from typing import Any, Callable, Dict, List
-
-from wandb_storage import RunState
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
 
 from ._cursor import Cursor
+from ._destination import Destination
 from ._documents import CREATE_RUN_FILES
 from ._errors import CredentialsRefused, Refused, TransientError
-from ._files import ConsoleText, Source, file_digest, run_files
+from ._files import Source, file_digest
 from ._transport import Transport
 
 # One request asks for this many upload URLs; servers bound the list, and URLs expire while they wait.
 FILES_PER_REQUEST = 100
+# Of one run, so many files are with the threads at once: other runs' files get their turn.
+UNDER_WAY_MAX = 16
 # The cursor is kept at most this often while files go out: a crash repeats at most so much.
 _SAVE_SECONDS = 1.0
 
 
-def send_files(
-    transport: Transport, folder: Path, cursor: Cursor, state: RunState, save: Callable[[], None]
-) -> List[str]:
-    """Upload what the server lacks. Returns the paths of all files that it has."""
-    with contextlib.closing(ConsoleText(folder)) as console:
-        sources = run_files(folder, cursor, state, console)
-        for index in range(0, len(sources), FILES_PER_REQUEST):
-            _send_group(transport, cursor, sources[index : index + FILES_PER_REQUEST], save)
-    return sorted(path for path in cursor.files if path not in cursor.parked_files)
+class _Sent(NamedTuple):
+    """What came of a file: sent, with its size and MD5; the same as before; or gone."""
+
+    size: int = 0
+    digest: str = ""
+    same: bool = False
+    missing: str = ""  # the reason
 
 
-def _send_group(transport: Transport, cursor: Cursor, sources: List[Source], save: Callable[[], None]) -> None:
-    pending = [source for source in sources if _is_pending(source, cursor)]
-    if not pending:
-        return
-    try:
-        urls, headers = _register(transport, cursor, [source.path for source in pending])
-    except Refused as error:
-        cursor.parked_files.update((source.path, str(error)) for source in pending)
-        return
-    saved = time.monotonic()
-    for source in pending:
-        url = urls.get(source.path)
-        if not url:
-            cursor.parked_files[source.path] = "the server gave no place to upload it to"
-            continue
-        _send_file(transport, cursor, source, url, headers)
-        if time.monotonic() - saved > _SAVE_SECONDS:
-            save()
-            saved = time.monotonic()
+class FileSender:
+    """The files of one run that are on their way. Not safe between threads."""
+
+    def __init__(self, destination: Destination, cursor: Cursor, save: Callable[[], None]) -> None:
+        self._destination, self._cursor, self._save = destination, cursor, save
+        self._waiting: Deque[Source] = deque()
+        self._registered: Deque[Any] = deque()  # (source, URL, headers)
+        self._under_way: Dict[Future[_Sent], Source] = {}
+        self._paths: Dict[str, bool] = {}  # of all of them: whether a file that is missing is parked
+        self._saved_at = time.monotonic()
+        self.uploaded: List[str] = []  # since the caller last took them
+
+    @property
+    def left(self) -> int:
+        """Files that are neither sent nor parked."""
+        return len(self._paths)
+
+    def add(self, sources: List[Source], park_missing: bool = True) -> None:
+        """Take on files. Those that can't be had are parked, or passed over while the run may still write them."""
+        for source in sources:
+            if source.path in self._paths:
+                self._paths[source.path] |= park_missing
+            elif source.path not in self._cursor.parked_files:
+                self._paths[source.path] = park_missing
+                self._waiting.append(source)
+
+    def advance(self, seconds: float) -> None:
+        """Take what has arrived, waiting so long for the first, and send more. Raises TransientError where a file
+        failed for now; the next call goes on with it."""
+        if self._under_way:
+            done, _ = wait(self._under_way, timeout=seconds, return_when=FIRST_COMPLETED)
+            failure: Optional[TransientError] = None
+            for future in done:
+                failure = self._take(self._under_way.pop(future), future) or failure
+            if done and time.monotonic() - self._saved_at > _SAVE_SECONDS:
+                self._save()
+                self._saved_at = time.monotonic()
+            if failure is not None:
+                raise failure
+        if not self._registered and self._waiting:
+            self._register(self._destination.transport())
+        while self._registered and len(self._under_way) < UNDER_WAY_MAX:
+            source, url, headers = self._registered.popleft()
+            known = self._cursor.files.get(source.path)
+            future = self._destination.files.submit(_send, self._destination, source, url, headers, known)
+            self._under_way[future] = source
+
+    def close(self) -> None:
+        """Forget what is not under way; what is under way ends by itself."""
+        for future in self._under_way:
+            future.cancel()
+        self._waiting.clear()
+        self._registered.clear()
+        self._under_way.clear()
+        self._paths.clear()
+
+    def _take(self, source: Source, future: Future[_Sent]) -> Optional[TransientError]:
+        """The outcome of one file, kept in the cursor; a failure that passes is returned."""
+        cursor, path = self._cursor, source.path
+        try:
+            sent = future.result()
+        except TransientError as error:
+            self._waiting.append(source)
+            return error
+        except (CredentialsRefused, Refused) as error:
+            cursor.parked_files[path] = str(error)
+        else:
+            if sent.missing:
+                self._take_missing(source, sent.missing)
+                return None
+            if not sent.same:
+                cursor.files[path] = sent.digest
+                cursor.bytes += sent.size
+            self.uploaded.append(path)
+        del self._paths[path]
+        return None
+
+    def _take_missing(self, source: Source, reason: str) -> None:
+        if self._paths.pop(source.path):
+            self._cursor.parked_files[source.path] = reason
+
+    def _register(self, transport: Transport) -> None:
+        """Ask where the next files go. One that isn't there must not be announced."""
+        group: List[Source] = []
+        while self._waiting and len(group) < FILES_PER_REQUEST:
+            source = self._waiting.popleft()
+            reason = _missing(source)
+            if not reason:
+                group.append(source)
+            else:
+                self._take_missing(source, reason)
+        if not group:
+            return
+        bucket = self._cursor.bucket
+        assert bucket is not None
+        names = {"entity": bucket.entity, "project": bucket.project, "run": bucket.name}
+        try:
+            data = transport.graphql(
+                "CreateRunFiles", CREATE_RUN_FILES, {**names, "files": [source.path for source in group]}
+            )
+            reply = data["createRunFiles"]
+            urls = {file["name"]: file["uploadUrl"] for file in reply["files"]}
+            headers = [str(header) for header in reply.get("uploadHeaders") or []]
+        except Refused as error:
+            for source in group:
+                self._park(source, str(error))
+            return
+        except (KeyError, TypeError):
+            self._waiting.extendleft(reversed(group))
+            raise TransientError(f"CreateRunFiles at {transport.host}: the reply has no upload URLs") from None
+        except BaseException:
+            self._waiting.extendleft(reversed(group))
+            raise
+        for source in group:
+            if urls.get(source.path):
+                self._registered.append((source, urls[source.path], headers))
+            else:
+                self._park(source, "the server gave no place to upload it to")
+
+    def _park(self, source: Source, reason: str) -> None:
+        self._cursor.parked_files[source.path] = reason
+        del self._paths[source.path]
 
 
-def _is_pending(source: Source, cursor: Cursor) -> bool:
-    """Whether the server lacks the file as it is now. What can't be read is parked."""
-    if source.path in cursor.parked_files:
-        return False
+def _send(destination: Destination, source: Source, url: str, headers: List[str], known: Optional[str]) -> _Sent:
+    """In a thread of its own: send a file unless the server has it. Raises TransientError, Refused."""
     try:
         with source.open() as file:
-            digest = file_digest(file)
+            if known is not None and file_digest(file) == known:
+                return _Sent(same=True)
+            size, digest = destination.transport().put(url, headers, file, source.path)
+            return _Sent(size, digest)
     except OSError as error:
-        cursor.parked_files[source.path] = _reason(error)
-        return False
-    return cursor.files.get(source.path) != digest
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM):
+            raise TransientError(f"the file {source.path} can't be read now: {_reason(error)}") from error
+        return _Sent(missing=_reason(error))
 
 
-def _send_file(transport: Transport, cursor: Cursor, source: Source, url: str, headers: List[str]) -> None:
+def _missing(source: Source) -> str:
+    """Why a file can't be had, as far as that is known without reading it."""
+    if not source.stored:
+        return ""
     try:
-        with source.open() as file:
-            size, digest = transport.put(url, headers, file, source.path)
+        source.open().close()
+        return ""
     except OSError as error:
-        cursor.parked_files[source.path] = _reason(error)
-        return
-    except (CredentialsRefused, Refused) as error:
-        cursor.parked_files[source.path] = str(error)
-        return
-    cursor.files[source.path] = digest
-    cursor.bytes += size
-
-
-def _register(transport: Transport, cursor: Cursor, paths: List[str]) -> Any:
-    """Where to upload: (path -> URL, headers)."""
-    bucket = cursor.bucket
-    assert bucket is not None
-    data = transport.graphql(
-        "CreateRunFiles", CREATE_RUN_FILES,
-        {"entity": bucket.entity, "project": bucket.project, "run": bucket.name, "files": paths},
-    )  # fmt: skip
-    try:
-        reply = data["createRunFiles"]
-        urls: Dict[str, str] = {file["name"]: file["uploadUrl"] for file in reply["files"]}
-        return urls, [str(header) for header in reply.get("uploadHeaders") or []]
-    except (KeyError, TypeError):
-        raise TransientError(f"CreateRunFiles at {transport.host}: the reply has no upload URLs") from None
+        return _reason(error)
 
 
 def _reason(error: OSError) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -23,7 +24,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Set
 
 from wandb_storage import LogElsewhere, LogError, LogNotFound, Reader
 
-from ._cursor import Cursor
+from ._cursor import Cursor, Trouble
 from ._destination import Destination
 from ._errors import CredentialsRefused, NotUploadable, TransientError, UploaderRunning
 from ._home import TAKE_OVER_TRIES, FileLock, Home, write_atomically
@@ -61,7 +62,7 @@ class _Job:
     due: float
     attempts: Attempts = dataclasses.field(default_factory=Attempts)
     busy: bool = False
-    unreachable: bool = False  # waits because nothing came back from the server
+    shared: bool = False  # its last failure was one that holds for all runs
 
 
 class Service:
@@ -82,12 +83,17 @@ class Service:
         self._aside: Dict[str, _Stamp] = {}  # folders without work
         self._parked: Set[str] = set()  # among them
         self._stopping = False
+        self._stop_at = math.inf  # by the clock
         self._said_paused = False
         self._room = RoomKeeper(home.wandb_dir, clock)
 
     def stop(self) -> None:
         """Safe to call from a signal handler."""
         self._stopping = True
+
+    def drain(self, seconds: float) -> None:
+        """Leave when nothing is left to do, and after so long in any case. Safe to call from a signal handler."""
+        self._idle_seconds, self._stop_at = 0.0, self._clock() + seconds
 
     def run(self, take_over: bool = False) -> None:
         """Raises UploaderRunning, which names the process, where another one serves this directory; with `take_over`
@@ -99,6 +105,7 @@ class Service:
         else:
             self._lock.acquire(signature)
         self._note_paused(None)
+        self._note_trouble(None)
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="upload")
         try:
             _log.info("serving %s for %s", self._home.wandb_dir, self._home.base_url)
@@ -110,7 +117,7 @@ class Service:
     def _serve(self, pool: ThreadPoolExecutor) -> None:
         idle_since: Optional[float] = None
         next_scan = self._clock()
-        while not self._stopping:
+        while not self._stopping and self._clock() < self._stop_at:
             now = self._clock()
             if now >= next_scan:
                 self._scan()
@@ -133,8 +140,11 @@ class Service:
     def _wait_seconds(self, next_scan: float) -> float:
         """Until the next thing is due; the condition is held. Bounded, so that a stop is seen."""
         busy = sum(job.busy for job in self._jobs.values())
-        may_dispatch = busy < WORKERS and not self._destination.paused
+        wait = self._destination.breaker.wait_seconds()
+        may_dispatch = busy < WORKERS and not self._destination.paused and wait is not None
         due = [job.due for job in self._jobs.values() if not job.busy] if may_dispatch else []
+        if due and wait:
+            due = [max(min(due), self._clock() + wait)]
         return min(max(0.0, min([next_scan, *due]) - self._clock()), STOP_LOOK_SECONDS)
 
     # --- finding runs -------------------------------------------------------------------------------------------------
@@ -187,6 +197,8 @@ class Service:
             for job in sorted(self._jobs.values(), key=lambda job: job.due):
                 if job.busy or job.due > now or waiting >= WORKERS:
                     continue
+                if not self._destination.breaker.take():
+                    break
                 job.busy = True
                 waiting += 1
                 pool.submit(self._work, job)
@@ -196,9 +208,12 @@ class Service:
         before = self._stamp(name)
         wait: Optional[float] = ASIDE_SECONDS
         parked = False
+        transport = self._destination.transport()
+        answers = transport.answers
         try:
-            wait = job.upload.advance(self._destination.transport())
-            self._succeeded(job)
+            wait = job.upload.advance(self._destination)
+            if not job.upload.undecided:
+                self._succeeded(job)
             bucket = job.upload.cursor.bucket
             if bucket is not None:
                 self._policies.look(job.upload.named, (bucket.entity, bucket.project))
@@ -221,6 +236,9 @@ class Service:
             _log.exception("%s: a fault in the uploader", name)
             wait = job.attempts.failed(TransientError(repr(error)), time.time())
         with self._changed:
+            if transport.answers > answers and self._destination.breaker.open and not job.shared:
+                self._server_is_back()
+            self._destination.breaker.put_back()
             job.busy = False
             if wait is None:
                 self._set_aside(name, job, before, parked)
@@ -241,23 +259,39 @@ class Service:
 
     def _succeeded(self, job: _Job) -> None:
         job.upload.note_progress()
-        if not job.attempts.count:
-            return
-        _log.info("%s goes on after %d failures", job.upload.folder.name, job.attempts.count)
-        job.attempts.succeeded()
-        with self._changed:  # the server is back: for all of them
-            for other in self._jobs.values():
-                if other.unreachable:
-                    other.due, other.unreachable = self._clock(), False
+        job.shared = False
+        if job.attempts.count:
+            _log.info("%s goes on after %d failures", job.upload.folder.name, job.attempts.count)
+            job.attempts.succeeded()
 
     def _failed(self, job: _Job, error: TransientError) -> float:
+        """Seconds until the run is tried again."""
+        job.shared = error.shared
+        if error.shared:
+            return self._server_is_away(error)
         wait = job.attempts.failed(error, time.time())
-        job.unreachable = error.unreachable
         if job.attempts.count == 1:
             _log.warning("%s: %s; it is tried again until it succeeds", job.upload.folder.name, error)
-        since = job.attempts.since or time.time()
-        job.upload.note_trouble(error, since, time.time() + wait)
+        job.upload.note_trouble(error, job.attempts.since or time.time(), time.time() + wait)
         return wait
+
+    def _server_is_away(self, error: TransientError) -> float:
+        breaker = self._destination.breaker
+        with self._changed:
+            if not breaker.open:
+                _log.warning("%s; one request at a time finds out when it is back", error)
+            wait = breaker.failed(error, time.time())
+            self._note_trouble(Trouble(str(error), breaker.since, time.time() + wait))
+            return wait
+
+    def _server_is_back(self) -> None:
+        """For all of them. The condition is held."""
+        _log.info("%s answers again", self._home.base_url)
+        self._destination.breaker.succeeded()
+        self._note_trouble(None)
+        for other in self._jobs.values():
+            if other.shared:
+                other.due, other.shared = self._clock(), False
 
     def _refused(self, job: _Job, error: CredentialsRefused) -> float:
         if self._destination.pause(error):
@@ -275,6 +309,16 @@ class Service:
             write_atomically(self._home.paused_path, json.dumps(sorted(refused)).encode())
         else:
             self._home.paused_path.unlink(missing_ok=True)
+
+    def _note_trouble(self, trouble: Optional[Trouble]) -> None:
+        """For `status`. A disk that doesn't take the note has trouble of its own."""
+        try:
+            if trouble is not None:
+                write_atomically(self._home.trouble_path, json.dumps(dataclasses.asdict(trouble)).encode())
+            else:
+                self._home.trouble_path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("%s: %s", self._home.trouble_path, error)
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
@@ -308,7 +352,10 @@ class Service:
             for job in self._jobs.values():
                 if not job.busy:
                     job.upload.close()
-        self._lock.release()
+        self._destination.close()
+        if self._lock.held:
+            self._note_trouble(None)
+            self._lock.release()
 
 
 def _mtime_ns(path: Path) -> int:

@@ -10,9 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from wandb_storage import LogElsewhere, LogError, Reader, RunStart, find_run_id
 
-from ._cursor import Cursor
+from ._cursor import Cursor, Trouble
 from ._errors import NotUploadable
 from ._home import STATES_FOLDER, Home, normalize_url
+from ._target import SEPARATOR
 
 # The addresses of the hosted service that don't follow the rule `api.` -> `app.`.
 _HOSTED = {"https://api.forge.coreweave.com": "https://forge.coreweave.com/wandb"}
@@ -26,6 +27,7 @@ class RunStatus:
     run_id: str
     destination: str  # the server's base URL
     rows_acked: int = 0
+    acked_time: float = 0.0  # of the last record that the server has
     sequence_acked: int = 0  # the last record that the server has
     bytes_acked: int = 0
     done: bool = False
@@ -34,6 +36,8 @@ class RunStatus:
     last_error: str = ""
     parked_reason: str = ""
     parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
+    parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
+    redirected: bool = False  # sent elsewhere than the log says, or in part
     stopped: bool = False  # the server wants the run to stop
     entity: str = ""
     project: str = ""
@@ -69,7 +73,9 @@ def status(wandb_dir: Path, base_url: Optional[str] = None) -> List[RunStatus]:
         for path in state_folder.glob("*.json"):
             cursor = Cursor.load(path)
             if cursor is not None:
-                found.append(status_of(wandb_dir / path.stem, cursor))
+                name, _, target = path.stem.partition(SEPARATOR)
+                one = status_of(wandb_dir / name, cursor, load_trouble(Home(wandb_dir, cursor.base_url).trouble_path))
+                found.append(dataclasses.replace(one, redirected=bool(target)))
     met = {one.folder.name for one in found}
     for folder in _folders(wandb_dir):
         if folder.name.startswith(("run-", "offline-run-")) and folder.name not in met:
@@ -83,17 +89,28 @@ def run_status(folder: Path, base_url: str) -> Optional[RunStatus]:
     """One run on its way to one server: one look at one file, whatever else is in the directory. None where no uploader
     has met the run yet."""
     folder = Path(folder)
-    cursor = Cursor.load(Home(folder.parent, base_url).cursor_path(folder.name))
-    return None if cursor is None else status_of(folder, cursor)
+    home = Home(folder.parent, base_url)
+    cursor = Cursor.load(home.cursor_path(folder.name))
+    return None if cursor is None else status_of(folder, cursor, load_trouble(home.trouble_path))
 
 
-def status_of(folder: Path, cursor: Cursor) -> RunStatus:
-    bucket, trouble = cursor.bucket, cursor.trouble
+def load_trouble(path: Path) -> Optional[Trouble]:
+    """Why nothing can be sent to a server at the moment; None where nothing is wrong."""
+    try:
+        return Trouble(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def status_of(folder: Path, cursor: Cursor, shared: Optional[Trouble] = None) -> RunStatus:
+    """`shared` is the trouble that all runs of the server have."""
+    bucket, trouble = cursor.bucket, cursor.trouble or (None if cursor.done else shared)
     return RunStatus(
         folder=folder,
         run_id=cursor.run_id or folder.name,
         destination=cursor.base_url,
         rows_acked=cursor.rows,
+        acked_time=float((cursor.state or {}).get("last_time") or 0.0),
         sequence_acked=cursor.next - 1,
         bytes_acked=cursor.bytes,
         done=cursor.done,
@@ -102,6 +119,7 @@ def status_of(folder: Path, cursor: Cursor) -> RunStatus:
         last_error=trouble.error if trouble else "",
         parked_reason=cursor.parked,
         parked_files=dict(cursor.parked_files),
+        parked_items=dict(cursor.parked_items),
         stopped=cursor.stopped,
         entity=bucket.entity if bucket else "",
         project=bucket.project if bucket else "",
@@ -118,7 +136,15 @@ def _unmet(folder: Path) -> Iterator[RunStatus]:
         if isinstance(error, LogElsewhere) or any(folder.glob("run-*.wandb")):
             yield RunStatus(folder, folder.name, "", last_error=str(error))
         return
-    yield RunStatus(folder, run_id, destination_of(entries[0].record if entries else None))
+    destination = destination_of(entries[0].record if entries else None)
+    trouble = load_trouble(Home(folder.parent, destination).trouble_path) if destination else None
+    if trouble is None:
+        yield RunStatus(folder, run_id, destination)
+    else:
+        yield RunStatus(
+            folder, run_id, destination, retrying_since=trouble.since, next_attempt=trouble.next_attempt,
+            last_error=trouble.error,
+        )  # fmt: skip
 
 
 def destination_of(record: object) -> str:

@@ -6,14 +6,19 @@ Every failure leaves as one of the exceptions of `_errors`; no message holds a k
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import os
+import ssl
+import zlib
 from typing import Any, BinaryIO, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from ._credentials import BearerToken
 from ._errors import CredentialsRefused, Refused, TransientError
 from ._retry import classify, server_words
 
@@ -25,6 +30,12 @@ STREAM_SECONDS = 180.0
 PUT_SECONDS = 180.0
 # The largest honest reply is the config and the last rows of a run that is resumed.
 REPLY_BYTES_MAX = 32 << 20
+
+# A file goes out in pieces of this size: with the 16 KiB of urllib3, a fast network waits for the interpreter.
+PIECE_BYTES = 256 << 10
+# Below this a body isn't worth compressing. The lowest level: rows of numbers get hardly smaller with a higher one.
+GZIP_BYTES_MIN = 4096
+GZIP_LEVEL = 1
 
 USER_AGENT = "wandb-uploader"
 Key = Callable[[], Optional[str]]
@@ -45,6 +56,20 @@ class _NoAuth(AuthBase):
         return request
 
 
+class _Bearer(AuthBase):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, blocksize=PIECE_BYTES, **options)
+
+
 class Body:
     """A file of known size as a request's body: exactly that many bytes, however the file changes, and their MD5."""
 
@@ -59,7 +84,7 @@ class Body:
         return self
 
     def __next__(self) -> bytes:
-        piece = self.read(1 << 16)
+        piece = self.read(PIECE_BYTES)
         if not piece:
             raise StopIteration
         return piece
@@ -79,9 +104,23 @@ class Transport:
     def __init__(self, base_url: str, key: Key) -> None:
         self.base_url = base_url
         self.host = urlsplit(base_url).netloc.rpartition("@")[2]
+        self.answers = 0  # replies of any kind so far
         self._key = key
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter())
+        # requests knows variables of its own for this; the one that every other program reads is meant for it too.
+        if not (os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")):
+            self._session.verify = os.environ.get("SSL_CERT_FILE") or True
+
+    @property
+    def on_this_machine(self) -> bool:
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def close(self) -> None:
         self._session.close()
@@ -102,16 +141,19 @@ class Transport:
             raise TransientError(f"{what}: the reply holds no data, so it isn't from a W&B server")
         return data
 
-    def file_stream(self, path: Tuple[str, str, str], body: bytes) -> StreamReply:
+    def file_stream(self, path: Tuple[str, str, str], body: bytes, compress: bool = False) -> StreamReply:
         """Send lines of the run `path` = (entity, project, run)."""
+        headers = {"Content-Type": "application/json"}
+        if compress and len(body) >= GZIP_BYTES_MIN:
+            body, headers["Content-Encoding"] = _gzip(body), "gzip"
         entity, project, run = (quote(part, safe="") for part in path)
         what = f"the stream of run {path[2]} at {self.host}"
-        raw, headers = self._send(
-            "POST", f"{self.base_url}/files/{entity}/{project}/{run}/file_stream", body,
-            {"Content-Type": "application/json"}, STREAM_SECONDS, what, self._auth(),
+        raw, received = self._send(
+            "POST", f"{self.base_url}/files/{entity}/{project}/{run}/file_stream", body, headers, STREAM_SECONDS, what,
+            self._auth(),
         )  # fmt: skip
         # An empty reply is a success. Text that isn't JSON comes from a proxy or a sign-in page, and the lines with it.
-        return StreamReply(_json_object(raw, what) if raw.strip() else {}, headers)
+        return StreamReply(_json_object(raw, what) if raw.strip() else {}, received)
 
     def put(self, url: str, headers: List[str], file: BinaryIO, name: str) -> Tuple[int, str]:
         """Upload a file's bytes to a URL that the server gave out. Returns their number and MD5."""
@@ -126,8 +168,27 @@ class Transport:
         self._send("PUT", url, body if size else b"", fields, PUT_SECONDS, what, _NoAuth())
         return size, body.digest.hexdigest()
 
+    def exchange(self, assertion: str) -> Tuple[str, float]:
+        """An access token for an identity token, and the seconds for which it is valid. Raises CredentialsRefused."""
+        what = f"the exchange of the identity token at {self.host}"
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        try:
+            raw, _ = self._send(
+                "POST", f"{self.base_url}/oidc/token", urlencode(form).encode(),
+                {"Content-Type": "application/x-www-form-urlencoded"}, GRAPHQL_SECONDS, what, _NoAuth(),
+            )  # fmt: skip
+        except Refused as error:
+            raise CredentialsRefused(str(error)) from None
+        value = _json_object(raw, what)
+        token, seconds = value.get("access_token"), value.get("expires_in")
+        if not isinstance(token, str) or not token or not isinstance(seconds, (int, float)) or not seconds > 0:
+            raise TransientError(f"{what}: the reply holds no access token")
+        return token, float(seconds)
+
     def _auth(self) -> AuthBase:
         key = self._key()
+        if isinstance(key, BearerToken):
+            return _Bearer(key)
         return HTTPBasicAuth("api", key) if key else _NoAuth()
 
     def _send(
@@ -141,18 +202,30 @@ class Transport:
             ) as reply:  # fmt: skip
                 raw = _read_bounded(reply, what)
                 status, received = reply.status_code, reply.headers
+                self.answers += 1
         except requests.exceptions.InvalidURL as error:
             raise Refused(f"{what}: the URL is invalid; check base_url ({type(error).__name__})") from None
+        except requests.exceptions.SSLError as error:
+            advice = "for a CA of your own, name its file in SSL_CERT_FILE"
+            raise TransientError(f"{what}: no trust ({_reason(error)}); {advice}", unreachable=True) from None
+        except requests.exceptions.ProxyError as error:
+            advice = "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+            raise TransientError(f"{what}: the proxy fails ({_reason(error)}); {advice}", unreachable=True) from None
         except requests.exceptions.Timeout:
             raise TransientError(f"{what}: no answer in time", unreachable=True) from None
         except (requests.RequestException, OSError) as error:
-            raise TransientError(f"{what}: {_reason(error)}", unreachable=True) from None
+            raise TransientError(f"{what}: no connection ({_reason(error)})", unreachable=True) from None
         if 200 <= status <= 300:
             return raw, received
         failure = classify(status, received, raw, what, conflict_passes)
         if isinstance(failure, CredentialsRefused) and method == "PUT":
             raise Refused(str(failure), status)  # such a URL carries its own credential; the API key isn't at fault
         raise failure
+
+
+def _gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # without a time: the same bytes again
+    return packer.compress(body) + packer.flush()
 
 
 def _read_bounded(reply: requests.Response, what: str) -> bytes:
@@ -183,8 +256,12 @@ def _reason(error: BaseException) -> str:
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:
             reason = seen.strerror
-        elif type(seen).__name__ in ("RemoteDisconnected", "NameResolutionError", "SSLError", "IncompleteRead"):
+        elif type(seen).__name__ in ("RemoteDisconnected", "IncompleteRead"):
             reason = type(seen).__name__
+        elif type(seen).__name__ == "NameResolutionError":
+            reason = "its name is not known"
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            reason = seen.verify_message
         inner = getattr(seen, "reason", None)
         seen = inner if isinstance(inner, BaseException) else seen.__cause__ or seen.__context__
-    return f"no connection ({reason})"
+    return reason

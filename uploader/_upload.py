@@ -15,6 +15,7 @@ from ._home import Home
 from ._retry import Attempts
 from ._run_upload import POLL_SECONDS, Parked, RunUpload
 from ._status import RunStatus, status_of
+from ._target import AS_LOGGED, Target
 
 Progress = Callable[[RunStatus], None]
 
@@ -31,6 +32,7 @@ class UploadResult:
     done: bool
     parked: str  # the reason
     parked_files: Dict[str, str]
+    parked_items: Dict[str, str]  # lines and alerts
 
 
 def upload(
@@ -41,6 +43,7 @@ def upload(
     follow: bool = False,
     retry_parked: bool = False,
     give_up_seconds: Optional[float] = None,
+    target: Target = AS_LOGGED,
     environment: Mapping[str, str] = os.environ,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -56,18 +59,19 @@ def upload(
     home = Home(folder.parent, base_url)
     home.create()
     destination = Destination(home.base_url, environment, clock)
-    run = RunUpload(home, folder, clock, retry_parked)
+    run = RunUpload(home, folder, clock, retry_parked, target)
     attempts = Attempts()
     failing_since = 0.0
     try:
         while True:
             wait: Optional[float]
             try:
-                wait = run.advance(destination.transport())
-                attempts.succeeded()
-                run.note_progress()
+                wait = run.advance(destination)
+                if not run.undecided:
+                    attempts.succeeded()
+                    run.note_progress()
             except UploaderRunning:
-                wait = _follow_other(home, folder, run)
+                wait = _follow_other(home.cursor_path(folder.name + target.suffix), run)
             except Parked:
                 wait = None
             except CredentialsRefused as error:
@@ -87,12 +91,12 @@ def upload(
             sleep(wait)
     finally:
         run.close()
-        destination.transport().close()
+        destination.close()
 
 
-def _follow_other(home: Home, folder: Path, run: RunUpload) -> Optional[float]:
+def _follow_other(path: Path, run: RunUpload) -> Optional[float]:
     """Somebody else has the run's lock: take the cursor as they keep it."""
-    cursor = Cursor.load(home.cursor_path(folder.name))
+    cursor = Cursor.load(path)
     if cursor is not None:
         run.cursor = cursor
     return POLL_SECONDS
@@ -102,5 +106,5 @@ def _result(folder: Path, cursor: Cursor) -> UploadResult:
     reached = status_of(folder, cursor)
     return UploadResult(
         folder, reached.run_id, reached.url, reached.rows_acked, reached.bytes_acked, reached.done,
-        reached.parked_reason, reached.parked_files,
+        reached.parked_reason, reached.parked_files, reached.parked_items,
     )  # fmt: skip

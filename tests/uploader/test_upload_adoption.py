@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from logged_runs import as_text, check_same, cursor_of, end, finished_run, log_rows, new_folder, start_log
-from w_b_server import WBServer
+from w_b_server import Fault, WBServer
 
-from wandb_storage import Console, Log, RunStart
+from wandb_storage import Console, Log, RunStart, SystemMetrics
 from wandb_uploader import upload
 
 
@@ -96,3 +96,45 @@ def test_another_log_in_the_same_folder_has_no_use_for_the_old_cursor(server: WB
     upload(folder, server.url)
     check_same(server.runs["r1"], folder)
     assert json.loads(cursor_of(wandb_dir).read_text())["rows"] == 5
+
+
+def test_rows_that_the_server_has_are_not_sent_again(server: WBServer, wandb_dir: Path, tmp_path: Path) -> None:
+    """A folder that comes from another machine, which had brought a part of it to the server."""
+    folder = new_folder(tmp_path / "there")
+    log = start_log(folder, server.url)
+    log_rows(log, 300)
+    log.append(SystemMetrics(time=1300.0, json='{"cpu": 1}'))
+    log.flush()
+    upload(folder, server.url)
+    log_rows(log, 50, first=300)
+    end(log)
+    copied = wandb_dir / folder.name
+    shutil.copytree(folder, copied)
+    server.requests.clear()
+    assert upload(copied, server.url).rows == 350
+    check_same(server.runs["r1"], copied)
+    sent = [json.loads(request.body)["files"] for request in server.of("file_stream")]
+    history = [body["wandb-history.jsonl"] for body in sent if "wandb-history.jsonl" in body]
+    assert [(chunk["offset"], len(chunk["content"])) for chunk in history] == [(300, 50)]
+    assert not any("wandb-events.jsonl" in body for body in sent)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_console_of_a_continued_run_keeps_its_place(
+    server: WBServer, wandb_dir: Path, tmp_path: Path, shown: bool
+) -> None:
+    first = new_folder(tmp_path / "elsewhere")
+    log = start_log(first, server.url)
+    log_rows(log, 20)
+    log.append(Console(time=1000.0, text="there\n"))
+    end(log)
+    upload(first, server.url)
+    folder = resume_elsewhere(wandb_dir, server)
+    upload(folder, server.url)
+    shutil.rmtree(wandb_dir / ".uploader")
+    if not shown:  # a server that doesn't show its console: then lines may appear twice, and none is lost
+        server.faults = [Fault(status=404, only="RunConsoleLogTail")]
+    upload(folder, server.url)
+    lines = [line.split(" ", 1)[1] for line in server.runs["r1"].rows("output.log")]
+    assert lines == (["there", "here"] if shown else ["there", "here", "here"])
+    assert server.runs["r1"].summary["step"] == 19, "what was logged elsewhere stays"

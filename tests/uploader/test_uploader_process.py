@@ -313,6 +313,18 @@ def test_its_log_is_bounded_and_holds_no_key(server: WBServer, wandb_dir: Path) 
     assert KEY not in home.log_path.read_text()
 
 
+def test_a_service_stays_and_sends_what_is_there_before_it_ends(server: WBServer, wandb_dir: Path) -> None:
+    command = [*python_command(), "run", "--stay", "--drain", "60", "--dir", str(wandb_dir), "--url", server.url]
+    with subprocess.Popen(command) as service:
+        wait_until(lambda: bool((holder(wandb_dir, server) or {}).get("pid")))
+        folder = finished_run(wandb_dir, server.url, rows=6000)
+        server.fault = lambda request: Fault(delay=0.1)
+        service.terminate()
+        assert service.wait(30) == 0
+    check_same(server.runs["r1"], folder)
+    assert server.runs["r1"].completions == 1
+
+
 def test_commands_explain_themselves(wandb_dir: Path) -> None:
     shown = subprocess.run([*python_command(), "--help"], capture_output=True, text=True, check=True).stdout
     assert all(name in shown for name in ("run", "status", "stop", "netrc"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import json
 import threading
 import time
@@ -84,13 +85,19 @@ class WBServer:
         self.reply: Dict[str, Any] = {"exitcode": None, "limits": {"transmit_seconds": 0.2}}
         self.reply_headers: Dict[str, str] = {}
         self.body_bytes_max = 1 << 30
+        self.poison = ""  # a stream request that holds this is refused
+        self.prefix = ""  # of all paths
+        self.swallow = False  # files are read and not kept
+        self.features: List[str] = []
+        self.alerts: List[Dict[str, Any]] = []
+        self.tokens: List[str] = []  # access tokens that were given out; the last one is valid
         self.lock = threading.RLock()
         self.port = 0
         self._server: Optional[ThreadingHTTPServer] = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
 
     def __enter__(self) -> WBServer:
         self.start()
@@ -145,7 +152,35 @@ class WBServer:
             return {"data": {"createRunFiles": {"runID": "x", "uploadHeaders": ["X-Upload:yes"], "files": files}}}
         if operation == "Viewer":
             return {"data": {"viewer": {"id": "u", "username": "me", "entity": "me"}}}
+        if operation == "NotifyScriptableRunAlert":
+            return {"data": {"notifyScriptableRunAlert": {"success": self._alert(variables)}}}
+        if operation == "ServerFeaturesQuery":
+            features = [{"name": name, "isEnabled": True} for name in self.features]
+            return {"data": {"serverInfo": {"features": features}}}
+        if operation == "RunSampledHistory":
+            rows = self.runs[variables["run"]].rows()
+            keys = json.loads(variables["specs"][0])["keys"]
+            found = [row for row in rows if all(key in row for key in keys)]
+            return {"data": {"project": {"run": {"sampledHistory": [found]}}}}
+        if operation == "RunConsoleLogTail":
+            lines = self.runs[variables["run"]].lines.get("output.log", {})
+            edges = []
+            for number in sorted(lines)[-variables["last"] :]:
+                stamp, _, text = lines[number].replace("ERROR ", "", 1).partition(" ")
+                edges.append({"node": {"number": number, "timestamp": stamp, "level": None, "line": text}})
+            return {"data": {"project": {"run": {"logLines": {"edges": edges}}}}}
         return {"data": None, "errors": [{"message": f"unknown operation {operation}"}]}
+
+    def _alert(self, variables: Dict[str, Any]) -> bool:
+        """Dropped, as by the real one, where the same title came within the wait."""
+        now = time.time()
+        again = any(
+            one["title"] == variables["title"] and now - one["time"] < variables["waitDuration"] / 1000
+            for one in self.alerts
+        )
+        if not again:
+            self.alerts.append({**variables, "time": now})
+        return not again
 
     def _upsert(self, variables: Dict[str, Any]) -> Dict[str, Any]:
         name = variables["name"]
@@ -220,9 +255,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self, method: str) -> None:
         length = int(self.headers["Content-Length"])
+        if self.owner.swallow and method == "PUT":
+            for _ in range(0, length, 1 << 20):
+                self.rfile.read(min(length, 1 << 20))
+                length -= 1 << 20
+            length = 0
         body = self.rfile.read(length)
         if len(body) < length:
             return  # the client died in the middle of it
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        # A proxy is asked for whole URLs.
+        self.path = "/" + self.path.split("/", 3)[3] if self.path.startswith("http") else self.path
+        self.path = self.path[len(self.owner.prefix) :] if self.path.startswith(self.owner.prefix) else "/elsewhere"
         operation = json.loads(body)["operationName"] if self.path == "/graphql" else ""
         request = Request(method, self.path, operation, body, dict(self.headers), time.monotonic())
         server = self.owner
@@ -252,14 +297,23 @@ class _Handler(BaseHTTPRequestHandler):
             _, _, name, encoded = request.path.partition("?")[0].split("/")
             server.runs[name].files[base64.urlsafe_b64decode(encoded).decode()] = request.body
             return 200, b""
+        if request.path == "/oidc/token":
+            server.tokens.append(f"access-{len(server.tokens)}")
+            return 200, json.dumps({"access_token": server.tokens[-1], "expires_in": 3600}).encode()
         expected = "Basic " + base64.b64encode(f"api:{server.key}".encode()).decode()
+        if server.tokens:
+            expected = f"Bearer {server.tokens[-1]}"
         if request.headers.get("Authorization") != expected:
             return 401, b'{"error": "that key is not known here"}'
         if len(request.body) > server.body_bytes_max:
             return 413, b'{"error": "too much at once"}'
+        if server.poison and server.poison.encode() in request.body and not request.operation:
+            return 422, b'{"error": "I can not read that"}'
         value = json.loads(request.body)
         if request.operation:
             return 200, json.dumps(server.graphql(request.operation, value["variables"])).encode()
+        if not request.path.endswith("/file_stream"):
+            return 404, b'{"error": "nothing is there"}'
         name = unquote(request.path.split("/")[4])
         if name not in server.runs:
             return 404, b'{"error": "no such run"}'

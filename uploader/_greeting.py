@@ -1,0 +1,133 @@
+"""Letting a server know a run: who it is, its config and labels, and where its lines begin there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict
+
+from wandb_storage import RunStart, RunState
+
+from ._adopt import find_beginning, find_output
+from ._batch import PARKED_KEY
+from ._config_wire import encode_json, read_environment, wire_config
+from ._cursor import Bucket, Cursor
+from ._documents import CONSOLE_TAIL, RUN_RESUME_STATUS, SAMPLED_HISTORY, UPSERT_BUCKET
+from ._errors import NotUploadable, Refused, TransientError
+from ._feed import Feed
+from ._home import normalize_url
+from ._rewind import rewind_at_server
+from ._target import Target
+from ._transport import Transport
+
+
+def check_destination(feed: Feed, base_url: str) -> None:
+    """Raises NotUploadable for a run that was started for another server."""
+    feed.seek(1)
+    entry = feed.next()
+    if feed.folder.name.startswith("offline-") or entry is None or not isinstance(entry.record, RunStart):
+        return  # whoever uploads an offline run chooses where to; a log without a start may get one
+    try:
+        settings = json.loads(entry.record.settings or "{}")
+    except ValueError:
+        return
+    chosen = settings.get("base_url") if isinstance(settings, dict) else None
+    if isinstance(chosen, str) and chosen and normalize_url(chosen) != base_url:
+        raise NotUploadable(f"{feed.folder.name} goes to {chosen}")
+
+
+def greet(folder: Path, cursor: Cursor, state: RunState, target: Target, transport: Transport) -> bool:
+    """Let the server know the run, with its config and labels as `state` has them. Returns whether it was needed."""
+    if cursor.bucket is not None and cursor.upserted == state.label_changes:
+        return False
+    if not state.sessions:
+        if state.rows or state.system_rows or state.console.count:
+            raise Refused("the log's first record is no run start, so nothing tells which run it is")
+        return False
+    if cursor.bucket is None:
+        _find_beginning(folder, cursor, state, target, transport)
+    data = transport.graphql("UpsertBucket", UPSERT_BUCKET, _variables(cursor, state, target))
+    try:
+        bucket = data["upsertBucket"]["bucket"]
+        project = bucket["project"]
+        cursor.bucket = Bucket(
+            str(bucket["id"]), str(project["entity"]["name"]), str(project["name"]), str(bucket["name"]),
+            str(bucket.get("displayName") or ""),
+        )  # fmt: skip
+    except (KeyError, TypeError):
+        raise TransientError(f"UpsertBucket at {transport.host}: the reply doesn't say where the run is") from None
+    cursor.upserted = state.label_changes
+    cursor.had_tags = cursor.had_tags or bool(state.start.tags)
+    return True
+
+
+def _find_beginning(folder: Path, cursor: Cursor, state: RunState, target: Target, transport: Transport) -> None:
+    place = {"project": target.project or state.start.project, "entity": target.entity or state.start.entity}
+    run_id = target.run_id or cursor.run_id
+    rewind_at_server(transport, state.start, run_id)
+    data = transport.graphql("RunResumeStatus", RUN_RESUME_STATUS, {**place, "name": run_id})
+    model = data.get("model") or {}
+    held = model.get("bucket")
+    begin = find_beginning(folder, held, state.start.resumed, target)
+    names = {
+        "entity": (model.get("entity") or {}).get("name") or place["entity"],
+        "project": model.get("name") or place["project"], "run": run_id,
+    }  # fmt: skip
+    if begin.earlier.output_lines and begin.held_history:
+        # The log's own lines are among those of the server, and only their texts tell which.
+        begin.earlier.output_lines = find_output(folder, begin.earlier.output_lines, names, _console_tail(transport))
+    cursor.history, cursor.events, cursor.earlier = begin.history, begin.events, begin.earlier
+    if begin.held_history and not _has_gaps(transport, names):
+        cursor.held_history, cursor.held_events = begin.held_history, begin.held_events
+
+
+def _has_gaps(transport: Transport, names: Dict[str, Any]) -> bool:
+    """Whether one of the server's rows only keeps the place of one that was parked, or may do so: then all go again."""
+    spec = json.dumps({"keys": ["_step", PARKED_KEY], "samples": 1})
+    try:
+        data = transport.graphql("RunSampledHistory", SAMPLED_HISTORY, {**names, "specs": [spec]})
+        return bool(data["project"]["run"]["sampledHistory"] != [[]])
+    except (Refused, KeyError, TypeError):
+        return True
+
+
+def _console_tail(transport: Transport) -> Any:
+    def ask(names: Dict[str, Any], last: int) -> Any:
+        try:
+            data = transport.graphql("RunConsoleLogTail", CONSOLE_TAIL, {**names, "last": last})
+            edges = data["project"]["run"]["logLines"]["edges"]
+            return [(edge["node"]["number"], edge["node"]["timestamp"], edge["node"]["line"]) for edge in edges]
+        except (Refused, KeyError, TypeError):
+            return []  # a server that doesn't show its console
+
+    return ask
+
+
+def _variables(cursor: Cursor, state: RunState, target: Target) -> Dict[str, Any]:
+    """Every label each time: the last one to arrive is right, however often and late the earlier ones come."""
+    start, bucket = state.start, cursor.bucket
+    environment = read_environment(state)
+    git = environment.get("git")
+    git = git if isinstance(git, dict) else {}
+    return {
+        "id": bucket.id if bucket else None,
+        "name": target.run_id or cursor.run_id,
+        "project": bucket.project if bucket else target.project or start.project,
+        "entity": bucket.entity if bucket else target.entity or start.entity,
+        "groupName": start.group,
+        "description": None,
+        "displayName": start.name,
+        "notes": start.notes,
+        "commit": git.get("commit"),
+        "config": encode_json(wire_config(state, cursor.earlier.config)),
+        "host": environment.get("host") or start.host or None,
+        "debug": None,
+        "program": start.program or None,
+        "repo": git.get("remote"),
+        "jobType": start.job_type,
+        "state": None,
+        "sweep": start.sweep_id,
+        # An empty list would clear tags that somebody set at the server; it is meant only where the run had some.
+        "tags": list(start.tags) if start.tags or cursor.had_tags else None,
+        "summaryMetrics": None,
+    }
