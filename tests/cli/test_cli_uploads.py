@@ -209,13 +209,6 @@ def test_a_file_that_is_gone_is_said(shell: Shell, server: Server) -> None:
     assert "done, 2 rows" in outcome.stdout
 
 
-def test_another_place_than_the_logs_is_refused(shell: Shell) -> None:
-    write_run(shell.folder, "aaa", 1)
-    outcome = shell("sync", "aaa", "--project", "other")
-    assert outcome.returncode == 1
-    assert "its project is digits" in outcome.stderr
-
-
 def test_a_key_in_the_settings_file_is_used(shell: Shell, server: Server) -> None:
     folder = write_run(shell.folder, "filed", rows=3)
     del shell.environment["WANDB_API_KEY"]
@@ -224,3 +217,64 @@ def test_a_key_in_the_settings_file_is_used(shell: Shell, server: Server) -> Non
     outcome = shell("sync", str(folder))
     assert outcome.returncode == 0, outcome.stderr
     assert server.key not in outcome.stdout + outcome.stderr
+
+
+def test_what_was_refused_is_tried_again_when_asked_for(shell: Shell, server: Server) -> None:
+    folder = write_run(shell.folder, "parked", 2, end=False)
+    with Log.open(folder) as log:
+        log.append(FileSaved(path="model.npz", policy="end"))
+        log.append(Exit(code=0))
+    first = shell("sync", "--url", server.url, key=server.key)
+    assert (first.returncode, "--retry-parked" in first.stderr) == (1, True)
+    (folder / "files" / "model.npz").write_bytes(b"here")
+    assert "Nothing to upload" in shell("sync", "--url", server.url, key=server.key).stderr
+    again = shell("sync", "--retry-parked", "--url", server.url, key=server.key)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_run_goes_elsewhere_and_in_part(shell: Shell, server: Server) -> None:
+    write_run(shell.folder, "whole", 20)
+    options = ["--id", "part", "--project", "elsewhere", "--from-step", "5", "--to-step", "9", "--url", server.url]
+    for _ in range(2):
+        outcome = shell("sync", "whole", *options, key=server.key)
+        assert outcome.returncode == 0, outcome.stderr
+        assert "done, 5 rows" in outcome.stdout
+        assert "/elsewhere/runs/part" in outcome.stdout
+    assert shell.status()["whole"]["acknowledged"] == 0, "the run itself is nowhere yet"
+    assert "done, 20 rows" in shell("sync", "whole", "--url", server.url, key=server.key).stdout
+    write_run(shell.folder, "second", 1)
+    both = shell("sync", "whole", "second", "--id", "x", "--url", server.url)
+    assert (both.returncode, "--id names one run" in both.stderr) == (1, True)
+
+
+def test_looking_uploads_nothing(shell: Shell) -> None:
+    write_run(shell.folder, "aaa", 3)
+    write_run(shell.folder, "bbb", 4)
+    url = f"http://127.0.0.1:{free_port()}"
+    plan = shell("sync", "--dry-run", "--exclude", "b*", "--url", url)
+    assert plan.returncode == 0
+    assert "-aaa: 6 of 6 records" in plan.stdout
+    assert "bbb" not in plan.stdout
+    seen = shell("sync", "wandb", "--view", "--include", "x*,bbb")
+    assert "-bbb: name of bbb (digits/bbb), finished" in seen.stdout
+    assert "4 rows" in seen.stdout
+    assert "aaa" not in seen.stdout
+
+
+def test_what_is_uploaded_is_marked_and_removed(shell: Shell, server: Server) -> None:
+    done, left = write_run(shell.folder, "done", 3), write_run(shell.folder, "left", 3)
+    assert shell("sync", "done", "--mark-synced", "--url", server.url, key=server.key).returncode == 0
+    assert (done / "run-done.wandb.synced").exists()
+    assert "older than 24 hours" in shell("sync", "--clean", "--url", server.url).stderr
+    asked = shell("sync", "--clean", "--clean-old-hours", "0", "--url", server.url)
+    assert (asked.returncode, done.exists()) == (1, True), "nobody said yes"
+    removed = shell("sync", "--clean", "--clean-old-hours", "0", "--clean-force", "--url", server.url)
+    assert removed.returncode == 0
+    assert (done.exists(), left.exists()) == (False, True)
+
+
+def test_status_tells_how_long_something_waits(shell: Shell) -> None:
+    write_run(shell.folder, "aaa", 3)
+    run = shell.status()["aaa"]
+    assert run["lag_seconds"] > 1e6
+    assert run["log_bytes"] > 0

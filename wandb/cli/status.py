@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -41,7 +42,7 @@ class Listed(NamedTuple):
     @property
     def acknowledged(self) -> int:
         """The last record that a server has: of several servers the one that is furthest."""
-        return max((upload.sequence_acked for upload in self.uploads), default=0)
+        return max((upload.sequence_acked for upload in self.uploads if not upload.redirected), default=0)
 
     @property
     def waiting(self) -> int:
@@ -135,9 +136,31 @@ def _fields(run: Listed) -> Mapping[str, Any]:
         "id": one.run_id, "folder": str(one.folder.absolute()), "name": one.name, "project": one.project,
         "state": one.state, "offline": one.offline, "started": one.started, "rows": one.rows, "records": one.records,
         "acknowledged": run.acknowledged, "waiting": run.waiting, "bytes": one.bytes,
-        "error": None if one.error is None else str(one.error),
+        "error": None if one.error is None else str(one.error), "lag_seconds": _lag(run), **_use(run),
         "uploads": [_plain(dataclasses.asdict(upload)) for upload in run.uploads],
     }  # fmt: skip
+
+
+def _lag(run: Listed) -> float:
+    """How long the oldest record that no server has has been waiting; 0 where all is there."""
+    from wandb_storage import LogError, Reader
+
+    if not run.waiting:
+        return 0.0
+    try:
+        with Reader(run.glance.folder) as reader:
+            entries = reader.read(run.acknowledged + 1, 1)
+    except LogError:
+        return 0.0
+    logged_at = next((getattr(entry.record, "time", 0.0) for entry in entries), 0.0)
+    return max(0.0, time.time() - logged_at) if logged_at else 0.0
+
+
+def _use(run: Listed) -> Mapping[str, int]:
+    from wandb_storage import disk_use
+
+    use = disk_use(run.glance.folder)
+    return {"log_bytes": use.log, "other_bytes": use.total - use.log}
 
 
 def _plain(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -178,7 +201,7 @@ def _row(run: Listed) -> Tuple[str, ...]:
 
 
 def _uploaded(run: Listed) -> str:
-    if any(upload.done for upload in run.uploads) and not run.waiting:
+    if any(upload.done for upload in run.uploads if not upload.redirected) and not run.waiting:
         return "all"
     if any(upload.parked_reason for upload in run.uploads):
         return "refused"
@@ -202,7 +225,8 @@ def _notes(run: Listed) -> List[str]:
         if upload.parked_reason:
             notes.append(f"{place}: refused: {upload.parked_reason}")
         elif upload.last_error and not upload.done:
-            notes.append(f"{place}: waits: {upload.last_error}")
+            notes.append(f"{place}: waits: {upload.last_error}{_since(upload)}")
+        notes += [f"{place}: refused: {item}: {reason}" for item, reason in upload.parked_items.items()]
         notes += [f"{place}: not uploaded: file {path}: {reason}" for path, reason in upload.parked_files.items()]
     return [clean(note) for note in notes]
 
@@ -221,6 +245,13 @@ def _room_notes(room: Optional[RetentionReport]) -> List[str]:
     if len(room.kept) > _KEPT_MAX:
         notes.append(f"stays: {count(len(room.kept) - _KEPT_MAX, 'run')} more; --json lists them")
     return notes
+
+
+def _since(upload: RunStatus) -> str:
+    if upload.retrying_since is None or upload.next_attempt is None:
+        return ""
+    since = time.strftime("%H:%M:%S", time.localtime(upload.retrying_since))
+    return f" (since {since}, again in {max(0, round(upload.next_attempt - time.time()))} s)"
 
 
 def _show_table(rows: Sequence[Sequence[str]]) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._history_sample import sparkline
-from ._terminal import colourful, termlog, termwarn
-from ._upload import upload_status
+from ._terminal import termlog, termwarn
+from ._upload_progress import follow_upload
 
 if TYPE_CHECKING:
     from .wandb_run import Run
 
-_POLL_SECONDS = 0.1
-# Between two lines of progress where there is no terminal to draw a bar on.
-_PLAIN_PROGRESS_SECONDS = 5.0
+_REFUSED_SHOWN = 5
 
 
 def show_start(run: Run) -> None:
@@ -89,36 +85,17 @@ def _show_summary(run: Run) -> None:
 def _follow_upload(run: Run) -> None:
     """Show the upload until it is done, stalls for `finish_timeout`, or the user lets go."""
     assert run._log is not None
-    total = run._log.sequence
-    done = shown = -1
-    progress_at = shown_at = time.monotonic()
-    try:
-        while True:
-            status = upload_status(Path(run.sync_dir), run.settings.base_url)
-            now = time.monotonic()
-            acknowledged = status.sequence_acked if status is not None else 0
-            if acknowledged > done:
-                done, progress_at = acknowledged, now
-            if status is not None and (status.done or status.parked_reason):
-                break
-            if now - progress_at >= run.settings.finish_timeout:
-                break
-            if colourful() and done != shown:
-                _draw_progress(done, total)
-                shown = done
-            elif not colourful() and now - shown_at > _PLAIN_PROGRESS_SECONDS:
-                termlog(f"uploading: {max(done, 0):,} of {total:,} records")
-                shown_at = now
-            time.sleep(_POLL_SECONDS)
-    except KeyboardInterrupt:
-        status = upload_status(Path(run.sync_dir), run.settings.base_url)
-    if colourful() and shown >= 0:
-        _clear_progress()
-    _say_upload(run, status)
+    settings = run.settings
+    _say_upload(run, follow_upload(Path(run.sync_dir), settings.base_url, run._log.sequence, settings.finish_timeout))
 
 
 def _say_upload(run: Run, status: Any) -> None:
     if status is not None and status.done:
+        refused = {**status.parked_items, **status.parked_files}
+        for what, reason in list(refused.items())[:_REFUSED_SHOWN]:
+            termwarn(f"the server doesn't have {what}: {reason}")
+        if refused:
+            termwarn(f"nothing is lost; try again with: wandb sync --retry-parked {run.sync_dir}")
         termlog(f"🚀 View run {run.name} at: {status.url}")
         return
     if status is not None and status.parked_reason:
@@ -127,15 +104,3 @@ def _say_upload(run: Run, status: Any) -> None:
     why = f" ({status.last_error})" if status is not None and status.last_error else ""
     termlog(f"The upload goes on in the background{why}. Follow it with: wandb status")
     termlog(f"or finish it here with: wandb sync {run.sync_dir}")
-
-
-def _draw_progress(done: int, total: int) -> None:
-    width = 30
-    filled = min(width, width * max(done, 0) // max(total, 1))
-    sys.stderr.write(f"\r\033[Kwandb: uploading {'█' * filled}{'░' * (width - filled)} {max(done, 0):,} of {total:,}")
-    sys.stderr.flush()
-
-
-def _clear_progress() -> None:
-    sys.stderr.write("\r\033[K")
-    sys.stderr.flush()

@@ -105,7 +105,7 @@ class Settings(OfficialSettings):
     relogin: bool = setting(kinds.flag, "Ask for an API key even where there is one.", default=False)
     finish_timeout: float = setting(
         kinds.seconds,
-        "Seconds without progress after which `finish` leaves the upload to the background.",
+        "Seconds without progress after which `finish` leaves the upload to the background: 0 at once, `inf` never.",
         default=30.0,
         policy=True,
     )

@@ -1,0 +1,134 @@
+"""Which runs `wandb sync` is about, where they go, and which of them may be removed."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
+
+import click
+
+from . import fail
+
+if TYPE_CHECKING:
+    from wandb_storage import RunStart
+    from wandb_uploader import RunStatus, Target
+
+
+def named_runs(paths: Sequence[str]) -> List[Path]:
+    """Folders by path, pattern, id or `latest`; of a wandb directory, all runs in it."""
+    from wandb.replay import find_run, run_folders
+
+    found: Dict[Path, Path] = {}
+    for path in paths:
+        matches = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+        if not matches:
+            fail(f"nothing matches {path}")
+        for match in matches:
+            inside = [run.path for run in run_folders(Path(match))]
+            for folder in inside or [find_run(match)]:
+                found[folder.absolute()] = folder
+    return list(found.values())
+
+
+def unsynced_runs(base_url: str, everything: bool, retry_parked: bool) -> List[Path]:
+    """Runs of ./wandb that the server doesn't have, oldest first."""
+    import wandb_uploader
+    from wandb.replay import run_folders, wandb_directory
+
+    home = wandb_directory()
+    known: Dict[str, RunStatus] = {
+        status.folder.name: status
+        for status in wandb_uploader.status(home, base_url)
+        if status.destination == wandb_uploader.normalize_url(base_url) and not status.redirected
+    }
+
+    def wanted(name: str, offline: bool) -> bool:
+        status = known.get(name)
+        if retry_parked and status is not None and (status.parked_reason or status.parked_items or status.parked_files):
+            return True
+        return (offline or everything) and not (status is not None and status.done)
+
+    return [run.path for run in run_folders(home) if wanted(run.path.name, run.offline)]
+
+
+def filtered(folders: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> List[Path]:
+    """Those whose folder name or id fits one of `include`, where there is any, and none of `exclude`."""
+
+    def fits(folder: Path, patterns: Sequence[str]) -> bool:
+        names = (folder.name, folder.name.rpartition("-")[2])
+        return any(fnmatch.fnmatch(name, one) for pattern in patterns for one in pattern.split(",") for name in names)
+
+    return [
+        folder
+        for folder in folders
+        if (not include or fits(folder, include)) and not (exclude and fits(folder, exclude))
+    ]
+
+
+def target_of(
+    folder: Path, run_id: Optional[str], project: Optional[str], entity: Optional[str], from_step: Optional[int],
+    to_step: Optional[int],
+) -> Target:  # fmt: skip
+    """Where a run goes; what the log says itself anyway is no other place."""
+    from wandb_uploader import Target
+
+    start = run_start(folder)
+    return Target(
+        run_id if run_id != start.run_id else None,
+        project if project != start.project else None,
+        entity if entity != start.entity else None,
+        from_step,
+        to_step,
+    )
+
+
+def run_start(folder: Path) -> RunStart:
+    from wandb_storage import Reader, RunStart
+
+    with Reader(folder) as reader:
+        return next((entry.record for entry in reader.entries() if isinstance(entry.record, RunStart)), RunStart())
+
+
+def mark_synced(folder: Path, run_id: str) -> None:
+    """The file by which other tools tell that a run has been uploaded."""
+    (folder / f"run-{run_id}.wandb.synced").touch()
+
+
+# --- removing ---------------------------------------------------------------------------------------------------------
+
+
+def clean(base_url: str, folders: Sequence[Path], hours: float, ask: bool) -> None:
+    """Remove the folders of runs that are whole at the server and have been left alone for so many hours."""
+    removable = [folder for folder in folders if _is_removable(folder, base_url, hours)]
+    if not removable:
+        click.echo(f"No run that is fully uploaded is older than {hours:g} hours.", err=True)
+        return
+    for folder in removable:
+        click.echo(str(folder))
+    if ask and not click.confirm(f"Remove these {len(removable)} run folders from this machine?"):
+        return
+    for folder in removable:
+        shutil.rmtree(folder)
+        click.echo(f"removed {folder}")
+
+
+def _is_removable(folder: Path, base_url: str, hours: float) -> bool:
+    from wandb.replay._glance import last_committed
+    from wandb_storage import LogError, Reader
+    from wandb_uploader import run_status
+
+    status = run_status(folder, base_url)
+    if status is None or not status.done or status.parked_reason or status.parked_items or status.parked_files:
+        return False
+    try:
+        with Reader(folder) as reader:
+            if reader.writer() is not None or last_committed(reader, status.sequence_acked) > status.sequence_acked:
+                return False
+    except LogError:
+        return False
+    newest = max(path.stat().st_mtime for path in [folder, *folder.rglob("*")] if not path.is_symlink())
+    return time.time() - newest >= hours * 3600

@@ -1,0 +1,157 @@
+"""What `wandb sync` shows: progress while it uploads, a line when it is done, and what it would do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Sequence, Union
+
+import click
+
+from . import complain
+
+if TYPE_CHECKING:
+    from wandb_uploader import RunStatus, UploadResult
+
+    Show = Callable[[RunStatus], None]
+
+# Between two lines about the same run, where no terminal draws a bar.
+_PLAIN_SECONDS = 5.0
+
+
+def report(folder: Path, result: UploadResult) -> bool:
+    """Say how an upload ended; whether the server has all of the run that there is."""
+    for path, reason in result.parked_files.items():
+        complain(f"{folder.name}: the file {path} was not uploaded: {reason}")
+    for item, reason in result.parked_items.items():
+        complain(f"{folder.name}: {item} was not taken: {reason}")
+    if result.parked:
+        complain(f"{folder.name}: the server refuses the run: {result.parked}")
+    parked = bool(result.parked or result.parked_items or result.parked_files)
+    if parked:
+        complain(f"nothing of it is lost; try again with: wandb sync --retry-parked {folder}")
+    if result.parked:
+        return False
+    rows = f"{result.rows:,} {'row' if result.rows == 1 else 'rows'}"
+    if result.done:
+        click.echo(f"{folder.name}: done, {rows}  {result.url}".rstrip())
+    else:
+        click.echo(f"{folder.name}: {rows} so far, it is still running  {result.url}".rstrip())
+    return not parked
+
+
+def show_plan(folders: Sequence[Path], base_url: str) -> None:
+    """What would be uploaded, without asking the server."""
+    from wandb.replay._words import count, size
+    from wandb_storage import disk_use
+    from wandb_uploader import run_status
+
+    for folder in folders:
+        status = run_status(folder, base_url)
+        records = _records(folder)
+        left = max(0, records - (status.sequence_acked if status is not None else 0))
+        if status is not None and status.done and not left:
+            click.echo(f"{folder.name}: nothing, it is at {base_url}")
+            continue
+        parked = f"; parked: {status.parked_reason}" if status is not None and status.parked_reason else ""
+        click.echo(
+            f"{folder.name}: {left:,} of {count(records, 'record')}, {size(disk_use(folder).total)} here, "
+            f"to {base_url}{parked}"
+        )
+
+
+def view(folders: Sequence[Path]) -> None:
+    """What the runs are, from their logs."""
+    from wandb.replay._words import clean, count
+    from wandb_storage import Reader, RunState
+
+    for folder in folders:
+        state = RunState()
+        with Reader(folder) as reader:
+            for entry in reader.entries():
+                state.apply(entry.record)
+        state.complete_row()
+        start = state.start
+        place = "/".join(part for part in (start.entity, start.project, start.run_id) if part)
+        click.echo(f"{folder.name}: {clean(start.name or start.run_id, 40)} ({clean(place)}), {state.status}")
+        click.echo(
+            f"  {count(state.rows, 'row')}, {count(len(state.config), 'config key')}, "
+            f"{count(len(state.files), 'file')}, {count(state.console.count, 'console line')}, "
+            f"{state.runtime:,.0f} s"
+        )
+
+
+def _records(folder: Path) -> int:
+    from wandb.replay._glance import last_committed
+    from wandb_storage import Reader
+
+    with Reader(folder) as reader:
+        return last_committed(reader)
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+class _Lines:
+    """Progress as lines: the first state, then one every few seconds, and every new trouble."""
+
+    def __init__(self, folder: Path) -> None:
+        from wandb.sdk._upload_progress import UploadProgress
+
+        self._name = folder.name
+        self._progress = UploadProgress(_records(folder))
+        self._said_at = 0.0
+        self._trouble = ""
+
+    def __enter__(self) -> Show:
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _show(self, status: RunStatus) -> None:
+        self._progress.update(status)
+        trouble = status.last_error if status.retrying_since is not None else ""
+        now = time.monotonic()
+        if trouble and trouble != self._trouble:
+            click.echo(f"{self._name}: waits: {trouble}", err=True)
+            self._said_at = now
+        elif not trouble and now - self._said_at >= _PLAIN_SECONDS and not status.done:
+            click.echo(f"{self._name}: {self._progress.text()}", err=True)
+            self._said_at = now
+        self._trouble = trouble
+
+
+class _Bar:
+    """Progress as a bar, which goes away when the run is done."""
+
+    def __init__(self, folder: Path) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        from wandb.sdk._upload_progress import UploadProgress
+
+        self._figures = UploadProgress(_records(folder))
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), TaskProgressColumn(),
+            TextColumn("{task.fields[about]}", markup=False), console=Console(stderr=True, highlight=False),
+            transient=True,
+        )  # fmt: skip
+        self._task = self._progress.add_task(folder.name.rpartition("-")[2], total=self._figures.total, about="")
+
+    def __enter__(self) -> Show:
+        self._progress.start()
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def _show(self, status: RunStatus) -> None:
+        self._figures.update(status)
+        self._progress.update(self._task, completed=self._figures.done, about=self._figures.text())
+
+
+def shown(folder: Path) -> Union[_Lines, _Bar]:
+    return _Bar(folder) if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else _Lines(folder)

@@ -1,0 +1,121 @@
+"""An upload as a person follows it: how far, how fast, how long still. For the end of a run and for `wandb sync`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Deque, Optional, Tuple
+
+from ._terminal import colourful, termlog
+from ._upload import upload_status
+
+if TYPE_CHECKING:
+    from wandb_uploader import RunStatus
+
+_POLL_SECONDS = 0.1
+# Between two lines of progress where there is no terminal to draw a bar on.
+_PLAIN_SECONDS = 5.0
+# The rate is that of the last so many seconds: an average over a long outage would say nothing.
+_WINDOW_SECONDS = 10.0
+_BAR_WIDTH = 24
+
+
+class UploadProgress:
+    """Figures of one upload, of `total` records. The clock is the caller's."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total, self.done = max(1, total), 0
+        self.moved_at = clock()
+        self._clock = clock
+        self._status: Optional[RunStatus] = None
+        self._steps: Deque[Tuple[float, int, int]] = deque()  # (time, records, rows)
+
+    def update(self, status: Optional[RunStatus]) -> None:
+        now = self._clock()
+        if status is None:
+            return
+        before, self._status = self._status, status
+        if before is None or (before.sequence_acked, before.bytes_acked) != (status.sequence_acked, status.bytes_acked):
+            self.moved_at = now
+        self.done = min(status.sequence_acked, self.total)
+        self._steps.append((now, status.sequence_acked, status.rows_acked))
+        while len(self._steps) > 2 and now - self._steps[0][0] > _WINDOW_SECONDS:
+            self._steps.popleft()
+
+    def text(self) -> str:
+        """`12,000 rows, 3.1 MB, 5,200 rows/s, 0:12 left`, or why nothing moves."""
+        status = self._status
+        if status is None:
+            return "waits for its turn"
+        if status.retrying_since is not None and status.last_error:
+            return f"waits: {status.last_error}"
+        said = [f"{status.rows_acked:,} rows", _bytes(status.bytes_acked)]
+        seconds, records, rows = self._rates()
+        if rows:
+            said.append(f"{rows:,.0f} rows/s")
+        if self.done >= self.total:
+            said.append("files")
+        elif seconds and records:
+            left = int((self.total - self.done) / records)
+            said.append(f"{left // 60}:{left % 60:02} left")
+        return ", ".join(said)
+
+    def bar(self) -> str:
+        filled = _BAR_WIDTH * self.done // self.total
+        return "█" * filled + "░" * (_BAR_WIDTH - filled)
+
+    def _rates(self) -> Tuple[float, float, float]:
+        """(seconds looked at, records a second, rows a second)"""
+        if len(self._steps) < 2:
+            return 0.0, 0.0, 0.0
+        first, last = self._steps[0], self._steps[-1]
+        seconds = last[0] - first[0]
+        return (seconds, (last[1] - first[1]) / seconds, (last[2] - first[2]) / seconds) if seconds else (0.0, 0.0, 0.0)
+
+
+def follow_upload(folder: Path, base_url: str, total: int, timeout: float) -> Optional[RunStatus]:
+    """Show the upload of a run until it is done or parked, until nothing has moved for `timeout` seconds, or until the
+    user lets go with Ctrl-C. Returns the last that is known of it.
+
+    `timeout` 0 lets go at once: the machine may be given back, and what is left goes out with the next uploader.
+    Infinite keeps it until everything is at the server.
+    """
+    progress = UploadProgress(total)
+    status: Optional[RunStatus] = None
+    shown, shown_at = "", time.monotonic()
+    try:
+        while True:
+            status = upload_status(folder, base_url)
+            progress.update(status)
+            if status is not None and (status.done or status.parked_reason):
+                break
+            now = time.monotonic()
+            if now - progress.moved_at >= timeout:
+                break
+            if colourful():
+                text = f"wandb: uploading {progress.bar()} {progress.text()}"
+                if text != shown:
+                    sys.stderr.write(f"\r\033[K{text}")
+                    sys.stderr.flush()
+                    shown = text
+            elif now - shown_at >= _PLAIN_SECONDS:
+                termlog(f"uploading: {progress.done:,} of {progress.total:,} records ({progress.text()})")
+                shown_at = now
+            time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        status = upload_status(folder, base_url)
+    if shown:
+        sys.stderr.write("\r\033[K")
+        sys.stderr.flush()
+    return status
+
+
+def _bytes(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
