@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
 
-from ._peers import FORMATS, OURS, PEERS, Environment, Peer, PeerFailed, prepare
+from ._peers import FORMATS, JOB_SECONDS, OURS, PEERS, Environment, Peer, PeerFailed, prepare
 
 SCALARS = (1, 10, 100)
 
@@ -39,6 +39,14 @@ class Sizes:
     busy_steady_seconds: float = 10.0
     long_marks: Tuple[int, ...] = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
     recovery_megabytes: int = 256
+    upload_rows: int = 50_000
+    upload_many_rows: int = 1_000_000
+    upload_slow_rows: int = 0  # of the official client, which takes a quarter of an hour to log and upload a million
+    upload_files: Tuple[int, int] = (1_000, 100_000)  # how many, of how many bytes
+    upload_large_bytes: int = 2 << 30
+    lag_rates: Tuple[int, ...] = (10, 100, 1_000)
+    lag_seconds: float = 15.0
+    idle_seconds: float = 30.0
 
 
 QUICK = Sizes(
@@ -60,6 +68,13 @@ QUICK = Sizes(
     busy_steady_seconds=0.2,
     long_marks=(10_000, 20_000, 50_000, 100_000),
     recovery_megabytes=4,
+    upload_rows=2_000,
+    upload_many_rows=0,
+    upload_files=(20, 1_000),
+    upload_large_bytes=1 << 20,
+    lag_rates=(100,),
+    lag_seconds=2.0,
+    idle_seconds=1.0,
 )
 
 
@@ -98,7 +113,7 @@ class Bench:
                 if counted != 3:
                     raise PeerFailed(f"probe: {counted} of 3 rows can be read after finish")
             except PeerFailed as error:
-                self._failed(peer.name, str(error))
+                self.fail(peer.name, str(error))
             else:
                 self.environments[peer.name] = environment
 
@@ -110,14 +125,16 @@ class Bench:
         """The file formats that stand beside the clients' files."""
         return [one for one in FORMATS if one.name in self.environments]
 
-    def run(self, peer: Peer, job: str, folder: Optional[Path] = None, **parameters: Any) -> Optional[Any]:
+    def run(
+        self, peer: Peer, job: str, folder: Optional[Path] = None, seconds_max: float = JOB_SECONDS, **parameters: Any
+    ) -> Optional[Any]:
         """A job's result, or None where it failed, which the report says. What the job writes is removed, unless it
         was told where to write."""
         place = folder or self.new_folder(peer.name)
         try:
-            return self.environments[peer.name].run(job, folder=str(place), **parameters)
+            return self.environments[peer.name].run(job, seconds_max, folder=str(place), **parameters)
         except PeerFailed as error:
-            self._failed(peer.name, str(error))
+            self.fail(peer.name, str(error))
             return None
         finally:
             if folder is None:
@@ -128,7 +145,7 @@ class Bench:
         try:
             return self.environments[peer.name].run_script(script, place)
         except PeerFailed as error:
-            self._failed(peer.name, str(error))
+            self.fail(peer.name, str(error))
             return None
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -142,7 +159,7 @@ class Bench:
     def say(self, what: str) -> None:
         print(f"[{time.monotonic() - self._began:6.1f} s] {what}", file=sys.stderr, flush=True)
 
-    def _failed(self, name: str, reason: str) -> None:
+    def fail(self, name: str, reason: str) -> None:
         self.say(f"{name}: {reason}")
         reasons = self.failures.setdefault(name, [])
         if reason not in reasons:

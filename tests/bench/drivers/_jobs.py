@@ -146,6 +146,15 @@ def _made(folder: str) -> Path:
     return path
 
 
+def write(client: Client, folder: str, count: int) -> Dict[str, Any]:
+    """A finished run of ten scalars, left where it is."""
+    log = client.open(_made(folder))
+    for row in rows("random", 10, count):
+        log(row)
+    client.close()
+    return {"rows": count}
+
+
 def _of_the_log(module: str, name: str) -> Callable[..., Any]:
     """A job that measures this client's log without any peer; its module needs this client's storage package."""
 
@@ -180,4 +189,5 @@ JOBS: Dict[str, Callable[..., Any]] = {
     "write_long": _of_the_log("_many_rows", "write_long"),
     "read_long": _of_the_log("_many_rows", "read_long"),
     "recovery": _of_the_log("_many_rows", "recovery"),
+    "write": write,
 }

@@ -36,11 +36,11 @@ def processes() -> Dict[int, Process]:
             if entry.isdigit():
                 # A process may end while it is looked at.
                 with contextlib.suppress(OSError):
-                    found[int(entry)] = _process(int(entry))
+                    found[int(entry)] = process(int(entry))
     return found
 
 
-def _process(pid: int) -> Process:
+def process(pid: int) -> Process:
     fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     ticks = int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])
     return Process(pid, int(fields[_PARENT]), ticks / _TICKS, int(fields[_RESIDENT_PAGES]) * _PAGE_BYTES)
@@ -69,7 +69,7 @@ def own_cpu_seconds() -> float:
 
 
 def own_resident_bytes() -> int:
-    return _process(os.getpid()).resident_bytes if SEES_HELPERS else 0
+    return process(os.getpid()).resident_bytes if SEES_HELPERS else 0
 
 
 def own_memory() -> Dict[str, int]:
