@@ -28,6 +28,8 @@ LINE_BYTES_MAX = 4 << 20
 ONE_LINE_BYTES_MAX = (10 << 20) - (100 << 10)
 
 HISTORY, EVENTS, SUMMARY, OUTPUT = "wandb-history.jsonl", "wandb-events.jsonl", "wandb-summary.json", "output.log"
+# A run that ended without saying how has failed.
+EXIT_CODE_UNKNOWN = 1
 # What keeps the place of a row that the server doesn't take.
 _PLACE_KEYS = ("_step", "_timestamp", "_runtime", "_wandb")
 # In such a line; whoever finds it at a server knows that a row of the log isn't there.
@@ -155,6 +157,17 @@ def build_bodies(batch: Batch, cursor: Cursor) -> List[bytes]:
         requests = requests or [{}]
         requests[-1]["preempting"] = True
     return [encode_json(each).encode() for each in requests]
+
+
+def last_body(cursor: Cursor, state: RunState) -> bytes:
+    """How a run ended, with its summary and the files that have arrived."""
+    body: Dict[str, Any] = {}
+    if SUMMARY not in cursor.parked_items:
+        body["files"] = {SUMMARY: {"offset": 0, "content": [summary_line(cursor, state)]}}
+    body["uploaded"] = sorted(path for path in cursor.files if path not in cursor.parked_files)
+    body["complete"] = True
+    body["exitcode"] = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
+    return encode_json(body).encode()
 
 
 def _summary_is_due(state: RunState, cursor: Cursor) -> bool:

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 from wandb_storage import (
     ForeignFile,
@@ -31,7 +31,7 @@ from wandb_storage import (
 
 from ._adopt import new_cursor
 from ._alerts import send_alerts
-from ._batch import ROWS_MAX, SUMMARY, Batch, build_bodies, collect, summary_digest, summary_line
+from ._batch import ROWS_MAX, Batch, build_bodies, collect, last_body, summary_digest
 from ._config_wire import encode_json
 from ._cursor import Cursor, Trouble
 from ._destination import Destination
@@ -59,8 +59,6 @@ HEARTBEAT_SECONDS = 30.0
 ROWS_ACCEPTED_MIN = 64
 # A worker waits so long for a file before it looks after another run.
 FILE_WAIT_SECONDS = 0.2
-# A run that ended without saying how has failed.
-EXIT_CODE_UNKNOWN = 1
 
 Clock = Callable[[], float]
 
@@ -412,7 +410,7 @@ class RunUpload:
                 self.undecided = self._files.left == before
                 self._beat(destination)
                 return 0.0
-            self._post(destination, encode_json(self._last_body()).encode())
+            self._post(destination, last_body(cursor, state))
         self._close_files()
         try:
             if bring_home(self.folder):
@@ -427,15 +425,6 @@ class RunUpload:
         cursor.folder_mtime_ns = self._settled_mtime_ns if settled else 0
         self._save()
         return None
-
-    def _last_body(self) -> Dict[str, Any]:
-        cursor, state = self.cursor, self._state
-        exit_code = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
-        body: Dict[str, Any] = {}
-        if SUMMARY not in cursor.parked_items:
-            body["files"] = {SUMMARY: {"offset": 0, "content": [summary_line(cursor, state)]}}
-        body["uploaded"] = sorted(path for path in cursor.files if path not in cursor.parked_files)
-        return {**body, "complete": True, "exitcode": exit_code}
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ _LAG_AIM_SECONDS, _IDLE_AIM, _REST_AIM_BYTES, _BACKLOG_AIM_BYTES = 1.5, 0.002, 6
 
 _LIVE = """
 import sys, time, wandb
-run = wandb.init(project="lag", id=sys.argv[1], dir=sys.argv[2], settings=wandb.Settings(disable_stats=True))
+run = wandb.init(project="lag", id=sys.argv[1], dir=sys.argv[2], settings=wandb.Settings(x_disable_stats=True))
 rate, seconds = float(sys.argv[3]), float(sys.argv[4])
 start = time.time()
 print(repr(start), flush=True)

@@ -18,39 +18,37 @@ _EXAMPLES = """\b
 Examples:
   wandb sync                                        offline runs of ./wandb
   wandb sync latest --url http://localhost:8080
-  wandb sync 'wandb/offline-run-202601*'
   wandb sync --all --exclude '*debug*' --dry-run
   wandb sync latest --project other --from-step 1000
-  wandb sync --clean --clean-old-hours 72
 """
 _MULTIPLE = {"multiple": True, "metavar": "GLOB"}
 
 
 @click.command("sync", epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--all", "everything", is_flag=True, help="All runs that are not fully uploaded, not only offline ones.")
-@click.option("--url", metavar="URL", help="The server; by default the one of `wandb login` or WANDB_BASE_URL.")
-@click.option("--id", "run_id", help="Upload the run under this id instead of its own.")
-@click.option("-p", "--project", help="Upload into this project instead of the run's own.")
-@click.option("-e", "--entity", help="Upload to this entity instead of the run's own.")
-@click.option("--from-step", type=int, metavar="N", help="Only history rows from this step on.")
-@click.option("--to-step", type=int, metavar="N", help="Only history rows up to this step, it included.")
-@click.option("--include", "--include-globs", **_MULTIPLE, help="Only runs whose folder or id fits.")  # type: ignore[arg-type]
-@click.option("--exclude", "--exclude-globs", **_MULTIPLE, help="No runs whose folder or id fits.")  # type: ignore[arg-type]
-@click.option("--live", is_flag=True, help="Follow runs that are still being written to their end.")
-@click.option("--retry-parked", is_flag=True, help="Try again what the server has refused.")
-@click.option("--mark-synced", is_flag=True, help="Leave a file run-ID.wandb.synced beside the log of a finished one.")
-@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and upload nothing.")
-@click.option("--view", "only_view", is_flag=True, help="Say what the runs are, and upload nothing.")
-@click.option("--clean", "only_clean", is_flag=True, help="Remove the folders of fully uploaded runs; upload nothing.")
+@click.option("--all", "everything", is_flag=True, help="Online runs too, if not fully uploaded.")
+@click.option("--url", metavar="URL", help="The server [that of wandb login].")
+@click.option("--id", "run_id", help="Under this id instead of its own.")
+@click.option("-p", "--project", help="Into this project instead.")
+@click.option("-e", "--entity", help="To this entity instead.")
+@click.option("--from-step", type=int, metavar="N", help="Only rows from this step on.")
+@click.option("--to-step", type=int, metavar="N", help="Only rows up to this step.")
+@click.option("--include", **_MULTIPLE, help="Only folders or ids that fit.")  # type: ignore[arg-type]
+@click.option("--exclude", **_MULTIPLE, help="No folders or ids that fit.")  # type: ignore[arg-type]
+@click.option("--live", is_flag=True, help="Follow living runs to their end.")
+@click.option("--retry-parked", is_flag=True, help="Try again what was refused.")
+@click.option("--mark-synced", is_flag=True, help="Leave a file run-ID.wandb.synced.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be uploaded.")
+@click.option("--view", "only_view", is_flag=True, help="Only say what the runs are.")
+@click.option("--clean", "only_clean", is_flag=True, help="Only remove folders of uploaded runs,")
 @click.option(
-    "--clean-old-hours", type=click.FloatRange(min=0), default=24.0, show_default=True, metavar="HOURS",
-    help="With --clean: how long a run must have been left alone.",
+    "--clean-old-hours", type=click.FloatRange(min=0), default=24.0, metavar="HOURS",
+    help="untouched for so long [24],",
 )  # fmt: skip
-@click.option("--clean-force", is_flag=True, help="With --clean: don't ask.")
+@click.option("--clean-force", is_flag=True, help="without asking.")
 @click.option(
-    "--give-up", type=click.FloatRange(min=0), default=60.0, show_default=True, metavar="SECONDS",
-    help="End when a failing server has taken nothing for so long.",
+    "--give-up", type=click.FloatRange(min=0), default=60.0, metavar="SECONDS",
+    help="End when nothing moves for so long [60].",
 )  # fmt: skip
 def sync(
     paths: Sequence[str], everything: bool, url: Optional[str], run_id: Optional[str], project: Optional[str],
@@ -60,9 +58,8 @@ def sync(
 ) -> None:  # fmt: skip
     """Upload runs and wait until the server has them.
 
-    PATH is a run's folder, a file in it, a wandb directory, a pattern, an id or `latest`; without PATH, all offline
-    runs of ./wandb that are not uploaded yet. Repeating it changes nothing. Exit code 1 if something was refused or
-    didn't get through.
+    PATH is a run's folder, a wandb directory, a pattern, an id or `latest`; without it, all offline runs of ./wandb
+    that are not uploaded yet. Repeating it changes nothing. Exit code 1 if something was refused or didn't get through.
     """
     from wandb.replay import run_folders, wandb_directory
     from wandb.sdk._upload import uploader_environment
