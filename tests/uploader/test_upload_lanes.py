@@ -41,26 +41,26 @@ def test_a_run_is_over_when_its_last_child_is(server: WBServer, wandb_dir: Path,
     home = Home(wandb_dir, server.url)
     home.create()
     run = RunUpload(home, folder, clock)
-    transport = Destination(home.base_url).transport()
+    destination = Destination(home.base_url)
     for part in range(1, 4):
         log_rows(lane, 4, first=4 * part)
         lane.flush()
-        waits = [run.advance(transport)]
+        waits = [run.advance(destination)]
         while waits[-1] != LANES_SECONDS:
             assert waits[-1] is not None
             clock.sleep(waits[-1])
-            waits.append(run.advance(transport))
+            waits.append(run.advance(destination))
         assert run.alive
         assert len(server.runs["r1"].rows()) == 3 + 4 * part
         assert server.runs["r1"].completions == 0
         clock.sleep(LANES_SECONDS)
     segments = len(list(folder.glob("*.wandb")))
     clock.sleep(LANES_SECONDS)
-    assert run.advance(transport) == LANES_SECONDS
+    assert run.advance(destination) == LANES_SECONDS
     assert len(list(folder.glob("*.wandb"))) == segments, "nothing new, no segment"
     lane.close()
     clock.sleep(LANES_SECONDS)
-    while run.advance(transport) is not None:
+    while run.advance(destination) is not None:
         clock.sleep(1.0)
     run.close()
     check_same(server.runs["r1"], folder)
