@@ -61,7 +61,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._checkpoint import Beginning, beginning
-from ._console import ConsoleLine
+from ._console import ConsoleLine, ConsoleLines
 from ._errors import (
     ForeignFile,
     LogClosed,
@@ -85,6 +85,7 @@ from ._records import (
     Artifact,
     ConfigChange,
     Console,
+    Environment,
     Exit,
     FileSaved,
     FromLane,
@@ -122,10 +123,10 @@ if TYPE_CHECKING:
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES", "RECORD_BYTES_MAX",
     "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column", "ColumnFold",
-    "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "Damage", "DiskUse", "Entry", "Exit",
-    "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "FromLane", "Gap", "Labels", "Log", "LogClosed",
-    "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound", "LogUnavailable", "MetricDefinition",
-    "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment",
+    "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage", "DiskUse", "Entry",
+    "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "FromLane", "Gap", "Labels",
+    "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound", "LogUnavailable",
+    "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment",
     "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream",
     "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer",
     "WriterLost", "beginning", "boot_id", "bring_home", "create_away", "create_lane", "disk_use", "dump_json",

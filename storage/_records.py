@@ -311,11 +311,20 @@ class FromLane(Record):
     record: Optional[Record] = None
 
 
+@dataclasses.dataclass
+class Environment(Record):
+    """What has become known of the program and the machine since the session began: a JSON object, whose values replace
+    those of `RunStart.environment`."""
+
+    kind: ClassVar[int] = 18
+    json: str = _text()
+    time: float = _double()
+
+
 RECORD_TYPES: Dict[int, Type[Record]] = {
     record_type.kind: record_type
     for record_type in (
         Shape, Row, RunStart, ConfigChange, SummaryChange, MetricDefinition, SystemMetrics, Console, FileSaved,
-        Artifact, Labels, Alert, Preempting, Telemetry, Exit, WriterLost,
-        FromLane,
+        Artifact, Labels, Alert, Preempting, Telemetry, Exit, WriterLost, FromLane, Environment,
     )
 }  # fmt: skip

@@ -28,6 +28,7 @@ from ._records import (
     Artifact,
     ConfigChange,
     Console,
+    Environment,
     Exit,
     FileSaved,
     FromLane,
@@ -245,6 +246,12 @@ class RunState:
         self.telemetry.update(_object(record.json))
         self.label_changes += 1
 
+    def _environment(self, record: Environment) -> None:
+        known = _object(self.start.environment) if self.start.environment else {}
+        known.update(_object(record.json))
+        self.start.environment = json.dumps(known)
+        self.label_changes += 1
+
     def _exit(self, record: Exit) -> Completed:
         rows = self._complete_own_row()
         self.exit = record
@@ -360,6 +367,7 @@ _HANDLERS: Dict[Type[Record], Callable[[RunState, Any], Optional[Completed]]] = 
     Alert: RunState._alert,
     Preempting: RunState._preempting,
     Telemetry: RunState._telemetry,
+    Environment: RunState._environment,
     Exit: RunState._exit,
     WriterLost: RunState._lost,
     FromLane: RunState._from_lane,

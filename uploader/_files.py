@@ -125,8 +125,7 @@ def _final_lines(folder: Path) -> Iterator[str]:
             for entry in entries:
                 if isinstance(entry.record, (Console, FromLane)):
                     pending.update((line.number, line.text) for line in state.apply(entry.record).console)
-            still_open = [line[0] for line in state.console.snapshot()["open"].values()]
-            for number in range(written, min(still_open, default=state.console.count)):
+            for number in range(written, state.console.settled):
                 yield pending.pop(number)
                 written = number + 1
     yield from (pending[number] for number in sorted(pending))

@@ -37,6 +37,7 @@ class Body(object):
     Exit = 15
     WriterLost = 16
     FromLane = 17
+    Environment = 18
 
 
 class Shape(object):
@@ -1329,6 +1330,44 @@ def FromLaneAddRecordKind(builder, recordKind): builder.PrependUint8Slot(2, reco
 def FromLaneAddPayload(builder, payload): builder.PrependUOffsetTRelativeSlot(3, flatbuffers.number_types.UOffsetTFlags.py_type(payload), 0)
 def FromLaneStartPayloadVector(builder, numElems): return builder.StartVector(1, numElems, 1)
 def FromLaneEnd(builder): return builder.EndObject()
+
+
+class Environment(object):
+    __slots__ = ['_tab']
+
+    @classmethod
+    def GetRootAs(cls, buf, offset=0):
+        n = flatbuffers.encode.Get(flatbuffers.packer.uoffset, buf, offset)
+        x = Environment()
+        x.Init(buf, n + offset)
+        return x
+
+    @classmethod
+    def GetRootAsEnvironment(cls, buf, offset=0):
+        """This method is deprecated. Please switch to GetRootAs."""
+        return cls.GetRootAs(buf, offset)
+    # Environment
+    def Init(self, buf, pos):
+        self._tab = flatbuffers.table.Table(buf, pos)
+
+    # Environment
+    def Json(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(4))
+        if o != 0:
+            return self._tab.String(o + self._tab.Pos)
+        return None
+
+    # Environment
+    def Time(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(6))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Float64Flags, o + self._tab.Pos)
+        return 0.0
+
+def EnvironmentStart(builder): builder.StartObject(2)
+def EnvironmentAddJson(builder, json): builder.PrependUOffsetTRelativeSlot(0, flatbuffers.number_types.UOffsetTFlags.py_type(json), 0)
+def EnvironmentAddTime(builder, time): builder.PrependFloat64Slot(1, time, 0.0)
+def EnvironmentEnd(builder): return builder.EndObject()
 
 
 class Record(object):

@@ -15,6 +15,7 @@ from wandb_storage import (
     Artifact,
     ConfigChange,
     Console,
+    Environment,
     Exit,
     FileSaved,
     Labels,
@@ -180,6 +181,16 @@ def test_sessions_add_up() -> None:
     state.apply(Exit(code=3, time=506.0))
     assert state.status == "failed"
     assert fold(RunStart(), Exit()).status == "finished"
+
+
+def test_what_is_found_out_later_joins_the_environment() -> None:
+    """And belongs to the session that found it out."""
+    state = fold(
+        RunStart(environment='{"os": "x", "args": []}'), Environment(json='{"git": {"commit": "c"}, "os": "y"}')
+    )
+    assert json.loads(state.start.environment) == {"os": "y", "args": [], "git": {"commit": "c"}}
+    state.apply(RunStart(environment='{"os": "z"}', resumed=True))
+    assert json.loads(state.start.environment) == {"os": "z"}
 
 
 def test_the_rest_of_a_run_is_kept() -> None:
