@@ -11,7 +11,7 @@ import pytest
 
 import wandb
 from wandb.sdk._upload import start_uploader
-from wandb_storage import Reader, RunStart
+from wandb_storage import Reader, RunState
 
 KEY = "local-" + "0123456789abcdef" * 3
 
@@ -20,11 +20,12 @@ def recorded(**settings: Any) -> Dict[str, Any]:
     """The environment that a run with these settings records."""
     with wandb.init(mode="offline", settings=settings) as run:
         pass
+    state = RunState()
     with Reader(Path(run.sync_dir)) as reader:
-        start = next(reader.entries()).record
-    assert isinstance(start, RunStart)
-    assert KEY not in start.settings + start.environment
-    found: Dict[str, Any] = json.loads(start.environment)
+        for entry in reader.entries():
+            state.apply(entry.record)
+    assert KEY not in state.start.settings + state.start.environment
+    found: Dict[str, Any] = json.loads(state.start.environment)
     return found
 
 
@@ -47,7 +48,7 @@ def test_the_repository_is_looked_at_as_settings_say(tmp_path: Path) -> None:
     assert recorded(program=program, git_remote="upstream")["git"]["remote"] == "https://host/upstream"
     assert "git" not in recorded(program=program, disable_git=True)
     named = recorded(program=program, git_commit="abc", git_remote_url="https://me:secret@host/x")["git"]
-    assert named == {"commit": "abc", "remote": "https://host/x"}
+    assert (named["commit"], named["remote"]) == ("abc", "https://host/x")
 
 
 @pytest.mark.parametrize(

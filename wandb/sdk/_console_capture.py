@@ -1,101 +1,186 @@
 """What the program prints, into the run's log: stdout and stderr of this process, while a run is active.
 
 The streams keep their identity: only their `write` is wrapped, at `init`, so progress bars and rich consoles see the
-terminal that they expect. A line goes into the log when it ends; what has no end yet (a progress bar) when it is a
-second old. Nothing here may disturb the program: a failure of ours ends the capture, not the print.
+terminal that they expect. A line goes into the log when it ends, so that a program's last words survive it; what has no
+end yet (a progress bar) when it is a second old, as the last state of the bar. Nothing here may disturb the program: a
+failure of ours ends the capture, not the print.
+
+What passes by Python's streams is not seen: output of subprocesses and of native code, which write to the descriptors
+themselves. Descriptors could be led through a pipe, but what is in the pipe when a process dies is lost, and that is
+just what somebody wants to read: the traceback of a segmentation fault.
 """
 
 from __future__ import annotations
 
-import contextlib
+import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, TextIO, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple
 
 from wandb_storage import Console, Record, Stream
 
+from ._output_file import OutputFile
 from ._periodic import STOP_SECONDS, Periodic
 
 _FLUSH_SECONDS = 1.0
-# One record of console text. A program that prints megabytes in one call is cut into several.
+# One record of console text. A program that prints megabytes in one call is cut into several, and one that never ends
+# a line fills no memory.
 _RECORD_CHARACTERS_MAX = 64 << 10
+
+Listener = Callable[[Stream, str], None]
 
 
 class ConsoleCapture:
-    """Wraps the streams between `start` and `stop`, and appends what passes to a log."""
+    """Listens to the streams between `start` and `stop`, and appends what passes to a log and to `output.log`."""
 
-    def __init__(self, append: Callable[[Record], object]) -> None:
+    def __init__(self, append: Callable[[Record], object], output: Optional[Path] = None) -> None:
         self._append = append
+        self._output = OutputFile(output) if output is not None else None
+        self._pid = os.getpid()
         self._lock = threading.RLock()
         self._pending: Dict[Stream, List[str]] = {Stream.STDOUT: [], Stream.STDERR: []}
-        self._wrapped: List[Tuple[TextIO, Any]] = []
+        self._pending_characters = 0
+        self._flushing = False
         self._stopped = False
+        self._tees: List[_Tee] = []
         self._periodic = Periodic("wandb-console", _FLUSH_SECONDS, self._flush_pending)
 
     def start(self) -> None:
         """Begin to capture."""
         for stream, number in ((sys.stdout, Stream.STDOUT), (sys.stderr, Stream.STDERR)):
-            if stream is not None:
-                self._wrap(stream, number)
+            tee = _Tee.of(stream, number) if stream is not None else None
+            if tee is not None:
+                tee.listeners = (*tee.listeners, self._take)
+                self._tees.append(tee)
         self._periodic.start()
 
-    def _wrap(self, stream: TextIO, number: Stream) -> None:
-        write = stream.write
-
-        def captured_write(text: str) -> int:
-            written = write(text)
-            with contextlib.suppress(Exception):  # whatever goes wrong here, the program has printed
-                self._take(number, text)
-            return written
-
-        try:
-            stream.write = captured_write  # type: ignore[method-assign]
-        except AttributeError:
-            return  # a stream of a kind that can't be wrapped stays uncaptured
-        self._wrapped.append((stream, captured_write))
-
     def _take(self, number: Stream, text: str) -> None:
-        if not isinstance(text, str) or not text or self._stopped:
+        # A forked child's output is not the run's, and the lock may have been held when it was forked.
+        if self._stopped or os.getpid() != self._pid:
             return
         with self._lock:
-            pending = self._pending[number]
-            pending.append(text)
-            if "\n" in text:
+            self._pending[number].append(text)
+            self._pending_characters += len(text)
+            if "\n" in text or self._pending_characters > _RECORD_CHARACTERS_MAX:
                 self._flush(number)
 
     def _flush(self, number: Stream) -> None:
         """Append what is pending of a stream; the lock is held."""
-        text = "".join(self._pending[number])
-        self._pending[number] = []
-        for start in range(0, len(text), _RECORD_CHARACTERS_MAX):
-            part = text[start : start + _RECORD_CHARACTERS_MAX]
-            self._append(Console(time=time.time(), stream=number, text=part))
+        if self._flushing or not self._pending[number]:
+            return  # the log itself has something to say, which waits for the next flush
+        self._flushing = True
+        try:
+            text = "".join(self._pending[number])
+            self._pending[number] = []
+            self._pending_characters -= len(text)
+            text = without_overwritten(text)
+            now = time.time()
+            for start in range(0, len(text), _RECORD_CHARACTERS_MAX):
+                record = Console(time=now, stream=number, text=text[start : start + _RECORD_CHARACTERS_MAX])
+                self._append(record)
+                if self._output is not None:
+                    self._output.take(record)
+        finally:
+            self._flushing = False
 
     def _flush_pending(self) -> bool:
-        with contextlib.suppress(Exception), self._lock:  # the log says itself what is wrong with it
-            for number in self._pending:
-                self._flush(number)
+        try:
+            with self._lock:
+                for number in self._pending:
+                    self._flush(number)
+            if self._output is not None:
+                self._output.write_settled()
+        except Exception:
+            pass
         return True
 
     def abandon(self) -> None:
         """In a forked child: give the streams back. The parent's thread may hold the lock for ever."""
         self._stopped = True
-        self._unwrap()
+        self._untee()
 
     def stop(self) -> None:
         """Give the streams back, and append what is still pending."""
-        self._unwrap()
+        self._untee()
+        self._stopped = True
+        self._periodic.stop()
         # Whoever holds the lock and doesn't let go is appending, and waits for what a signal handler interrupted.
         if self._lock.acquire(timeout=STOP_SECONDS):
             self._flush_pending()
             self._lock.release()
-        self._stopped = True
-        self._periodic.stop()
+        if self._output is not None:
+            self._output.close()
 
-    def _unwrap(self) -> None:
-        for stream, wrapper in self._wrapped:
-            # Somebody may have wrapped the stream after us: their wrapper stays, and ours passes everything on.
-            if stream.__dict__.get("write") is wrapper:
-                del stream.write
-        self._wrapped.clear()
+    def _untee(self) -> None:
+        for tee in self._tees:
+            tee.remove(self._take)
+        self._tees.clear()
+
+
+class _Tee:
+    """The `write` of a stream, which all captures of the process share."""
+
+    def __init__(self, stream: TextIO, number: Stream) -> None:
+        self.listeners: Tuple[Listener, ...] = ()
+        self._stream, self._number = stream, number
+        self._own: Any = vars(stream).get("write")  # of somebody who wrapped the stream before
+        self._write = stream.write
+
+    @classmethod
+    def of(cls, stream: TextIO, number: Stream) -> Optional[_Tee]:
+        """The tee of a stream; None where it is of a kind that can't be wrapped."""
+        try:
+            present = getattr(vars(stream).get("write"), "__self__", None)
+            if isinstance(present, cls):
+                return present
+            tee = cls(stream, number)
+            stream.write = tee.write  # type: ignore[method-assign]
+        except (AttributeError, TypeError):
+            return None
+        return tee
+
+    def write(self, text: str) -> int:
+        """Print, then tell the listeners."""
+        written = self._write(text)
+        if isinstance(text, str) and text:
+            for listener in self.listeners:
+                try:
+                    listener(self._number, text)
+                except Exception:
+                    pass
+        return written
+
+    def remove(self, listener: Listener) -> None:
+        """Stop telling a listener; without any, the stream gets its own `write` back."""
+        self.listeners = tuple(one for one in self.listeners if one != listener)
+        # Somebody may have wrapped the stream after us: their wrapper stays, and ours passes everything on.
+        if self.listeners or getattr(vars(self._stream).get("write"), "__self__", None) is not self:
+            return
+        if self._own is not None:
+            self._stream.write = self._own
+        else:
+            del self._stream.write
+
+
+def without_overwritten(text: str) -> str:
+    r"""The text without what carriage returns cover again: of a progress bar, its last state.
+
+    >>> without_overwritten("start\n\r 1%\r 2%\r 3%")
+    'start\n\r 3%'
+    """
+    if text.count("\r") < 2 or "\x1b" in text or "\b" in text:
+        return text
+    return "\n".join(map(_last_state, text.split("\n")))
+
+
+def _last_state(line: str) -> str:
+    begun, *restarts = line.split("\r")
+    kept: List[str] = []
+    covered = -1
+    for part in reversed(restarts):
+        if len(part) > covered:
+            kept.append(part)
+            covered = len(part)
+    return "\r".join([begun, *reversed(kept)])

@@ -1,18 +1,28 @@
-"""What a run records about where it runs: the content of `wandb-metadata.json`."""
+"""What a run tells of the program: the part of `wandb-metadata.json` that `init` knows without looking anywhere."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Sequence
 
 if TYPE_CHECKING:
     from .wandb_settings import Settings
 
-# Git answers from its own files in milliseconds; a repository on a network drive that hangs must not hold up a run.
-_GIT_SECONDS = 1.0
+# `--tokenizer`, `--max_tokens` and `--author` are no secrets.
+_SECRET_NAME = re.compile(
+    r"(^|[^a-z])(key|token|pass|pwd|credentials?|auth|jwt)$|(api|access|secret|private).?key|secret|passw|passphrase",
+    re.I,
+)
+# What services hand out as keys, known by their beginnings, and a key of a W&B server.
+_SECRET_VALUE = re.compile(
+    r"(sk|pk|rk|ghp|gho|ghs|ghu|github_pat|glpat|hf|xox[abp]|AKIA|ASIA|AIza|ya29|eyJ)[-_.]?[A-Za-z0-9_.-]{12,}"
+    r"|([A-Za-z0-9]+-)?[0-9a-f]{40}"
+)
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_HIDDEN = "…"
 
 
 def program_path() -> str:
@@ -22,71 +32,57 @@ def program_path() -> str:
     return str(path) if path else ""
 
 
-def describe_environment(program: str, settings: Settings) -> Dict[str, Any]:
-    """The machine, the interpreter, the program and its arguments, the code's revision: what settings leave of it."""
+def describe_environment(program: str, settings: Settings, start: float) -> Dict[str, Any]:
+    """The interpreter, the program and its arguments: what settings leave of it."""
     if settings.x_disable_meta:
         return {}
-    import platform  # slow to import, as subprocess below
-
     described: Dict[str, Any] = {
-        "os": platform.platform(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": f"{_implementation()} {sys.version.split()[0]}",
+        "startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)),
         "host": settings.host or os.uname().nodename,
         "executable": settings.x_executable or sys.executable,
-        "cpu_count": os.cpu_count(),
         "root": os.getcwd(),
-        "args": [_redacted(argument) for argument in sys.argv[1:]],
+        "args": list(redacted(sys.argv[1:])),
     }
     if program:
         described["program"] = program
     for name in ("docker", "email", "username"):
         if getattr(settings, name):
             described[name] = getattr(settings, name)
-    git = None if settings.disable_git else _git(Path(program).parent if program else Path.cwd(), settings)
-    if git:
-        described["git"] = git
     return described
 
 
-_SECRET_WORDS = ("key", "token", "secret", "password", "passwd", "credential")
+def _implementation() -> str:
+    return "CPython" if sys.implementation.name == "cpython" else sys.implementation.name.capitalize()
 
 
-def _redacted(argument: str) -> str:
-    """An argument without the secret that its name promises."""
-    name, separator, _ = argument.partition("=")
-    if separator and any(word in name.lower() for word in _SECRET_WORDS):
-        return f"{name}=…"
-    return argument
+def redacted(arguments: Sequence[str]) -> Iterator[str]:
+    """Arguments without their secrets: what a name promises, before a `=` or as the argument before, and what looks
+    like a key.
+
+    >>> list(redacted(["--lr=0.1", "--api-key", "abc", "TOKEN=abc", "https://me:abc@host/x"]))
+    ['--lr=0.1', '--api-key', '…', 'TOKEN=…', 'https://host/x']
+    """
+    promised = False
+    for argument in arguments:
+        name, separator, value = argument.partition("=")
+        secret = _SECRET_NAME.search(name.strip("-")) is not None
+        if promised and not argument.startswith("-"):
+            yield _HIDDEN
+        elif separator and (secret or _SECRET_VALUE.fullmatch(value)):
+            yield f"{name}={_HIDDEN}"
+        elif _SECRET_VALUE.fullmatch(argument):
+            yield _HIDDEN
+        else:
+            yield without_credentials(argument)
+        promised = secret and not separator and argument.startswith("-")
 
 
-def _git(folder: Path, settings: Settings) -> Optional[Dict[str, str]]:
-    commit, remote = settings.git_commit, settings.git_remote_url
-    if commit is None and not any(
-        (parent / ".git").exists() for parent in (folder.absolute(), *folder.absolute().parents)
-    ):
-        return None  # no process for those who have no repository
-    commit = commit or _ask_git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    remote = remote or _ask_git(folder, "config", "--get", f"remote.{settings.git_remote}.url")
-    return {"commit": commit, **({"remote": _without_password(remote)} if remote else {})}
+def has_secret_name(name: str) -> bool:
+    """Whether a variable's name promises a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
-def _ask_git(folder: Path, *arguments: str) -> Optional[str]:
-    import subprocess
-
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=folder, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    return f"{scheme}://{host}" if separator and at and credentials else url
+def without_credentials(url: str) -> str:
+    """An address without user and password."""
+    return _URL_CREDENTIALS.sub("", url)

@@ -83,7 +83,7 @@ def init(
     local log is the truth; the server is asked where there is none, for `resume_timeout` seconds.
     fork_from, resume_from: "ID?_step=N" goes on behind that step of a run of this folder, as another run or as the
     same one.
-    save_code: keep a copy of the program with the run.
+    save_code: keep a copy of the program with the run; of a notebook, its cells.
     tensorboard, sync_tensorboard, monitor_gym, anonymous, magic: accepted for callers of other versions, with a
     warning: nothing is taken over from TensorBoard and gym.
     settings: more of them, by name; the arguments here are stronger. docs/settings.md lists all.
@@ -273,7 +273,7 @@ def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart
         program=program,
         version=__version__,
         settings=dump_json({"base_url": settings.base_url, "mode": settings.mode}),
-        environment=dump_json(describe_environment(program, settings)),
+        environment=dump_json(describe_environment(program, settings, start)),
         resumed=restored.resumed or restored.elsewhere,
         first_step=restored.step,
         branch_run=restored.branch_run,

@@ -40,6 +40,7 @@ from ._periodic import Periodic
 from ._restored import Restored
 from ._run_facts import RunFacts
 from ._stop_watch import stop_watch
+from ._surroundings import Surroundings
 from ._system_metrics import system_sampler
 from ._terminal import termwarn
 from ._values import storable_row
@@ -89,7 +90,7 @@ class Run(RunFacts):
         self._history = HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed)
-        self._watchers: List[Union[ConsoleCapture, Periodic]] = []
+        self._watchers: List[Union[ConsoleCapture, Periodic, Surroundings]] = []
         self._files: Optional[RunFiles] = None
         self._watches: Optional[Watches] = None
         remember(self)
@@ -97,9 +98,11 @@ class Run(RunFacts):
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
         if self._settings.console != "off":
-            self._watchers.append(ConsoleCapture(self._append_quietly))
+            self._watchers.append(ConsoleCapture(self._append_quietly, self._folder / "files" / "output.log"))
+        files = self._folder / "files"
+        self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
         if not self._settings.x_disable_stats:
-            self._watchers.append(system_sampler(self._append_quietly, self._settings.x_stats_sampling_interval))
+            self._watchers.append(system_sampler(self._append_quietly, self._settings))
         if not self.offline:
             self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
         for watcher in self._watchers:

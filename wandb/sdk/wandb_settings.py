@@ -138,13 +138,23 @@ class Settings(OfficialSettings):
     symlink: bool = setting(kinds.flag, "Keep the link latest-run up to date.", default=True, policy=True)
     console: str = setting(
         kinds.choice("auto", "wrap", "redirect", "off", "wrap_raw", "wrap_emu"),
-        "`off` doesn't capture what the program prints, all others do.",
+        "`off` doesn't capture what the program prints; all others capture what passes Python's stdout "
+        "and stderr, which output of subprocesses and native code doesn't.",
         default="auto",
         policy=True,
     )
     x_disable_stats: bool = setting(kinds.flag, "Don't sample the machine.", default=False, policy=True)
     x_stats_sampling_interval: float = setting(
         kinds.seconds, "Seconds between two samples of the machine.", default=15.0, policy=True
+    )
+
+    x_stats_pid: Optional[int] = setting(kinds.integer, "The process to watch, instead of this one.", default=None)
+    x_stats_track_process_tree: bool = setting(kinds.flag, "Count the children of the process too.", default=False)
+    x_stats_disk_paths: Optional[Tuple[str, ...]] = setting(
+        kinds.texts, "Paths whose disks are watched.", default=("/",)
+    )
+    x_stats_gpu_device_ids: Optional[Tuple[int, ...]] = setting(
+        kinds.integers, "The numbers of the GPUs to watch, instead of all.", default=None
     )
 
     # --- what is told of the program and the machine ---
@@ -154,7 +164,29 @@ class Settings(OfficialSettings):
     email: Optional[str] = setting(kinds.text, "Their address.", default=None)
     docker: Optional[str] = setting(kinds.text, "The image that the program runs in.", default=None)
     x_executable: Optional[str] = setting(kinds.text, "The interpreter, instead of this one.", default=None)
+    x_disable_machine_info: bool = setting(
+        kinds.flag, "Record nothing of the machine's parts.", default=False, policy=True
+    )
+    x_stats_cpu_count: Optional[int] = setting(kinds.integer, "The number of processors to tell.", default=None)
+    x_stats_cpu_logical_count: Optional[int] = setting(
+        kinds.integer, "The number of logical processors to tell, of which `cpu` is a share.", default=None
+    )
+    x_stats_gpu_count: Optional[int] = setting(kinds.integer, "The number of GPUs to tell.", default=None)
+    x_stats_gpu_type: Optional[str] = setting(kinds.text, "The kind of GPU to tell.", default=None)
+    x_save_requirements: bool = setting(kinds.flag, "Save `requirements.txt`.", default=True, policy=True)
+    save_code: Optional[bool] = setting(
+        kinds.flag, "Save the program into `files/code/`; of a notebook, its cells.", default=None, policy=True
+    )
+    disable_code: bool = setting(
+        kinds.flag, "Save neither the program nor what isn't committed of its repository.", default=False, policy=True
+    )
+    notebook_name: Optional[str] = setting(
+        kinds.text, "The notebook's file, where it can't be found out.", default=None
+    )
     disable_git: bool = setting(kinds.flag, "Don't look at the code's repository.", default=False, policy=True)
+    git_root: Optional[str] = setting(
+        kinds.text, "The folder of the repository, instead of the program's.", default=None
+    )
     git_remote: str = setting(kinds.text, "The remote whose address is recorded.", default="origin")
     git_remote_url: Optional[str] = setting(
         kinds.text, "The repository's address, instead of the remote's.", default=None

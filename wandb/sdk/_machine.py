@@ -1,0 +1,55 @@
+"""The machine in `wandb-metadata.json`: processors, memory, disks, GPUs and the job of the scheduler.
+
+Numbers of bytes are strings there, as dashboards expect.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any, Dict
+
+import psutil
+
+from ._environment import has_secret_name
+from ._nvidia import NvidiaGpus
+from .wandb_settings import Settings
+
+
+def describe_machine(settings: Settings) -> Dict[str, Any]:
+    """What can be found out; takes tens of milliseconds."""
+    described: Dict[str, Any] = {"os": platform.platform()}
+    if settings.x_disable_machine_info:
+        return described
+    described.update(
+        cpu_count=settings.x_stats_cpu_count or psutil.cpu_count(logical=False) or os.cpu_count(),
+        cpu_count_logical=settings.x_stats_cpu_logical_count or os.cpu_count(),
+        memory={"total": str(psutil.virtual_memory().total)},
+        disk=_disks(settings),
+    )
+    gpus = NvidiaGpus.find(settings.x_stats_gpu_device_ids)
+    if gpus is not None:
+        described.update(gpus.describe())
+    if settings.x_stats_gpu_type:
+        described["gpu"] = settings.x_stats_gpu_type
+    if settings.x_stats_gpu_count:
+        described["gpu_count"] = settings.x_stats_gpu_count
+    job = {name[6:].lower(): value for name, value in os.environ.items() if _tells_of_a_job(name)}
+    if job:
+        described["slurm"] = job
+    return described
+
+
+def _tells_of_a_job(name: str) -> bool:
+    return name.startswith("SLURM_") and not has_secret_name(name)
+
+
+def _disks(settings: Settings) -> Dict[str, Dict[str, str]]:
+    found = {}
+    for path in settings.x_stats_disk_paths or ():
+        try:
+            usage = psutil.disk_usage(path)
+        except OSError:
+            continue
+        found[path] = {"total": str(usage.total), "used": str(usage.used)}
+    return found

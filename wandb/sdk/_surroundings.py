@@ -1,0 +1,99 @@
+"""What a run records of the code and the machine around it, found out in a thread while the program goes on.
+
+    what                                   where
+    machine, repository                    an Environment record, and files/wandb-metadata.json
+    what is installed                      files/requirements.txt
+    the program, where save_code wants it  files/code/
+    changes that aren't committed          files/diff.patch
+
+Nothing of it delays `init`, and its end waits only a few seconds for a repository that doesn't answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional
+
+from wandb_storage import Environment, FileSaved, Record, dump_json
+
+from ._environment import describe_environment, program_path
+from ._terminal import termwarn
+from .wandb_settings import Settings
+
+_STOP_SECONDS = 10.0
+
+
+class Surroundings:
+    """Looks around once, from `start` on."""
+
+    def __init__(self, append: Callable[[Record], object], files: Path, settings: Settings, start: float) -> None:
+        self._append, self._files, self._settings, self._start_time = append, files, settings, start
+        self._thread = threading.Thread(target=self._look, name="wandb-surroundings", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what takes long is left out."""
+        self._thread.join(_STOP_SECONDS)
+
+    def _look(self) -> None:
+        with contextlib.suppress(Exception):  # a run whose surroundings can't be described is a run all the same
+            self._record()
+
+    def _record(self) -> None:
+        settings = self._settings
+        program = settings.program or program_path()
+        root = self._describe(program)
+        if settings.x_save_requirements:
+            from ._requirements import requirements
+
+            self._write("requirements.txt", requirements().encode())
+        if settings.save_code and not settings.disable_code and program:
+            from ._code import code_path, save_program
+
+            saved = save_program(Path(program), code_path(Path(program), root), self._files)
+            if saved is not None:
+                self._append(FileSaved(path=saved, policy="now", time=time.time()))
+        if root is not None and not settings.disable_code:
+            self._save_patch(root)
+
+    def _describe(self, program: str) -> Optional[Path]:
+        """Record what the metadata says. Returns the root of the repository."""
+        if self._settings.x_disable_meta:
+            return None
+        from ._code import code_path
+        from ._git import find_repository
+        from ._machine import describe_machine
+
+        found: Dict[str, Any] = describe_machine(self._settings)
+        repository = find_repository(Path(program).parent if program else Path.cwd(), self._settings)
+        root = repository.root if repository is not None else None
+        if repository is not None:
+            found["git"] = repository.described()
+        if program:
+            found.update(codePath=code_path(Path(program), root), codePathLocal=code_path(Path(program), None))
+        self._append(Environment(json=dump_json(found), time=time.time()))
+        described = {**describe_environment(program, self._settings, self._start_time), **found}
+        self._write("wandb-metadata.json", json.dumps(described, indent=2).encode())
+        return root
+
+    def _save_patch(self, root: Path) -> None:
+        from ._git import PATCH_BYTES_MAX, read_patch
+
+        patch = read_patch(root)
+        if patch is None:
+            return
+        if patch.content:
+            self._write("diff.patch", patch.content)
+        if not patch.whole:
+            termwarn(f"changes that aren't committed exceed {PATCH_BYTES_MAX >> 20} MiB; diff.patch holds the first")
+
+    def _write(self, name: str, content: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the log comes first
+            (self._files / name).write_bytes(content)
