@@ -66,6 +66,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._budget import keep_budget, parse_size, read_budget
+    from ._config_wire import config_document
     from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
     from ._errors import (
         CredentialError,
@@ -105,6 +106,7 @@ _HOMES = {
     "app_url": "._status",
     "cached_policies": "._policy_cache",
     "check_api_key": "._credentials",
+    "config_document": "._config_wire",
     "find_api_key": "._credentials",
     "keep_budget": "._budget",
     "look_up_run": "._look_up",
@@ -139,6 +141,7 @@ __all__ = [
     "app_url",
     "cached_policies",
     "check_api_key",
+    "config_document",
     "find_api_key",
     "keep_budget",
     "look_up_run",

@@ -92,6 +92,11 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "none"}
 
 
+def config_document(state: RunState) -> str:
+    """`config.yaml` of a run whose every session is in its log."""
+    return config_yaml(wire_config(state))
+
+
 def config_yaml(config: Mapping[str, Any]) -> str:
     """`config.yaml`: the same tree, keys sorted."""
     return "".join(f"{line}\n" for line in _yaml_lines(dict(sorted(config.items())), "")) or "{}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from wandb_storage import LogElsewhere, LogError, Reader, RunStart, find_run_id
@@ -35,6 +35,7 @@ class RunStatus:
     next_attempt: Optional[float] = None
     last_error: str = ""
     parked_reason: str = ""
+    files_acked: Tuple[str, ...] = ()  # their paths
     parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
     parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
     redirected: bool = False  # sent elsewhere than the log says, or in part
@@ -118,6 +119,7 @@ def status_of(folder: Path, cursor: Cursor, shared: Optional[Trouble] = None) ->
         next_attempt=trouble.next_attempt if trouble else None,
         last_error=trouble.error if trouble else "",
         parked_reason=cursor.parked,
+        files_acked=tuple(cursor.files),
         parked_files=dict(cursor.parked_files),
         parked_items=dict(cursor.parked_items),
         stopped=cursor.stopped,

@@ -4,12 +4,14 @@
 >>> with wandb.init(project="digits", config={"lr": 0.1}, mode="disabled") as run:
 ...     run.log({"loss": 0.5})
 
-Importing this package starts, opens and patches nothing, and loads its parts when they are first used.
+Importing this package starts, opens and patches nothing, and loads its parts when they are first used. In an IPython
+session it brings the magic `%wandb`.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any, List, Optional, cast
 
 from . import errors
@@ -53,6 +55,7 @@ _HOMES = {
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
     "join": ".sdk.wandb_init",
+    "load_ipython_extension": ".sdk._jupyter",
     "login": ".sdk.wandb_login",
     "replay": ".replay",
     "setup": ".sdk.wandb_setup",
@@ -140,3 +143,12 @@ if not TYPE_CHECKING:  # a type checker knows the names from above, and is to fi
 
 def __dir__() -> List[str]:
     return sorted({*globals(), *_HOMES, *_MODULES})
+
+
+if "IPython" in sys.modules:
+    from .sdk._jupyter import ipython as _ipython
+    from .sdk._jupyter import load_ipython_extension
+
+    _shell = _ipython()
+    if _shell is not None:
+        load_ipython_extension(_shell)

@@ -12,6 +12,7 @@ just what somebody wants to read: the traceback of a segmentation fault.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -21,6 +22,7 @@ from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple
 
 from wandb_storage import Console, Record, Stream
 
+from ._jupyter import on_each_cell
 from ._output_file import OutputFile
 from ._periodic import STOP_SECONDS, Periodic
 
@@ -45,16 +47,28 @@ class ConsoleCapture:
         self._flushing = False
         self._stopped = False
         self._tees: List[_Tee] = []
+        self._cells = contextlib.ExitStack()
         self._periodic = Periodic("wandb-console", _FLUSH_SECONDS, self._flush_pending)
 
     def start(self) -> None:
         """Begin to capture."""
+        self._listen()
+        # IPython wraps the streams itself while a cell runs, and then puts back what was there before the cell.
+        self._cells = on_each_cell(self._listen)
+        self._periodic.start()
+
+    def _listen(self, *_: object) -> None:
+        before, self._tees = self._tees, []
         for stream, number in ((sys.stdout, Stream.STDOUT), (sys.stderr, Stream.STDERR)):
             tee = _Tee.of(stream, number) if stream is not None else None
             if tee is not None:
-                tee.listeners = (*tee.listeners, self._take)
                 self._tees.append(tee)
-        self._periodic.start()
+        for tee in self._tees:
+            if tee not in before:
+                tee.listeners = (*tee.listeners, self._take)
+        for tee in before:
+            if tee not in self._tees:
+                tee.remove(self._take)
 
     def _take(self, number: Stream, text: str) -> None:
         # A forked child's output is not the run's, and the lock may have been held when it was forked.
@@ -103,6 +117,7 @@ class ConsoleCapture:
 
     def stop(self) -> None:
         """Give the streams back, and append what is still pending."""
+        self._cells.close()
         self._untee()
         self._stopped = True
         self._periodic.stop()

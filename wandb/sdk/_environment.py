@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Sequence
 
+from ._jupyter import notebook_path
+
 if TYPE_CHECKING:
     from .wandb_settings import Settings
 
@@ -25,11 +27,13 @@ _URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _HIDDEN = "…"
 
 
-def program_path() -> str:
-    """The script that runs, as the user would name it; empty in an interactive session."""
+def program_path(settings: Settings) -> str:
+    """The script or notebook that runs, as the user would name it; empty in an interactive session."""
+    if settings.program:
+        return settings.program
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None)
-    return str(path) if path else ""
+    return str(path) if path else notebook_path(settings)
 
 
 def describe_environment(program: str, settings: Settings, start: float) -> Dict[str, Any]:

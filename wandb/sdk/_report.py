@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
+from . import _jupyter
 from ._history_sample import sparkline
-from ._terminal import termlog, termwarn
+from ._terminal import is_shown, termlog, termwarn
 from ._upload_progress import follow_upload
 
 if TYPE_CHECKING:
     from .wandb_run import Run
 
 _REFUSED_SHOWN = 5
+# What every run has among its files.
+_OWN_FILES = (
+    "config.yaml", "diff.patch", "output.log", "requirements.txt", "wandb-metadata.json", "wandb-summary.json",
+)  # fmt: skip
 
 
 def show_start(run: Run) -> None:
@@ -20,6 +25,8 @@ def show_start(run: Run) -> None:
     from wandb import __version__
 
     settings = run.settings
+    if is_shown("") and _jupyter.show_start(run):
+        return
     termlog(f"Tracking run with wandb version {__version__}")
     if run.offline:
         termlog("Offline: nothing is uploaded. Set WANDB_MODE=online to upload while training.")
@@ -32,9 +39,8 @@ def show_start(run: Run) -> None:
 def show_end(run: Run, quiet: bool) -> None:
     """The end of a run: its history as sparklines, its summary, and the upload."""
     settings = run.settings
-    if not (quiet or settings.quiet):
-        _show_history(run)
-        _show_summary(run)
+    if not quiet and not settings.quiet and is_shown("") and not _jupyter.show_tables(run):
+        _show_tables(run)
     if run._progress.late_rows:
         termwarn(
             f"{run._progress.late_rows} rows came late: they named a step below the run's current one. All were kept."
@@ -50,36 +56,41 @@ def show_end(run: Run, quiet: bool) -> None:
     termlog(f"Look at this run from its log: wandb replay {run.id}")
 
 
-def _show_history(run: Run) -> None:
+def history_shown(run: Run) -> Tuple[List[Tuple[str, List[float]]], int]:
+    """The metrics whose course is shown, and how many others there are."""
     series = {key: values for key, values in run._history.series().items() if not key.startswith("_")}
     shown = sorted(series)[: run.settings.max_end_of_run_history_metrics]
-    if not shown:
-        return
-    width = max(len(key) for key in shown)
-    termlog()
-    termlog("Run history:")
-    for key in shown:
-        termlog(f"{key:>{width}} {sparkline(series[key])}")
-    if len(series) > len(shown):
-        termlog(f"+{len(series) - len(shown)} ...")
+    return [(key, series[key]) for key in shown], len(series) - len(shown)
 
 
-def _show_summary(run: Run) -> None:
+def summary_shown(run: Run) -> Tuple[List[Tuple[str, str]], int]:
+    """The summary's values that are shown, as text, and how many others there are."""
     values = {key: value for key, value in run.summary.items() if isinstance(value, (int, float, str))}
     values = {key: value for key, value in values.items() if not key.startswith("_")}
     shown = sorted(values)[: run.settings.max_end_of_run_summary_metrics]
-    if not shown:
+    texts = [(key, f"{values[key]:.5g}" if isinstance(values[key], float) else str(values[key])) for key in shown]
+    return [(key, text[:60]) for key, text in texts], len(values) - len(shown)
+
+
+def _show_tables(run: Run) -> None:
+    history, more_history = history_shown(run)
+    summary, more_summary = summary_shown(run)
+    _show_table("Run history:", [(key, sparkline(values)) for key, values in history], more_history)
+    _show_table("Run summary:", summary, more_summary)
+    if summary:
+        termlog()
+
+
+def _show_table(title: str, rows: Sequence[Tuple[str, str]], more: int) -> None:
+    if not rows:
         return
-    width = max(len(key) for key in shown)
+    width = max(len(key) for key, _ in rows)
     termlog()
-    termlog("Run summary:")
-    for key in shown:
-        value = values[key]
-        text = f"{value:.5g}" if isinstance(value, float) else str(value)
-        termlog(f"{key:>{width}} {text[:60]}")
-    if len(values) > len(shown):
-        termlog(f"+{len(values) - len(shown)} ...")
-    termlog()
+    termlog(title)
+    for key, text in rows:
+        termlog(f"{key:>{width}} {text}")
+    if more:
+        termlog(f"+{more} ...")
 
 
 def _follow_upload(run: Run) -> None:
@@ -97,6 +108,9 @@ def _say_upload(run: Run, status: Any) -> None:
         if refused:
             termwarn(f"nothing is lost; try again with: wandb sync --retry-parked {run.sync_dir}")
         termlog(f"🚀 View run {run.name} at: {status.url}")
+        project, _, _ = status.url.rpartition("/runs/")
+        termlog(f"⭐️ View project at: {project}")
+        termlog(f"Synced {_counted(status.files_acked)}")
         return
     if status is not None and status.parked_reason:
         termwarn(f"the server refuses the run: {status.parked_reason}. Nothing is lost; see `wandb status`")
@@ -104,3 +118,10 @@ def _say_upload(run: Run, status: Any) -> None:
     why = f" ({status.last_error})" if status is not None and status.last_error else ""
     termlog(f"The upload goes on in the background{why}. Follow it with: wandb status")
     termlog(f"or finish it here with: wandb sync {run.sync_dir}")
+
+
+def _counted(paths: Sequence[str]) -> str:
+    """How many files of each sort the server has."""
+    own = sum(path in _OWN_FILES for path in paths)
+    media = sum(path.startswith("media/") for path in paths)
+    return f"{own} W&B file(s), {media} media file(s) and {len(paths) - own - media} other file(s)"

@@ -3,7 +3,7 @@
     what                                   where
     machine, repository                    an Environment record, and files/wandb-metadata.json
     what is installed                      files/requirements.txt
-    the program, where save_code wants it  files/code/
+    the program, where save_code wants it  files/code/; a notebook when the run ends
     changes that aren't committed          files/diff.patch
 
 Nothing of it delays `init`, and its end waits only a few seconds for a repository that doesn't answer.
@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, Optional
 from wandb_storage import Environment, FileSaved, Record, dump_json
 
 from ._environment import describe_environment, program_path
+from ._jupyter import save_notebook
 from ._terminal import termwarn
 from .wandb_settings import Settings
 
@@ -41,6 +42,16 @@ class Surroundings:
     def stop(self) -> None:
         """End; what takes long is left out."""
         self._thread.join(_STOP_SECONDS)
+        if self._saves_code:
+            for path in save_notebook(self._settings, self._files):  # with the cells that have been run by now
+                self._record_file(path)
+
+    @property
+    def _saves_code(self) -> bool:
+        return bool(self._settings.save_code) and not self._settings.disable_code
+
+    def _record_file(self, path: str) -> None:
+        self._append(FileSaved(path=path, policy="now", time=time.time()))
 
     def _look(self) -> None:
         with contextlib.suppress(Exception):  # a run whose surroundings can't be described is a run all the same
@@ -48,18 +59,18 @@ class Surroundings:
 
     def _record(self) -> None:
         settings = self._settings
-        program = settings.program or program_path()
+        program = program_path(settings)
         root = self._describe(program)
         if settings.x_save_requirements:
             from ._requirements import requirements
 
             self._write("requirements.txt", requirements().encode())
-        if settings.save_code and not settings.disable_code and program:
+        if self._saves_code and program and not program.endswith(".ipynb"):
             from ._code import code_path, save_program
 
             saved = save_program(Path(program), code_path(Path(program), root), self._files)
             if saved is not None:
-                self._append(FileSaved(path=saved, policy="now", time=time.time()))
+                self._record_file(saved)
         if root is not None and not settings.disable_code:
             self._save_patch(root)
 

@@ -38,8 +38,13 @@ def colourful() -> bool:
     return hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
 
 
+def is_shown(level: str) -> bool:
+    """Whether the user wants lines of a level: "" is information."""
+    return not (_hidden.get(level) or os.environ.get("WANDB_SILENT", "").lower() in ("1", "true", "yes"))
+
+
 def _say(text: str, level: str, colour: str, repeat: bool) -> None:
-    if _hidden.get(level) or os.environ.get("WANDB_SILENT", "").lower() in ("1", "true", "yes"):
+    if not is_shown(level):
         return
     if not repeat:
         if text in _said:

@@ -12,9 +12,10 @@ from wandb_storage import ConfigChange, Labels, Log, LogError, RunStart, Summary
 
 from .._run_folders import run_folders
 from ..errors import AuthenticationError, DataError, Error, UsageError
-from . import _globals, _report, _resume
+from . import _globals, _jupyter, _report, _resume
 from ._branch import copy_beginning
 from ._config_sources import initial_config
+from ._documents import write_documents
 from ._environment import describe_environment, program_path
 from ._exit import program_end
 from ._folders import link_latest, make_wandb_folder, new_run_folder
@@ -78,7 +79,7 @@ def init(
     mode: "online" uploads in the background, "offline" doesn't, "disabled" records nothing.
     force: raise where there is no API key, instead of logging offline.
     reinit: while a run is active, "return_previous" (the default) returns it, True or "finish_previous" finishes it
-    first, "create_new" starts another beside it.
+    first (the default in notebooks), "create_new" starts another beside it.
     resume: "allow", "must" or "never" go on with the run of the same id, "auto" with the one that a crash ended. The
     local log is the truth; the server is asked where there is none, for `resume_timeout` seconds.
     fork_from, resume_from: "ID?_step=N" goes on behind that step of a run of this folder, as another run or as the
@@ -103,6 +104,8 @@ def init(
     follow_settings(chosen)
     reinit = chosen.reinit
     previous = _globals.active_run()
+    if reinit == "default" and _jupyter.notebook() is not None:
+        reinit = "finish_previous"  # a cell that is run again starts over
     if previous is not None and previous._pid != os.getpid() and reinit != "return_previous":
         previous = None  # the parent's: this process starts a run of its own
     if previous is not None and reinit in (False, "default", "return_previous"):
@@ -255,7 +258,7 @@ def _new_log(settings: Settings, folder: Path) -> Tuple[Path, Log]:
 def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart:
     from wandb import __version__
 
-    program = settings.program or program_path()
+    program = program_path(settings)
     return RunStart(
         run_id=settings.run_id or "",
         entity=settings.entity,
@@ -288,6 +291,7 @@ def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart
 def _finished(run: Run, quiet: bool) -> None:
     """A run's log is sealed: say how it went, and show the upload."""
     _forget(run, quiet)
+    write_documents(run)
     bring_log_home(Path(run.sync_dir))
     if not run.offline:
         # The uploader that init started may have been killed or stopped since.

@@ -426,10 +426,14 @@ class Run(RunFacts):
         return Exit(
             code=self._exit_code or 0,
             time=now,
-            runtime=self._runtime_before + now - self._start,
+            runtime=self._runtime(now),
             exception=program_end.exception if failed else "",
             message=program_end.message if failed else "",
         )
+
+    def _runtime(self, now: Optional[float] = None) -> float:
+        """Seconds that the run has lasted, earlier sessions included."""
+        return self._runtime_before + (time.time() if now is None else now) - self._start
 
     def __enter__(self) -> Run:
         return self
