@@ -134,6 +134,20 @@ def test_the_machine_and_what_is_installed_are_recorded() -> None:
     assert installed == sorted(installed, key=lambda line: line.partition("==")[0].lower().replace("_", "-"))
 
 
+def test_config_and_summary_are_in_the_files_at_the_end(tmp_path: Path) -> None:
+    with wandb.init(mode="offline", config={"lr": 0.1, "net": {"depth": 3}}, settings=SETTINGS) as run:
+        run.define_metric("loss", summary="min")
+        for loss in (3, 1, 2, float("nan")):
+            run.log({"loss": loss, "last": loss})
+    config = (Path(run.dir) / "config.yaml").read_text()
+    assert "lr:\n    value: 0.1\n" in config
+    assert "depth: 3" in config
+    summary = json.loads((Path(run.dir) / "wandb-summary.json").read_text())
+    assert summary["loss"] == {"min": 1}
+    assert str(summary["last"]) == "nan"
+    assert summary["_wandb"]["runtime"] == int(summary["_runtime"])
+
+
 def test_settings_keep_the_machine_away() -> None:
     files = recorded(x_disable_machine_info=True, x_save_requirements=False)
     assert "cpu_count" not in metadata(files)

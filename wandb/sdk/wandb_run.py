@@ -97,14 +97,15 @@ class Run(RunFacts):
 
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
-        if self._settings.console != "off":
-            self._watchers.append(ConsoleCapture(self._append_quietly, self._folder / "files" / "output.log"))
         files = self._folder / "files"
-        self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
+        if self._settings.console != "off":
+            self._watchers.append(ConsoleCapture(self._append_quietly, files / "output.log"))
         if not self._settings.x_disable_stats:
             self._watchers.append(system_sampler(self._append_quietly, self._settings))
         if not self.offline:
             self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
+        # Last, since its work holds up the start of other threads.
+        self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
         for watcher in self._watchers:
             watcher.start()
 
