@@ -172,5 +172,6 @@ def test_code_is_kept_without_its_secrets(run: wandb.Run, tmp_path: Path) -> Non
 
 def test_save_code_keeps_the_program(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import wandb\n")
-    run = wandb.init(mode="offline", save_code=True, settings={"program": "program.py"})
+    with wandb.init(mode="offline", save_code=True, settings={"program": "program.py"}) as run:
+        pass
     assert kept(run, "code/program.py") == "import wandb\n"

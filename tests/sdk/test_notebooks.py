@@ -58,7 +58,7 @@ def test_a_notebook_with_several_runs(notebook_runs: Path, monkeypatch: pytest.M
     cells = executed(
         "import wandb",
         "%wandb",
-        "run = wandb.init(project='p', name='<first>', save_code=True)",
+        "api_key = 'not for others'\nrun = wandb.init(project='p', name='<first>', save_code=True)",
         "print('printed in a cell')\nfor step in range(9):\n    run.log({'loss': 1 / (step + 1)})",
         "run",
         "%wandb",
@@ -85,6 +85,7 @@ def test_a_notebook_with_several_runs(notebook_runs: Path, monkeypatch: pytest.M
     history = nbformat.reads((folder / "files" / "code" / "_session_history.ipynb").read_text(), as_version=4)
     nbformat.validate(history)
     assert history.cells[0].source == "import wandb"
+    assert history.cells[2].source.startswith("api_key = 'REDACTED'")
     assert json.loads((folder / "files" / "wandb-metadata.json").read_text())["codePath"] == "analysis.ipynb"
 
 

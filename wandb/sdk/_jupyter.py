@@ -13,7 +13,6 @@ import contextlib
 import importlib
 import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -170,18 +169,31 @@ def save_notebook(settings: Settings, files: Path) -> List[str]:
     if shell is None:
         return []
     folder = files / "code"
+    wanted = {_HISTORY_NAME: _as_notebook(shell.history_manager.input_hist_raw[1:])}
+    with contextlib.suppress(OSError, ValueError):
+        source = Path(notebook_path(settings))
+        if source.is_file() and source.stat().st_size <= _BYTES_MAX:
+            wanted[source.name] = json.loads(source.read_bytes())
     saved = []
     with contextlib.suppress(OSError):  # the log comes first
         folder.mkdir(exist_ok=True)
-        history = json.dumps(_as_notebook(shell.history_manager.input_hist_raw[1:]), indent=1)
-        if len(history) <= _BYTES_MAX:
-            (folder / _HISTORY_NAME).write_text(history, encoding="utf-8")
-            saved.append(f"code/{_HISTORY_NAME}")
-        source = Path(notebook_path(settings))
-        if source.is_file() and source.stat().st_size <= _BYTES_MAX:
-            shutil.copyfile(source, folder / source.name)
-            saved.append(f"code/{source.name}")
+        for name, content in wanted.items():
+            text = json.dumps(_without_secrets(content), indent=1)
+            if len(text) <= _BYTES_MAX:
+                (folder / name).write_text(text, encoding="utf-8")
+                saved.append(f"code/{name}")
     return saved
+
+
+def _without_secrets(value: Any) -> Any:
+    """A notebook's JSON, its texts as code that is saved."""
+    from ._run_code import redacted
+
+    if isinstance(value, str):
+        return redacted(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in value]
+    return {key: _without_secrets(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def _as_notebook(cells: List[str]) -> Any:

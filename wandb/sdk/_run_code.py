@@ -64,13 +64,20 @@ def copy_code(
     return saved
 
 
-def copy_program(program: str, files: Path, append: Callable[[Record], None]) -> Optional[str]:
+def code_path(program: Path, root: Optional[Path]) -> str:
+    """The program's path in the repository or below the working folder; its name alone where it is elsewhere."""
+    for base in (root, Path.cwd()):
+        if base is not None:
+            relative = os.path.relpath(program.resolve(), base.resolve())
+            if not relative.startswith(os.pardir):
+                return Path(relative).as_posix()
+    return program.name
+
+
+def copy_program(program: Path, path: str, files: Path, append: Callable[[Record], None]) -> None:
     """Copy the one script that runs."""
-    source = Path(os.path.abspath(program))
-    if not program or not source.is_file():
-        return None
-    inside = Path.cwd() in source.parents
-    return _copy(source, source.relative_to(Path.cwd()) if inside else Path(source.name), files, append)
+    if program.is_file():
+        _copy(program, Path(path), files, append)
 
 
 def _chosen(root: Path, include: Chooses, exclude: Chooses) -> Iterator[Path]:

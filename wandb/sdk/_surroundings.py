@@ -31,7 +31,7 @@ _STOP_SECONDS = 10.0
 class Surroundings:
     """Looks around once, from `start` on."""
 
-    def __init__(self, append: Callable[[Record], object], files: Path, settings: Settings, start: float) -> None:
+    def __init__(self, append: Callable[[Record], None], files: Path, settings: Settings, start: float) -> None:
         self._append, self._files, self._settings, self._start_time = append, files, settings, start
         self._thread = threading.Thread(target=self._look, name="wandb-surroundings", daemon=True)
 
@@ -44,14 +44,11 @@ class Surroundings:
         self._thread.join(_STOP_SECONDS)
         if self._saves_code:
             for path in save_notebook(self._settings, self._files):  # with the cells that have been run by now
-                self._record_file(path)
+                self._append(FileSaved(path=path, policy="now", time=time.time()))
 
     @property
     def _saves_code(self) -> bool:
-        return bool(self._settings.save_code) and not self._settings.disable_code
-
-    def _record_file(self, path: str) -> None:
-        self._append(FileSaved(path=path, policy="now", time=time.time()))
+        return self._settings.save_code and not self._settings.disable_code
 
     def _look(self) -> None:
         with contextlib.suppress(Exception):  # a run whose surroundings can't be described is a run all the same
@@ -66,11 +63,9 @@ class Surroundings:
 
             self._write("requirements.txt", requirements().encode())
         if self._saves_code and program and not program.endswith(".ipynb"):
-            from ._code import code_path, save_program
+            from ._run_code import code_path, copy_program
 
-            saved = save_program(Path(program), code_path(Path(program), root), self._files)
-            if saved is not None:
-                self._record_file(saved)
+            copy_program(Path(program), code_path(Path(program), root), self._files, self._append)
         if root is not None and not settings.disable_code:
             self._save_patch(root)
 
@@ -78,9 +73,9 @@ class Surroundings:
         """Record what the metadata says. Returns the root of the repository."""
         if self._settings.x_disable_meta:
             return None
-        from ._code import code_path
         from ._git import find_repository
         from ._machine import describe_machine
+        from ._run_code import code_path
 
         found: Dict[str, Any] = describe_machine(self._settings)
         repository = find_repository(Path(program).parent if program else Path.cwd(), self._settings)

@@ -140,10 +140,6 @@ def _start(settings: Settings, config: Dict[str, Any]) -> Run:
         start_uploader(folder, settings)
     _report.show_start(run)
     run._watch_program()
-    if settings.save_code:
-        from ._run_code import copy_program
-
-        copy_program(settings.program or program_path(), Path(run.dir), run._append)
     return run
 
 

@@ -338,7 +338,9 @@ class Run(RunFacts):
         return display(self, height, hidden)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Dict[str, str]:
-        return {"text/html": self.to_html(hidden=True)}
+        from ._html import run_html
+
+        return {"text/html": run_html(self)}
 
     # --- the log ------------------------------------------------------------------------------------------------------
 

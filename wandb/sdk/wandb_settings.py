@@ -131,7 +131,9 @@ class Settings(OfficialSettings):
         "What the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go.",
         default=None,
     )
-    save_code: bool = setting(kinds.flag, "Keep a copy of the program with the run.", default=False, policy=True)
+    save_code: bool = setting(
+        kinds.flag, "Keep a copy of the program, of a notebook its cells.", default=False, policy=True
+    )
     strict: bool = setting(
         kinds.flag, "Raise where a row is late or can't be kept, instead of counting it.", default=False
     )
@@ -174,9 +176,6 @@ class Settings(OfficialSettings):
     x_stats_gpu_count: Optional[int] = setting(kinds.integer, "The number of GPUs to tell.", default=None)
     x_stats_gpu_type: Optional[str] = setting(kinds.text, "The kind of GPU to tell.", default=None)
     x_save_requirements: bool = setting(kinds.flag, "Save `requirements.txt`.", default=True, policy=True)
-    save_code: Optional[bool] = setting(
-        kinds.flag, "Save the program into `files/code/`; of a notebook, its cells.", default=None, policy=True
-    )
     disable_code: bool = setting(
         kinds.flag, "Save neither the program nor what isn't committed of its repository.", default=False, policy=True
     )
