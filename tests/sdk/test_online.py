@@ -25,7 +25,7 @@ class Server(NamedTuple):
 
     def run(self, run_id: str) -> Dict[str, Any]:
         """What the server knows of a run of the project `p`; empty while it knows nothing."""
-        query = 'query Q($r: String!) { project(name: "p") { run(name: $r) { id state historyLineCount } } }'
+        query = 'query Q($r: String!) { project(name: "p") { run(name: $r) { id state historyLineCount commit } } }'
         reply = requests.post(
             f"{self.url}/graphql", json={"query": query, "variables": {"r": run_id}}, auth=("api", self.key), timeout=30
         )
@@ -70,7 +70,7 @@ def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
 def test_rows_reach_the_server_while_the_run_lasts_and_finish_names_the_page(server: Server) -> None:
     program = """
 import sys, wandb
-run = wandb.init(project="p", id="live")
+run = wandb.init(project="p", id="live", settings={"git_commit": "abc123"})
 for step in range(50):
     run.log({"loss": 1.0 / (step + 1)})
 sys.stdin.readline()
@@ -84,6 +84,7 @@ sys.stdin.readline()
     assert "/p/runs/live" in said
     assert "Synced 4 W&B file(s), 0 media file(s) and 0 other file(s)" in said
     assert server.run("live")["state"] == "finished"
+    assert server.run("live")["commit"] == "abc123"  # found out while the run went on
 
 
 def test_a_stop_from_the_page_interrupts_the_program(server: Server) -> None:

@@ -25,7 +25,7 @@ from ._jupyter import save_notebook
 from ._terminal import termwarn
 from .wandb_settings import Settings
 
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 
 
 class Surroundings:
