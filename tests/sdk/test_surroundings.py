@@ -86,7 +86,7 @@ def test_git_root_names_another_repository(repository: Path, tmp_path_factory: p
     assert "git" in metadata(recorded(program=str(elsewhere), git_root=str(repository)))
 
 
-def test_a_repository_runs_no_program_of_its_choice(repository: Path) -> None:
+def test_tools_that_a_repository_names_are_not_run(repository: Path) -> None:
     for name in ("diff.external", "core.fsmonitor", "diff.mine.textconv"):
         git("config", name, f"touch {repository / 'ran'} #")
     (repository / ".gitattributes").write_text("*.py diff=mine\n")

@@ -1,7 +1,8 @@
 """The repository of the code, asked through the git program: which commit, from where, and what was changed since.
 
-Nothing in a repository's own configuration may run a program of its choice or wait for somebody at the terminal, and
-git takes no lock that the user's own commands could meet.
+External diff tools, text converters and file monitors that a repository's configuration names are not run, nobody is
+asked at the terminal, and git takes no lock that the user's own commands could meet. Filters between the working tree
+and the repository (LFS) are, as by any command of git: without them everything would differ.
 """
 
 from __future__ import annotations

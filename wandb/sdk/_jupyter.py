@@ -42,8 +42,9 @@ def notebook() -> Optional[Any]:
 
 def display_html(html: str) -> None:
     """Show something below the cell."""
-    shown = importlib.import_module("IPython.display")
-    shown.display(shown.HTML(html))
+    with contextlib.suppress(Exception):  # a kernel that is about to end may not take it any more
+        shown = importlib.import_module("IPython.display")
+        shown.display(shown.HTML(html))
 
 
 def on_each_cell(call: Callable[..., None]) -> contextlib.ExitStack:
