@@ -270,8 +270,3 @@ class RunFacts:
 
     def __repr__(self) -> str:
         return f"<wandb.Run {self.id} in {self._folder}>"
-
-    def _repr_html_(self) -> str:
-        from ._html import run_html
-
-        return run_html(self)

@@ -46,6 +46,9 @@ class Surroundings:
             for path in save_notebook(self._settings, self._files):  # with the cells that have been run by now
                 self._append(FileSaved(path=path, policy="now", time=time.time()))
 
+    def abandon(self) -> None:
+        """In a forked child, where the thread is not: the parent looks around."""
+
     @property
     def _saves_code(self) -> bool:
         return self._settings.save_code and not self._settings.disable_code
