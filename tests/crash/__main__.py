@@ -67,7 +67,7 @@ def campaigns(arguments: argparse.Namespace) -> List[Campaign]:
         tests("a disk that lies", "fault/test_the_disk_lies.py"),
         tests("model", "model", WANDB_TEST_MODEL_EXAMPLES=arguments.examples),
         tests("a starved machine", "fault/test_starved.py", WANDB_TEST_FULL_SECONDS=arguments.full_seconds),
-        tests("forks, ends, stops, moves", "stress"),
+        tests("forks and ends", "stress"),
     ]
 
 

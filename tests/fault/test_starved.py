@@ -82,9 +82,10 @@ def in_a_namespace(script: str, *arguments: Any) -> List[str]:
 def test_a_full_filesystem_takes_everything_when_there_is_room_again(tmp_path: Path) -> None:
     """Full for a while, and then not: append went on, flush said why it could not, and every row is there."""
     script = """
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
+# Room in the end for what ten minutes bring.
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=65m", "tmpfs", str(folder)], check=True)
 filler = folder / "filler"
-filler.write_bytes(bytes(3 << 20))
+filler.write_bytes(bytes(64 << 20))
 log = Log.create(folder, "r", warn=warnings.append)
 step = 0
 while log.trouble is None or not any(tail and tail.refusing for tail in (log._active, log._standby)):
