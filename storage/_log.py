@@ -427,7 +427,8 @@ class Log:
         with self._append_lock:
             if self._deferred:
                 self._catch_up()
-            if self._active.refusing:
+            # An empty tail that refuses was begun when the disk had no room: a record in it brings about the next.
+            if self.trouble is not None or (self._active.refusing and not self._active.empty):
                 return 0
             self._writing = True
             try:

@@ -42,6 +42,9 @@ Put = Callable[[Callable[[RowEncoder, Append], int]], int]
 
 # Lanes take turns, so that what was logged at the same time comes to stand side by side.
 _TURN_BYTES = 64 << 10
+# A recovery can't wait for the end of lanes whose writers live: so long it takes over what they have committed.
+_LIVING_SECONDS = 1.0
+_PAGE_BYTES = 4096
 # A file system counts modification times in ticks; what happens within the tick of a look is seen by the next one.
 _TICK_SECONDS = 0.1
 
@@ -73,12 +76,14 @@ class Merge:
         if self._lanes:
             find_places(self._folder, list(self._lanes.values()), tail=False)
 
-    def bring(self, put: Put, seconds: float) -> bool:
-        """Take over what is committed, for at most so long. Returns whether the time was too short."""
+    def bring(self, put: Put, seconds: float, living: bool = True) -> bool:
+        """Take over what is committed, for at most so long, of `living` lanes too. Returns whether the time was too
+        short."""
         self.trouble = None
         deadline = time.monotonic() + seconds
         self._meet()
-        waiting = [lane for lane in self._lanes.values() if lane.damage is None and self._may_have_grown(lane)]
+        wanted = [lane for lane in self._lanes.values() if lane.damage is None and (living or lane.ended)]
+        waiting = [lane for lane in wanted if self._may_have_grown(lane)]
         try:
             while waiting:
                 for lane in list(waiting):
@@ -250,7 +255,8 @@ def merge_locked(
         return merge, last_sequence
     pieces = _SealedSegments(folder, identity, last_sequence)
     try:
-        merge.bring(pieces.put, math.inf)
+        merge.bring(pieces.put, math.inf, living=False)
+        merge.bring(pieces.put, _LIVING_SECONDS)
         pieces.finish()
     except BaseException:
         pieces.drop()
@@ -306,7 +312,8 @@ class _SealedSegments:
             for one in pack_blocks(bytes(self._raw), self._stored + 1, self._last - self._stored)
         ]
         self._segment.put(blocks)
-        self._bytes += sum(len(value) for _, value in blocks)
+        # LMDB gives each value whole pages.
+        self._bytes += sum(-(-len(value) // _PAGE_BYTES) * _PAGE_BYTES + _PAGE_BYTES for _, value in blocks)
         self._stored = self._last
         self._raw.clear()
 
