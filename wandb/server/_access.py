@@ -7,7 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ._auth import User, key_in_header, user_of_key, user_of_session
+from ._names import RunKey
 from ._services import Services
+from ._store import Run, find_run
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -77,6 +79,17 @@ def require_entity(user: User, entity: str) -> None:
     if not user.may_use(entity):
         # The same answer as for what does not exist, so that names cannot be probed.
         raise HTTPException(404, f"entity {entity!r} was not found")
+
+
+def run_of_path(request: Request, connection: Connection, user: User) -> Run:
+    """The run that a path names, if the user may see it."""
+    parameters = request.path_params
+    require_entity(user, parameters["entity"])
+    key = RunKey(parameters["run"], parameters["project"], parameters["entity"])
+    run = find_run(connection, key)
+    if run is None:
+        raise HTTPException(404, f"run {'/'.join(reversed(key))!r} was not found")
+    return run
 
 
 def _unauthorized(message: str) -> HTTPException:

@@ -19,16 +19,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ._access import services_of
 from ._api import API_ROUTES
 from ._body import BodyEncodingError, BodyTooLargeError
+from ._bytes import DigestMismatchError
 from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
 from ._json_response import StrictJSONResponse
 from ._limits import FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST
 from ._pages import PAGE_ROUTES
-from ._protocol import file_stream, get_run_file, get_signed_file, graphql, put_file
+from ._protocol import file_stream, graphql
 from ._resolvers import RESOLVERS
+from ._resolvers_artifact_changes import ARTIFACT_CHANGE_RESOLVERS
+from ._resolvers_artifact_edits import ARTIFACT_EDIT_RESOLVERS
+from ._resolvers_artifacts import ARTIFACT_RESOLVERS
 from ._resolvers_policies import POLICY_RESOLVERS
 from ._resolvers_run import RUN_RESOLVERS
 from ._resolvers_run_changes import CHANGE_RESOLVERS
 from ._services import Clock, open_services
+from ._storage import STORAGE_ROUTES
 from ._stream import StreamFormatError
 
 # Scripts and styles come from this server's own files only; nothing may be framed, nothing may
@@ -57,6 +62,7 @@ _HEADERS = {
 _ERROR_STATUS: dict[type[Exception], int] = {
     BodyTooLargeError: 413,
     BodyEncodingError: 400,
+    DigestMismatchError: 400,
     StreamFormatError: 400,
     GraphQLRequestError: 400,
     # A text with half of a surrogate pair cannot be stored.
@@ -78,8 +84,6 @@ def create_app(
     """
     services = open_services(data, clock, file_bytes_max, index_rows_max)
 
-    services.files.discard_abandoned()
-
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
@@ -100,9 +104,20 @@ def create_app(
     return app
 
 
+_RESOLVERS = (
+    RESOLVERS,
+    RUN_RESOLVERS,
+    CHANGE_RESOLVERS,
+    ARTIFACT_RESOLVERS,
+    ARTIFACT_CHANGE_RESOLVERS,
+    ARTIFACT_EDIT_RESOLVERS,
+    POLICY_RESOLVERS,
+)
+
+
 def _merged_resolvers() -> Resolvers:
     merged: dict[str, dict[str, Resolver]] = {}
-    for group in (RESOLVERS, RUN_RESOLVERS, CHANGE_RESOLVERS, POLICY_RESOLVERS):
+    for group in _RESOLVERS:
         for type_name, fields in group.items():
             merged.setdefault(type_name, {}).update(fields)
     return merged
@@ -144,14 +159,9 @@ async def _internal_error(request: Request, error: Exception) -> Response:
     return StrictJSONResponse({"error": "the server failed to answer; its log says why"}, status_code=500)
 
 
-_RUN_FILES = "/files/{entity}/{project}/{run}"
-_STORAGE = "/storage/{run_id:int}/{name:path}"
-
 _PROTOCOL_ROUTES = [
     Route("/graphql", graphql, methods=["POST"]),
-    Route(_RUN_FILES + "/file_stream", file_stream, methods=["POST"]),
-    Route(_RUN_FILES + "/{name:path}", get_run_file),
-    Route(_STORAGE, put_file, methods=["PUT"]),
-    Route(_STORAGE, get_signed_file),
+    Route("/files/{entity}/{project}/{run}/file_stream", file_stream, methods=["POST"]),
+    *STORAGE_ROUTES,
     Route("/healthz", _health),
 ]

@@ -181,6 +181,11 @@ def delete_expired_tickets(connection: Connection, now: float) -> None:
     connection.execute(delete(tickets).where(tickets.c.expires_at <= now))
 
 
+def user_by_id(connection: Connection, user_id: int) -> User | None:
+    row = connection.execute(select(users).where(users.c.id == user_id)).first()
+    return User(row.id, row.name, row.admin) if row is not None else None
+
+
 def _user_by(connection: Connection, user_id: Select[Any]) -> User | None:
     row = connection.execute(select(users).where(users.c.id == user_id.scalar_subquery())).first()
     return User(row.id, row.name, row.admin) if row is not None else None

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ._tables import SCHEMA_VERSION, metadata
 
@@ -86,3 +87,11 @@ def _begin(connection: Connection) -> None:
     # waiting; one that says so from the start queues.
     writes = connection.get_execution_options().get("wandb_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]], key: tuple[str, ...]) -> None:
+    """Insert rows, each replacing the one that has its key already."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(table)
+    values = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), rows)

@@ -1,4 +1,4 @@
-"""Filters and orders of run lists: the MongoDB-like expressions that the public Api sends.
+"""Filters and orders of lists, above all of runs: the MongoDB-like expressions that the public Api sends.
 
 ``{"state": "finished", "config.lr": {"$gt": 0.1}, "$or": [...]}``. A key is looked up as written,
 then with ``.value`` inserted or removed after the first part of a config key, because users write
@@ -11,14 +11,17 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from ._store import Run
 
 _MISSING = object()
 
+Row = TypeVar("Row")
+AnyView = TypeVar("AnyView", bound="View")
 
-def _sortable_time(seconds: float) -> str:
+
+def sortable_time(seconds: float) -> str:
     # Users compare times with ISO texts, and such texts sort like the times that they name.
     moment = datetime.fromtimestamp(seconds, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -40,15 +43,32 @@ _COLUMNS: Mapping[str, Callable[[Run], Any]] = {
     "username": lambda run: run.user,
     "user": lambda run: run.user,
     "tags": lambda run: json.loads(run.tags),
-    "created_at": lambda run: _sortable_time(run.created_at),
-    "createdAt": lambda run: _sortable_time(run.created_at),
-    "heartbeat_at": lambda run: _sortable_time(run.heartbeat_at),
-    "heartbeatAt": lambda run: _sortable_time(run.heartbeat_at),
+    "created_at": lambda run: sortable_time(run.created_at),
+    "createdAt": lambda run: sortable_time(run.created_at),
+    "heartbeat_at": lambda run: sortable_time(run.heartbeat_at),
+    "heartbeatAt": lambda run: sortable_time(run.heartbeat_at),
 }
 
 
 class FilterError(ValueError):
     """A filter or an order that cannot be understood."""
+
+
+class View(Protocol):
+    """What a filter sees of a row: values by dotted name, a marker that equals nothing where there is none."""
+
+    def value(self, key: str) -> Any: ...
+
+
+class RowView(Generic[Row]):
+    """A row whose values are known by simple names."""
+
+    def __init__(self, row: Row, values: Mapping[str, Any]) -> None:
+        self.row = row
+        self._values = values
+
+    def value(self, key: str) -> Any:
+        return lookup(self._values, key)
 
 
 class RunView:
@@ -95,7 +115,7 @@ def is_missing(value: Any) -> bool:
 
 def lookup(tree: Any, path: str) -> Any:
     """Find ``a.b`` as one flat key first, then as nested objects."""
-    if not isinstance(tree, dict):
+    if not isinstance(tree, Mapping):
         return _MISSING
     if path in tree:
         return tree[path]
@@ -110,14 +130,14 @@ def lookup(tree: Any, path: str) -> Any:
     return _MISSING
 
 
-def matches(view: RunView, expression: Any) -> bool:
+def matches(view: View, expression: Any) -> bool:
     """Whether a run satisfies a filter."""
     if not isinstance(expression, dict):
         raise FilterError("a filter must be an object")
     return all(_matches_entry(view, key, wanted) for key, wanted in expression.items())
 
 
-def _matches_entry(view: RunView, key: str, wanted: Any) -> bool:
+def _matches_entry(view: View, key: str, wanted: Any) -> bool:
     if key in ("$and", "$or", "$nor"):
         if not isinstance(wanted, list):
             raise FilterError(f"{key} needs a list of filters")
@@ -198,12 +218,13 @@ def parse_filter(text: str | None) -> dict[str, Any]:
     return value
 
 
-def ordered(views: list[RunView], order: str | None) -> list[RunView]:
+def ordered(views: list[AnyView], order: str | None) -> list[AnyView]:
     """Sort by ``+key`` or ``-key``; runs without a value come last either way."""
     text = order or "+created_at"
     key = text.lstrip("+-")
     descending = text.startswith("-")
-    present, absent = [], []
+    present: list[tuple[tuple[bool, Any], AnyView]] = []
+    absent: list[AnyView] = []
     for view in views:
         value = view.value(key)
         if value is _MISSING or value is None or isinstance(value, (dict, list)):

@@ -15,9 +15,12 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     OperationDefinitionNode,
     OperationType,
     build_schema,
@@ -27,14 +30,19 @@ from graphql import (
     validate,
 )
 from graphql.execution import ExecutionResult
-from graphql.validation import NoUnusedFragmentsRule, NoUnusedVariablesRule
+from graphql.validation import NoUnusedFragmentsRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule
 
 from ._limits import QUERY_CHARACTERS_MAX
 
 Resolver = Callable[..., Any]
 Resolvers = Mapping[str, Mapping[str, Resolver]]
 
-_RULES = tuple(rule for rule in specified_rules if rule not in (NoUnusedFragmentsRule, NoUnusedVariablesRule))
+# Clients of different ages declare the same variable as ID and as String, or without the mark that it is required.
+_LENIENT = (NoUnusedFragmentsRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule)
+_RULES = tuple(rule for rule in specified_rules if rule not in _LENIENT)
+
+# In the place of a field of an abstract type: tells the name of a value's own type.
+TYPE_NAME = "__typename"
 
 # Clients send the same few dozen documents again and again.
 _DOCUMENTS_MAX = 256
@@ -61,6 +69,9 @@ class GraphQLExecutor:
         self._schema = build_schema(text)
         for type_name, fields in resolvers.items():
             graphql_type = self._schema.type_map[type_name]
+            if isinstance(graphql_type, (GraphQLInterfaceType, GraphQLUnionType)):
+                graphql_type.resolve_type = fields[TYPE_NAME]
+                continue
             assert isinstance(graphql_type, GraphQLObjectType), type_name
             for field_name, resolver in fields.items():
                 graphql_type.fields[field_name].resolve = _with_context(resolver)
@@ -79,12 +90,16 @@ class GraphQLExecutor:
         except RecursionError:
             return None, [GraphQLError("the query is nested too deeply")]
 
-    def is_mutation(self, query: str) -> bool:
-        """Whether a document may change something. Broken documents change nothing."""
+    def mutations(self, query: str) -> frozenset[str]:
+        """The changes that a document asks for. A broken document changes nothing."""
         document, _ = self._prepare(query)
-        return document is not None and any(
-            isinstance(definition, OperationDefinitionNode) and definition.operation is OperationType.MUTATION
-            for definition in document.definitions
+        return frozenset(
+            name
+            for definition in (document.definitions if document is not None else ())
+            if isinstance(definition, OperationDefinitionNode) and definition.operation is OperationType.MUTATION
+            for field in definition.selection_set.selections
+            # A fragment at the top could hide a change, so it counts as one.
+            for name in [field.name.value if isinstance(field, FieldNode) else ""]
         )
 
     def execute(self, query: str, variables: dict[str, Any], operation: str | None, context: object) -> dict[str, Any]:

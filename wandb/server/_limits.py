@@ -22,6 +22,13 @@ FORM_BYTES_MAX = 16 * 1024
 # One run file. Larger objects belong in artifacts, which are uploaded in parts.
 FILE_BYTES_MAX = 5 * 1024 * MEBIBYTE
 
+# A manifest is read as a whole when its artifact is committed: a million files are about 200 MiB of it.
+ARTIFACT_ENTRIES_MAX = 1_000_000
+MANIFEST_BYTES_MAX = 256 * MEBIBYTE
+
+# Clients send files of 2 GiB and more in parts of 100 MiB or more, and never more parts than this.
+UPLOAD_PARTS_MAX = 10_000
+
 # Uploads are written in pieces of this size, so memory use does not depend on the file.
 FILE_CHUNK_BYTES = MEBIBYTE
 
@@ -61,6 +68,10 @@ INDEXED_ROWS_PER_REQUEST = 50_000
 
 # Places in a chart where a value was NaN or infinite, per metric.
 MARKS_MAX = 200
+
+# Alerts kept of a run, the newest ones.
+ALERTS_MAX = 1000
+ALERT_CHARACTERS_MAX = 10_000
 
 # Pages of a connection, of the console and of the run table.
 PAGE_SIZE_MAX = 1000

@@ -18,7 +18,7 @@ from ._limits import FILE_NAME_CHARACTERS_MAX, NAME_CHARACTERS_MAX
 # The characters that would break a URL path, a storage id or a filter expression.
 _FORBIDDEN = re.compile(r"[/\\#?%:\x00-\x1f\x7f]")
 # First parts of the server's own URLs, beside which an entity's pages stand.
-_RESERVED = frozenset(("api", "files", "graphql", "healthz", "login", "logout", "static", "storage"))
+_RESERVED = frozenset(("api", "artifactsV2", "files", "graphql", "healthz", "login", "logout", "static", "storage"))
 _RUN_ID_ALPHABET = string.ascii_lowercase + string.digits
 
 _ADJECTIVES = """
@@ -96,6 +96,17 @@ def parse_run_storage_id(text: str) -> RunKey | None:
     if len(parts) != 5 or parts[:2] != ["Run", "v1"]:
         return None
     return RunKey(*parts[2:])
+
+
+def parse_storage_number(kind: str, text: str) -> int | None:
+    """Read the storage id of something that is known by a number; None for anything else."""
+    try:
+        parts = base64.b64decode(text, validate=True).decode().split(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    if len(parts) != 3 or parts[:2] != [kind, "v1"] or not re.fullmatch(r"[0-9]{1,18}", parts[2]):
+        return None
+    return int(parts[2])
 
 
 def new_run_id() -> str:

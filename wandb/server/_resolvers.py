@@ -21,8 +21,27 @@ from ._store import Project, Run, ensure_project, find_project, find_run, list_p
 
 DEFAULT_PROJECT = "uncategorized"
 
-# Optional behaviour that clients may switch on: compressed run streams.
-_FEATURES = ("FILESTREAM_GZIP",)
+# Optional behaviour that clients may switch on.
+_FEATURES = (
+    "ARTIFACT_COLLECTIONS_FILTERING_SORTING",
+    "ARTIFACT_COLLECTION_MEMBERSHIP_FILES",
+    "ARTIFACT_DIGEST_ALGORITHM",
+    "ARTIFACT_MEMBERSHIP_IN_LINK_ARTIFACT_RESPONSE",
+    "ARTIFACT_TAGS",
+    "CLIENT_IDS",
+    "FILESTREAM_GZIP",
+    "LARGE_FILENAMES",
+    "MARK_RUN_FILES_UPLOADED",
+    "PROJECT_ARTIFACT_COLLECTION_MEMBERSHIP",
+    "STRUCTURED_CONSOLE_LOGS",
+    "SWEEPS_QUERY_FILTERING",
+    "TOTAL_COUNT_IN_FILE_CONNECTION",
+    "USE_ARTIFACT_WITH_ENTITY_AND_PROJECT_INFORMATION",
+)
+
+# The releases of the official client that the server works with, and the release that it says it is like.
+_CLIENTS = {"min_cli_version": "0.10.0", "max_cli_version": "99.0.0"}
+_LIKE_RELEASE = "0.99.0"
 
 Item = TypeVar("Item")
 
@@ -72,7 +91,9 @@ def _viewer(_: None, context: RequestContext) -> User:
 
 
 def _server_info(_: None, context: RequestContext) -> dict[str, Any]:
-    return {"features": [{"name": name, "isEnabled": True} for name in _FEATURES]}
+    local = {"outOfDate": False, "latestVersionString": _LIKE_RELEASE, "versionOnThisInstanceString": _LIKE_RELEASE}
+    features = [{"name": name, "isEnabled": True} for name in _FEATURES]
+    return {"features": features, "cliVersionInfo": _CLIENTS, "latestLocalVersionInfo": local}
 
 
 def _entity(_: None, context: RequestContext, name: str | None = None) -> dict[str, str]:

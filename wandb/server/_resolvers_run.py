@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from ._auth import User
 from ._console import parse_console_line
-from ._files import StoredFile, list_files
+from ._files import StoredFile, file_path, list_files
 from ._filters import is_missing, lookup
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_MAX
@@ -188,7 +188,10 @@ def _files(
     # A name that was asked for may be uploaded next: the public Api gets the URL this way.
     stored = {file.name for file in found}
     found += [StoredFile(run.id, name, 0, "", 0.0) for name in wanted if name not in stored]
-    return connection_of(found, after, first)
+    answer = connection_of(found, after, first)
+    for edge in answer["edges"]:
+        edge["node"] = _file_view(edge["node"], context)
+    return answer
 
 
 def _file_count(run: Run, context: RequestContext) -> int:
@@ -197,10 +200,26 @@ def _file_count(run: Run, context: RequestContext) -> int:
     ).scalar_one()
 
 
-def _file_url(file: StoredFile, context: RequestContext, upload: bool | None = None) -> str:
-    if upload:
-        return context.upload_url(file.run_id, file.name)
-    return context.download_url(file.run_id, file.name)
+def _file_view(file: StoredFile, context: RequestContext) -> dict[str, Any]:
+    path = file_path(file.run_id, file.name)
+    return {
+        "id": storage_id("File", str(file.run_id), file.name),
+        "name": file.name,
+        "displayName": file.name,
+        "directUrl": context.download_url(path),
+        "downloadUrl": context.download_url(path),
+        "uploadUrl": context.upload_url(path),
+        "sizeBytes": str(file.size),
+        "mimetype": mimetypes.guess_type(file.name)[0],
+        "updatedAt": iso_time(file.updated_at) if file.updated_at else None,
+        "md5": file.md5 or None,
+        "digest": file.md5 or None,
+    }
+
+
+def _file_url(file: dict[str, Any], context: RequestContext, upload: bool | None = None) -> str | None:
+    url = file.get("uploadUrl" if upload else "downloadUrl")
+    return url if url is None else str(url)
 
 
 RUN_RESOLVERS: Resolvers = {
@@ -241,12 +260,7 @@ RUN_RESOLVERS: Resolvers = {
         "files": _files,
     },
     "File": {
-        "id": lambda file, context: storage_id("File", str(file.run_id), file.name),
         "url": _file_url,
-        "directUrl": _file_url,
-        "sizeBytes": lambda file, context: str(file.size),
-        "mimetype": lambda file, context: mimetypes.guess_type(file.name)[0],
-        "updatedAt": lambda file, context: iso_time(file.updated_at) if file.updated_at else None,
-        "md5": lambda file, context: file.md5 or None,
+        "uploadHeaders": lambda file, context: file.get("uploadHeaders", []),
     },
 }

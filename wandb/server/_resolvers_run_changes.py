@@ -8,8 +8,11 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from ._alerts import Alert, add_alert, delete_alerts
+from ._artifacts import artifacts_of_run, delete_artifact
+from ._files import file_path, list_files
 from ._graphql import Resolvers
-from ._limits import FILES_PER_REQUEST_MAX, NESTING_MAX
+from ._limits import ALERT_CHARACTERS_MAX, FILES_PER_REQUEST_MAX, NESTING_MAX
 from ._names import (
     RunKey,
     file_name_problem,
@@ -121,9 +124,7 @@ def _existing_run(context: RequestContext, key: RunKey) -> Run:
 def _rewind_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     if input["metricName"] != "_step":
         raise GraphQLError("a run can only be rewound to a value of '_step'")
-    entity = allowed_entity(context, input.get("entityName"))
-    project = input.get("projectName") or DEFAULT_PROJECT
-    run = _existing_run(context, RunKey(input["runName"], project, entity))
+    run = _run_of_names(context, input)
     rewind_history(context.connection, run, int(input["metricValue"]))
     return {"rewoundRun": run_by_id(context.connection, run.id)}
 
@@ -143,8 +144,13 @@ def request_stop(context: RequestContext, run: Run) -> bool:
 
 def _delete_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     run = _existing_run(context, _key_of_id(context, input["id"]))
+    if input.get("deleteArtifacts"):
+        for artifact in artifacts_of_run(context.connection, run.id):
+            for place in delete_artifact(context.connection, artifact):
+                context.after_commit.append(functools.partial(context.services.bytes.delete, place))
+    delete_alerts(context.connection, run.id)
     delete_run(context.connection, run.id)
-    context.after_commit.append(functools.partial(context.services.files.delete_run, run.id))
+    context.after_commit.append(functools.partial(context.services.bytes.delete_under, str(run.id)))
     return {"clientMutationId": input.get("clientMutationId")}
 
 
@@ -152,15 +158,35 @@ def _create_run_files(_: None, context: RequestContext, input: dict[str, Any]) -
     names = input["files"]
     if len(names) > FILES_PER_REQUEST_MAX:
         raise GraphQLError(f"ask for at most {FILES_PER_REQUEST_MAX} files at a time")
-    entity = allowed_entity(context, input.get("entityName"))
-    project = input.get("projectName") or DEFAULT_PROJECT
-    run = _existing_run(context, RunKey(input["runName"], project, entity))
+    run = _run_of_names(context, input)
     files = []
     for name in names:
         # A null URL makes the client skip this one file; an error would cost it the whole batch.
-        url = None if file_name_problem(name) else context.upload_url(run.id, name)
+        url = None if file_name_problem(name) else context.upload_url(file_path(run.id, name))
         files.append({"name": name, "uploadUrl": url})
     return {"runID": run_storage_id(run.key), "uploadHeaders": [], "files": files}
+
+
+def _mark_files_uploaded(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    """Files are recorded as they arrive; this says whether they all did."""
+    run = _run_of_names(context, input)
+    present = {file.name for file in list_files(context.connection, run.id, list(input["files"]))}
+    return {"success": present.issuperset(input["files"])}
+
+
+def _alert(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    if max(len(input["title"]), len(input["text"])) > ALERT_CHARACTERS_MAX:
+        raise GraphQLError(f"the title and the text of an alert have at most {ALERT_CHARACTERS_MAX} characters")
+    run = _run_of_names(context, input)
+    alert = Alert(run.id, input["title"], input["text"], input.get("severity") or "INFO", context.now)
+    wait = input.get("waitDuration")
+    add_alert(context.connection, alert, wait / 1000 if isinstance(wait, (int, float)) else 0.0)
+    return {"success": True}
+
+
+def _run_of_names(context: RequestContext, input: dict[str, Any]) -> Run:
+    entity = allowed_entity(context, input.get("entityName"))
+    return _existing_run(context, RunKey(input["runName"], input.get("projectName") or DEFAULT_PROJECT, entity))
 
 
 CHANGE_RESOLVERS: Resolvers = {
@@ -170,5 +196,7 @@ CHANGE_RESOLVERS: Resolvers = {
         "stopRun": _stop_run,
         "deleteRun": _delete_run,
         "createRunFiles": _create_run_files,
+        "markRunFilesUploaded": _mark_files_uploaded,
+        "notifyScriptableRunAlert": _alert,
     },
 }

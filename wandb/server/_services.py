@@ -10,12 +10,16 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from ._auth import ServerSecret, User, load_secret
+from ._bytes import ByteStore, FolderStore
 from ._database import Database
-from ._files import FileStore, UrlSigner
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
 from ._series import SeriesCache
+from ._signing import UrlSigner
 
 Clock = Callable[[], float]
+
+# Changes that take long and open the transaction of their last step themselves, so that others needn't wait.
+OWN_TRANSACTION = frozenset({"completeMultipartUploadArtifact"})
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Services:
 
     database: Database
     secret: ServerSecret
-    files: FileStore
+    bytes: ByteStore
     signer: UrlSigner
     series: SeriesCache
     clock: Clock
@@ -41,10 +45,12 @@ def open_services(
     """Open a data directory, making it when it is not there."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = load_secret(data)
+    store = FolderStore(data / "files")
+    store.discard_abandoned()
     return Services(
         database=Database(data / "server.db"),
         secret=secret,
-        files=FileStore(data / "files"),
+        bytes=store,
         signer=UrlSigner(secret),
         series=SeriesCache(),
         clock=clock,
@@ -65,11 +71,12 @@ class RequestContext:
     # Called when the transaction is durable, for what a rollback could not undo.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
-    def upload_url(self, run_id: int, name: str) -> str:
-        return self.base_url + self.services.signer.path("PUT", run_id, name, self.now + UPLOAD_URL_SECONDS)
+    def upload_url(self, path: str) -> str:
+        """A signed URL by which the bytes of a path can be put."""
+        return self.base_url + self.services.signer.url("PUT", path, self.now + UPLOAD_URL_SECONDS)
 
-    def download_url(self, run_id: int, name: str) -> str:
-        return self.base_url + self.services.signer.path("GET", run_id, name, self.now + DOWNLOAD_URL_SECONDS)
+    def download_url(self, path: str) -> str:
+        return self.base_url + self.services.signer.url("GET", path, self.now + DOWNLOAD_URL_SECONDS)
 
 
 def iso_time(seconds: float) -> str:

@@ -91,6 +91,11 @@ def find_project(connection: Connection, entity: str, name: str) -> Project | No
     return Project(**row._mapping) if row is not None else None
 
 
+def project_by_id(connection: Connection, project_id: int) -> Project | None:
+    row = connection.execute(select(projects).where(projects.c.id == project_id)).first()
+    return Project(**row._mapping) if row is not None else None
+
+
 def ensure_project(connection: Connection, entity: str, name: str, now: float) -> tuple[Project, bool]:
     """Find or make a project; the second value says whether it was made."""
     found = find_project(connection, entity, name)

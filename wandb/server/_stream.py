@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
+from ._database import upsert
 from ._limits import LINE_NUMBER_MAX, TRANSMIT_SECONDS
 from ._store import EVENTS, HISTORY, LOG, Run, update_run
 from ._tables import lines
@@ -145,12 +145,7 @@ def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> d
         step = _step_of(content, number) if kind != LOG else None
         rows.append({"run_id": run.id, "kind": kind, "line": number, "step": step, "content": content})
     if rows:
-        statement = upsert(lines)
-        statement = statement.on_conflict_do_update(
-            index_elements=[lines.c.run_id, lines.c.kind, lines.c.line],
-            set_={"step": statement.excluded.step, "content": statement.excluded.content},
-        )
-        connection.execute(statement, rows)
+        upsert(connection, lines, rows, ("run_id", "kind", "line"))
     values: dict[str, Any] = {column: max(count, end)}
     if rewritten and kind != LOG:
         values["rewrites"] = run.rewrites + 1
