@@ -10,9 +10,11 @@ from setuptools import find_packages, setup
 
 SERVER = [
     "graphql-core>=3.2.3",
+    "pyyaml>=6",
     "sqlalchemy>=2.0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",
+    "xxhash>=3",
 ]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
@@ -27,6 +29,7 @@ DEV = [
     "pytest>=8.2",
     "ruff==0.14.5",
     "tox>=4.20",
+    "types-PyYAML>=6",
     "types-psutil>=5.9",
     "types-PyYAML>=6.0",
     "types-requests>=2.31",

@@ -81,6 +81,11 @@ def require_entity(user: User, entity: str) -> None:
         raise HTTPException(404, f"entity {entity!r} was not found")
 
 
+def require_change(user: User, entity: str) -> None:
+    if not user.may_change(entity):
+        raise HTTPException(403, f"user {user.name!r} may look at the entity {entity!r} but not change it")
+
+
 def run_of_path(request: Request, connection: Connection, user: User) -> Run:
     """The run that a path names, if the user may see it."""
     parameters = request.path_params

@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ._access import base_url_of, require_entity, require_key, require_user, services_of
+from ._access import base_url_of, require_change, require_entity, require_key, require_user, services_of
 from ._auth import create_sign_in_token
 from ._body import read_body
 from ._console import parse_console_line
@@ -165,7 +165,8 @@ def _stop(request: Request) -> Response:
     with services.database.write() as connection:
         user = require_user(request, connection)
         run = _readable_run(request, connection)
-        context = RequestContext(services, connection, user, base_url_of(request), services.clock())
+        require_change(user, run.entity)
+        context = RequestContext(services, connection, user, base_url_of(request), services.clock(), True)
         return StrictJSONResponse({"stopping": request_stop(context, run)})
 
 

@@ -30,8 +30,12 @@ from ._resolvers_artifact_changes import ARTIFACT_CHANGE_RESOLVERS
 from ._resolvers_artifact_edits import ARTIFACT_EDIT_RESOLVERS
 from ._resolvers_artifacts import ARTIFACT_RESOLVERS
 from ._resolvers_policies import POLICY_RESOLVERS
+from ._resolvers_projects import PROJECT_CHANGE_RESOLVERS
+from ._resolvers_queues import QUEUE_RESOLVERS
 from ._resolvers_run import RUN_RESOLVERS
 from ._resolvers_run_changes import CHANGE_RESOLVERS
+from ._resolvers_sweeps import SWEEP_RESOLVERS
+from ._resolvers_teams import TEAM_RESOLVERS
 from ._services import Clock, open_services
 from ._storage import STORAGE_ROUTES
 from ._stream import StreamFormatError
@@ -111,6 +115,10 @@ _RESOLVERS = (
     ARTIFACT_RESOLVERS,
     ARTIFACT_CHANGE_RESOLVERS,
     ARTIFACT_EDIT_RESOLVERS,
+    PROJECT_CHANGE_RESOLVERS,
+    SWEEP_RESOLVERS,
+    QUEUE_RESOLVERS,
+    TEAM_RESOLVERS,
     POLICY_RESOLVERS,
 )
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from ._artifact_tables import aliases, artifacts, blobs, collections, entries, manifests, memberships, uses
 from ._database import upsert
@@ -353,6 +353,11 @@ def delete_collection(connection: Connection, collection: Collection) -> list[st
     return freed
 
 
+def delete_blobs(connection: Connection, project_id: int) -> None:
+    """Forget the bytes of a project that is deleted."""
+    connection.execute(delete(blobs).where(blobs.c.project_id == project_id))
+
+
 def delete_expired(connection: Connection, project_id: int, now: float) -> list[str]:
     """Delete the versions whose time to live has passed."""
     found = connection.execute(
@@ -400,7 +405,7 @@ def stored_entries(
     """Files of a version whose bytes are here, by path, and how many there are."""
     condition = (entries.c.artifact_id == artifact_id) & entries.c.blob_key.is_not(None)
     if names:
-        condition &= or_(*(entries.c.path == name for name in names))
+        condition &= entries.c.path.in_(names)
     total = connection.execute(select(func.count()).select_from(entries).where(condition)).scalar_one()
     found = connection.execute(select(entries).where(condition).order_by(entries.c.path).offset(start).limit(count))
     return list(found), total

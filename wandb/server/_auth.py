@@ -23,22 +23,36 @@ from sqlalchemy import Connection, Select, delete, insert, select
 
 from ._limits import SESSION_SECONDS, SIGN_IN_LINK_SECONDS
 from ._names import sanitized_user_name
-from ._tables import api_keys, tickets, users
+from ._tables import api_keys, members, tickets, users
 
 _SECRET_BYTES = 32
 
 
+# What a member of a team may do: read; also change; also say who is in the team.
+VIEWER, MEMBER, ADMIN = ROLES = ("viewer", "member", "admin")
+
+
 @dataclass(frozen=True)
 class User:
-    """A person who may use the server."""
+    """Somebody who may use the server, with the teams that they are in and their role in each."""
 
     id: int
     name: str
     admin: bool
+    teams: tuple[tuple[str, str], ...] = ()
 
     def may_use(self, entity: str) -> bool:
-        """Everybody owns the entity of their name; an administrator may use every entity."""
-        return self.admin or entity == self.name
+        """Everybody owns the entity of their name and reads in their teams; an administrator may use every entity."""
+        return self.admin or entity == self.name or self._role(entity) is not None
+
+    def may_change(self, entity: str) -> bool:
+        return self.admin or entity == self.name or self._role(entity) in (MEMBER, ADMIN)
+
+    def may_lead(self, team: str) -> bool:
+        return self.admin or self._role(team) == ADMIN
+
+    def _role(self, entity: str) -> str | None:
+        return dict(self.teams).get(entity)
 
 
 @dataclass(frozen=True)
@@ -182,10 +196,38 @@ def delete_expired_tickets(connection: Connection, now: float) -> None:
 
 
 def user_by_id(connection: Connection, user_id: int) -> User | None:
-    row = connection.execute(select(users).where(users.c.id == user_id)).first()
-    return User(row.id, row.name, row.admin) if row is not None else None
+    return _user(connection, select(users).where(users.c.id == user_id))
+
+
+def user_by_name(connection: Connection, name: str) -> User | None:
+    return _user(connection, select(users).where(users.c.name == name))
+
+
+def list_users(connection: Connection) -> list[User]:
+    """All users by name, without their teams."""
+    return [User(row.id, row.name, row.admin) for row in connection.execute(select(users).order_by(users.c.name))]
+
+
+def create_user(connection: Connection, name: str, admin: bool, now: float) -> User:
+    connection.execute(insert(users).values(name=name, admin=admin, created_at=now))
+    user = user_by_name(connection, name)
+    assert user is not None
+    return user
+
+
+def delete_api_key(connection: Connection, user: User, number: int) -> bool:
+    """Make a key of a user worthless; False when it is not theirs."""
+    found = connection.execute(delete(api_keys).where(api_keys.c.id == number, api_keys.c.user_id == user.id))
+    return bool(found.rowcount)
 
 
 def _user_by(connection: Connection, user_id: Select[Any]) -> User | None:
-    row = connection.execute(select(users).where(users.c.id == user_id.scalar_subquery())).first()
-    return User(row.id, row.name, row.admin) if row is not None else None
+    return _user(connection, select(users).where(users.c.id == user_id.scalar_subquery()))
+
+
+def _user(connection: Connection, query: Select[Any]) -> User | None:
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    roles = connection.execute(select(members.c.team, members.c.role).where(members.c.user_id == row.id))
+    return User(row.id, row.name, row.admin, tuple((role.team, role.role) for role in roles))

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from ._database import upsert
 from ._tables import files
@@ -39,6 +39,10 @@ def record_file(connection: Connection, stored: StoredFile) -> None:
 def find_file(connection: Connection, run_id: int, name: str) -> StoredFile | None:
     row = connection.execute(select(files).where(files.c.run_id == run_id, files.c.name == name)).first()
     return StoredFile(**row._mapping) if row is not None else None
+
+
+def delete_file(connection: Connection, run_id: int, name: str) -> None:
+    connection.execute(delete(files).where(files.c.run_id == run_id, files.c.name == name))
 
 
 def list_files(

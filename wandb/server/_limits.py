@@ -69,6 +69,14 @@ INDEXED_ROWS_PER_REQUEST = 50_000
 # Places in a chart where a value was NaN or infinite, per metric.
 MARKS_MAX = 200
 
+# A sweep's configuration; the nodes count what its references stand for.
+SWEEP_CHARACTERS_MAX = 100_000
+SWEEP_NODES_MAX = 100_000
+
+# An item of a launch queue, and how long an agent that took one may go without acknowledging it.
+QUEUE_SPEC_CHARACTERS_MAX = 1_000_000
+QUEUE_LEASE_SECONDS = 600.0
+
 # Alerts kept of a run, the newest ones.
 ALERTS_MAX = 1000
 ALERT_CHARACTERS_MAX = 10_000

@@ -109,6 +109,26 @@ def parse_storage_number(kind: str, text: str) -> int | None:
     return int(parts[2])
 
 
+def parse_project_id(text: str) -> tuple[str, str] | None:
+    """The project and the entity in a project's storage id; None for anything else."""
+    try:
+        parts = base64.b64decode(text, validate=True).decode().split(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return (parts[2], parts[3]) if len(parts) == 4 and parts[:2] == ["Project", "v1"] else None
+
+
+def parse_file_id(text: str) -> tuple[int, str] | None:
+    """The run's number and the name in a run file's storage id; None for anything else."""
+    try:
+        parts = base64.b64decode(text, validate=True).decode().split(":", 3)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    if len(parts) != 4 or parts[:2] != ["File", "v1"] or not re.fullmatch(r"[0-9]{1,18}", parts[2]):
+        return None
+    return int(parts[2]), parts[3]
+
+
 def new_run_id() -> str:
     return "".join(secrets.choice(_RUN_ID_ALPHABET) for _ in range(8))
 

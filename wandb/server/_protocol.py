@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ._access import base_url_of, require_key, run_of_path, services_of
+from ._access import base_url_of, require_change, require_key, run_of_path, services_of
 from ._auth import User
 from ._body import read_body
 from ._graphql import GraphQLExecutor, parse_graphql_request
@@ -49,7 +49,7 @@ def _answer_graphql(request: Request, user: User, body: bytes) -> dict[str, Any]
     after_commit = []
     try:
         with transaction() as connection:
-            context = RequestContext(services, connection, user, base_url_of(request), services.clock())
+            context = RequestContext(services, connection, user, base_url_of(request), services.clock(), bool(changes))
             response = executor.execute(query, variables, operation, context)
             if "errors" in response:
                 raise _RollbackError(response)
@@ -72,4 +72,5 @@ def _answer_stream(request: Request, user: User, body: bytes) -> dict[str, Any]:
     stream_request = parse_stream_request(body)
     with services.database.write() as connection:
         run = run_of_path(request, connection, user)
+        require_change(user, run.entity)
         return apply_stream_request(connection, run, stream_request, services.clock())

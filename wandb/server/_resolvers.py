@@ -55,6 +55,8 @@ def allowed_entity(context: RequestContext, name: str | None) -> str:
         raise GraphQLError(problem)
     if not context.user.may_use(name):
         raise GraphQLError(f"user {context.user.name!r} may not use the entity {name!r}")
+    if context.changes and not context.user.may_change(name):
+        raise GraphQLError(f"user {context.user.name!r} may look at the entity {name!r} but not change it")
     return name
 
 
@@ -97,10 +99,10 @@ def _server_info(_: None, context: RequestContext) -> dict[str, Any]:
 
 
 def _entity(_: None, context: RequestContext, name: str | None = None) -> dict[str, str]:
-    return _entity_value(allowed_entity(context, name))
+    return entity_view(allowed_entity(context, name))
 
 
-def _entity_value(name: str) -> dict[str, str]:
+def entity_view(name: str) -> dict[str, str]:
     return {"id": storage_id("Entity", name), "name": name}
 
 
@@ -197,13 +199,15 @@ RESOLVERS: Resolvers = {
         "flags": lambda user, context: "{}",
         "entity": lambda user, context: user.name,
         "apiKeys": _user_api_keys,
-        "teams": lambda user, context: {"edges": [{"node": _entity_value(user.name)}]},
+        "teams": lambda user, context: {
+            "edges": [{"node": entity_view(name)} for name in (user.name, *(team for team, _ in user.teams))]
+        },
     },
     "Project": {
         "id": lambda project, context: storage_id("Project", project.name, project.entity),
         "internalId": lambda project, context: str(project.id),
         "entityName": lambda project, context: project.entity,
-        "entity": lambda project, context: _entity_value(project.entity),
+        "entity": lambda project, context: entity_view(project.entity),
         "createdAt": lambda project, context: iso_time(project.created_at),
         "access": lambda project, context: "PRIVATE",
         "isBenchmark": lambda project, context: False,
@@ -211,6 +215,7 @@ RESOLVERS: Resolvers = {
         "user": lambda project, context: context.user,
         "runCount": _project_run_count,
         "runs": _project_runs,
+        "allViews": lambda project, context, **_: connection_of([], None, None),
         "run": _project_run,
         "bucket": _project_run,
     },

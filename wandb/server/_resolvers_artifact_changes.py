@@ -50,7 +50,7 @@ from ._graphql import Resolvers
 from ._limits import FILES_PER_REQUEST_MAX, UPLOAD_PARTS_MAX
 from ._names import RunKey, file_name_problem, name_problem, parse_storage_number, storage_id
 from ._resolvers import DEFAULT_PROJECT, allowed_entity, project_for_writing
-from ._resolvers_artifacts import TypeView, home_of, readable_artifact
+from ._resolvers_artifacts import TypeView, changeable_artifact, home_of, readable_artifact
 from ._services import RequestContext
 from ._storage import expecting_digest
 from ._store import Run, find_run, project_by_id
@@ -179,7 +179,7 @@ def object_text(text: str | None) -> str:
 
 
 def _create_manifest(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     base = _base_id(context, input)
     kind = input.get("type") or "FULL"
     _check_digest(input["digest"])
@@ -207,7 +207,7 @@ def _manifest_of_input(context: RequestContext, text: str) -> Manifest:
     number = parse_storage_number("ArtifactManifest", text)
     manifest = None if number is None else find_manifest(context.connection, number)
     artifact = None if manifest is None else artifact_by_id(context.connection, manifest.artifact_id)
-    if manifest is None or artifact is None or not context.user.may_use(home_of(context, artifact).entity):
+    if manifest is None or artifact is None or not context.user.may_change(home_of(context, artifact).entity):
         raise GraphQLError(f"manifest {text!r} was not found")
     return manifest
 
@@ -223,7 +223,7 @@ def _create_files(_: None, context: RequestContext, input: dict[str, Any]) -> di
     for spec in specs:
         text = spec["artifactID"]
         if text not in homes:
-            artifact = readable_artifact(context, text)
+            artifact = changeable_artifact(context, text)
             homes[text] = artifact, home_of(context, artifact).project_id
         artifact, project_id = homes[text]
         if file_name_problem(spec["name"]):
@@ -281,7 +281,7 @@ def _part_number(part: dict[str, Any]) -> int:
 
 
 def _complete_multipart(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     project_id = home_of(context, artifact).project_id
     key = input["storagePath"].rpartition("/")[2]
     upload = _upload_id(project_id, key)
@@ -311,7 +311,7 @@ def _is_key(key: str) -> bool:
 
 
 def _commit_artifact(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     if artifact.state != PENDING:
         return {"artifact": artifact}
     contents = _contents(context, artifact)

@@ -35,7 +35,7 @@ from ._graphql import Resolvers
 from ._names import name_problem
 from ._resolvers import allowed_entity, project_for_writing
 from ._resolvers_artifact_changes import free, object_text, telling, ttl_of_input
-from ._resolvers_artifacts import home_of, readable_artifact, readable_collection, tag_views
+from ._resolvers_artifacts import changeable_artifact, home_of, readable_artifact, readable_collection, tag_views
 from ._services import RequestContext
 from ._store import find_project
 
@@ -43,7 +43,7 @@ _SUCCESS = {"success": True}
 
 
 def _update_artifact(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     values: dict[str, Any] = {"updated_at": context.now}
     if input.get("description") is not None:
         values["description"] = input["description"]
@@ -76,7 +76,7 @@ def _collection_of(context: RequestContext, home: Collection, entry: dict[str, A
 
 
 def _add_aliases(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     for entry in input["aliases"]:
         collection = _collection_of(context, home_of(context, artifact), entry)
         if collection.id not in {place.collection.id for place in memberships_of(context.connection, artifact)}:
@@ -86,7 +86,7 @@ def _add_aliases(_: None, context: RequestContext, input: dict[str, Any]) -> dic
 
 
 def _delete_aliases(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     for entry in input["aliases"]:
         collection = _collection_of(context, home_of(context, artifact), entry)
         remove_alias(context.connection, collection.id, entry["alias"], artifact.id)
@@ -94,7 +94,7 @@ def _delete_aliases(_: None, context: RequestContext, input: dict[str, Any]) -> 
 
 
 def _delete_artifact(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    artifact = readable_artifact(context, input["artifactID"])
+    artifact = changeable_artifact(context, input["artifactID"])
     held = [alias for _, alias in aliases_of(context.connection, artifact.id) if alias != LATEST]
     if held and not input.get("deleteAliases"):
         raise ArtifactError(f"the artifact has the aliases {', '.join(held)}; delete them with it, or first")

@@ -38,7 +38,7 @@ from ._filters import FilterError, RowView, matches, ordered, parse_filter, sort
 from ._graphql import TYPE_NAME, Resolvers
 from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from ._names import parse_storage_number, storage_id
-from ._resolvers import connection_of
+from ._resolvers import allowed_entity, connection_of
 from ._services import RequestContext, iso_time
 from ._store import Project, Run, find_project, run_by_id, run_exists
 
@@ -69,6 +69,13 @@ def readable_artifact(context: RequestContext, text: str) -> Artifact:
     return artifact
 
 
+def changeable_artifact(context: RequestContext, text: str) -> Artifact:
+    """The version with a storage id, if the user may change it."""
+    artifact = readable_artifact(context, text)
+    allowed_entity(context, home_of(context, artifact).entity)
+    return artifact
+
+
 def home_of(context: RequestContext, artifact: Artifact) -> Collection:
     """The collection that a version was made in."""
     collection = collection_by_id(context.connection, artifact.collection_id)
@@ -90,6 +97,7 @@ def readable_collection(context: RequestContext, text: str) -> Collection:
     collection = None if number is None else collection_by_id(context.connection, number)
     if collection is None or not context.user.may_use(collection.entity):
         raise GraphQLError(f"artifact collection {text!r} was not found")
+    allowed_entity(context, collection.entity)
     return collection
 
 
@@ -265,7 +273,9 @@ def tag_views(tags: list[str]) -> list[dict[str, str]]:
 
 def _membership_aliases(place: Membership, context: RequestContext) -> list[dict[str, Any]]:
     found = aliases_of(context.connection, place.artifact.id, place.collection.id)
-    return [_alias_view(place.collection, alias) for _, alias in found]
+    # Clients of before 2024 look for the number of a version among its aliases; newer ones pass over it.
+    labels = [*(alias for _, alias in found), f"v{place.version}"]
+    return [_alias_view(place.collection, alias) for alias in labels]
 
 
 def _artifact_aliases(artifact: Artifact, context: RequestContext) -> list[dict[str, Any]]:
@@ -332,6 +342,18 @@ def _artifact_files(
     ]
     info = {"endCursor": edges[-1]["cursor"] if edges else None, "hasNextPage": start + len(edges) < total}
     return {"edges": edges, "pageInfo": info, "totalCount": total}
+
+
+def _files_by_entries(
+    artifact: Artifact, context: RequestContext, entries: list[dict[str, Any]] | None = None, **_: Any
+) -> dict[str, Any]:
+    """The files that a manifest names, in the order of its entries as far as they are here."""
+    names = [entry["name"] for entry in entries or []]
+    rows, total = stored_entries(context.connection, artifact.id, names, 0, len(names)) if names else ([], 0)
+    by_name = {row.path: row for row in rows}
+    found = [_entry_file(artifact, by_name[name], context) for name in names if name in by_name]
+    edges = [{"node": file, "cursor": str(index)} for index, file in enumerate(found)]
+    return {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}, "totalCount": total}
 
 
 def _entry_file(artifact: Artifact, row: Any, context: RequestContext) -> dict[str, Any]:
@@ -436,6 +458,7 @@ ARTIFACT_RESOLVERS: Resolvers = {
         "createdBy": _created_by,
         "usedBy": _used_by,
         "files": _artifact_files,
+        "filesByManifestEntries": _files_by_entries,
     },
     "ArtifactManifest": {
         "id": lambda manifest, context: storage_id("ArtifactManifest", str(manifest.id)),

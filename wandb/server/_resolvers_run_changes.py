@@ -10,7 +10,7 @@ from graphql import GraphQLError
 
 from ._alerts import Alert, add_alert, delete_alerts
 from ._artifacts import artifacts_of_run, delete_artifact
-from ._files import file_path, list_files
+from ._files import delete_file, file_path, file_place, list_files
 from ._graphql import Resolvers
 from ._limits import ALERT_CHARACTERS_MAX, FILES_PER_REQUEST_MAX, NESTING_MAX
 from ._names import (
@@ -18,6 +18,7 @@ from ._names import (
     file_name_problem,
     name_problem,
     new_run_id,
+    parse_file_id,
     parse_run_storage_id,
     run_storage_id,
 )
@@ -26,12 +27,15 @@ from ._services import RequestContext
 from ._store import (
     SETTABLE_STATES,
     Run,
+    branch_point,
     create_run,
     delete_run,
     find_run,
+    inherit_history,
     merged_config,
     rewind_history,
     run_by_id,
+    run_exists,
     update_run,
 )
 from ._values import parse_object
@@ -63,7 +67,23 @@ def _upsert_bucket(_: None, context: RequestContext, input: dict[str, Any]) -> d
         # Saying that a run runs is a sign of life.
         changes["heartbeat_at"] = context.now
     update_run(context.connection, run.id, changes)
-    return {"bucket": run_by_id(context.connection, run.id), "inserted": inserted}
+    if inserted:
+        _inherit(context, run.id, key)
+    return {
+        "bucket": run_by_id(context.connection, run.id),
+        "inserted": inserted,
+        "serverSettings": {"serverMessages": []},
+    }
+
+
+def _inherit(context: RequestContext, run_id: int, key: RunKey) -> None:
+    """Give a new run the history of the run that its config says it was forked from."""
+    point = branch_point(run_by_id(context.connection, run_id).config)
+    if point is None or point.run == key.name:
+        return
+    parent = find_run(context.connection, RunKey(point.run, key.project, key.entity))
+    if parent is not None:
+        inherit_history(context.connection, parent, run_id, point.step)
 
 
 def _key_of_input(context: RequestContext, input: dict[str, Any]) -> RunKey:
@@ -174,6 +194,25 @@ def _mark_files_uploaded(_: None, context: RequestContext, input: dict[str, Any]
     return {"success": present.issuperset(input["files"])}
 
 
+def _update_run_state(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    run = _existing_run(context, _key_of_id(context, input["id"])) if input.get("id") else _run_of_names(context, input)
+    if input["state"].lower() not in SETTABLE_STATES:
+        raise GraphQLError(f"{input['state']!r} is not a state a client may set")
+    update_run(context.connection, run.id, {"state": input["state"].lower(), "heartbeat_at": context.now})
+    return {"success": True}
+
+
+def _delete_files(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    for text in input["files"]:
+        target = parse_file_id(text)
+        if target is None or not run_exists(context.connection, target[0]):
+            raise GraphQLError(f"file {text!r} was not found")
+        allowed_entity(context, run_by_id(context.connection, target[0]).entity)
+        delete_file(context.connection, *target)
+        context.after_commit.append(functools.partial(context.services.bytes.delete, file_place(*target)))
+    return {"success": True}
+
+
 def _alert(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     if max(len(input["title"]), len(input["text"])) > ALERT_CHARACTERS_MAX:
         raise GraphQLError(f"the title and the text of an alert have at most {ALERT_CHARACTERS_MAX} characters")
@@ -196,6 +235,8 @@ CHANGE_RESOLVERS: Resolvers = {
         "stopRun": _stop_run,
         "deleteRun": _delete_run,
         "createRunFiles": _create_run_files,
+        "updateRunState": _update_run_state,
+        "deleteFiles": _delete_files,
         "markRunFilesUploaded": _mark_files_uploaded,
         "notifyScriptableRunAlert": _alert,
     },

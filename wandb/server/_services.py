@@ -68,6 +68,8 @@ class RequestContext:
     user: User
     base_url: str
     now: float
+    # Whether the request changes something, so that it needs more than leave to look.
+    changes: bool = False
     # Called when the transaction is durable, for what a rollback could not undo.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, literal, select, update
 
 from ._auth import User
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
@@ -105,6 +105,15 @@ def ensure_project(connection: Connection, entity: str, name: str, now: float) -
     made = find_project(connection, entity, name)
     assert made is not None
     return made, True
+
+
+def rename_project(connection: Connection, project: Project, name: str) -> None:
+    connection.execute(update(projects).where(projects.c.id == project.id).values(name=name))
+
+
+def delete_project(connection: Connection, project: Project) -> None:
+    """Delete a project that has no runs any more."""
+    connection.execute(delete(projects).where(projects.c.id == project.id))
 
 
 def list_projects(connection: Connection, entity: str | None = None) -> list[Project]:
@@ -226,6 +235,34 @@ def merged_config(old: str, new: str) -> str:
     if value == entry["value"]:
         return new
     return json.dumps({**after, "_wandb": {**entry, "value": value}})
+
+
+class BranchPoint(NamedTuple):
+    """Where a forked run left its parent."""
+
+    run: str
+    step: int
+
+
+def branch_point(config: str) -> BranchPoint | None:
+    """The parent that a config names, as clients write it for a forked run."""
+    entry = (parse_object(config) or {}).get("_wandb")
+    value = entry.get("value") if isinstance(entry, dict) else None
+    point = value.get("branch_point") if isinstance(value, dict) else None
+    if not isinstance(point, dict) or not isinstance(point.get("run_id"), str):
+        return None
+    step = point.get("step")
+    return BranchPoint(point["run_id"], int(step)) if isinstance(step, (int, float)) else None
+
+
+def inherit_history(connection: Connection, parent: Run, run_id: int, last_kept: int) -> None:
+    """Copy the parent's rows up to a step, numbered from 0."""
+    number = func.row_number().over(order_by=(lines.c.step, lines.c.line)) - 1
+    rows = select(literal(run_id), lines.c.kind, number, lines.c.step, lines.c.content).where(
+        lines.c.run_id == parent.id, lines.c.kind == HISTORY, lines.c.step <= last_kept
+    )
+    copied = connection.execute(insert(lines).from_select(["run_id", "kind", "line", "step", "content"], rows))
+    update_run(connection, run_id, {"history_count": copied.rowcount})
 
 
 def last_line(connection: Connection, run_id: int, kind: str) -> str | None:

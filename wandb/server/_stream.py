@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ._database import upsert
 from ._limits import LINE_NUMBER_MAX, TRANSMIT_SECONDS
@@ -136,13 +136,21 @@ def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> d
     count: int = getattr(run, column)
     end = chunk.offset + len(chunk.content)
     present = _present_lines(connection, run.id, kind, chunk.offset, min(end, count))
+    steps = (
+        [_step_of(content, number) for number, content in enumerate(chunk.content, chunk.offset)] if kind != LOG else []
+    )
+    known = _known_rows(connection, run, steps) if kind == HISTORY and end > count else {}
     rows = []
+    end = min(end, count)
     rewritten = False
     for number, content in enumerate(chunk.content, start=chunk.offset):
         if present.get(number) == content:
             continue
         rewritten = rewritten or number < count
-        step = _step_of(content, number) if kind != LOG else None
+        step = steps[number - chunk.offset] if steps else None
+        if number >= count and step in known and _canonical(content) in known[step]:
+            continue
+        end = max(end, number + 1)
         rows.append({"run_id": run.id, "kind": kind, "line": number, "step": step, "content": content})
     if rows:
         upsert(connection, lines, rows, ("run_id", "kind", "line"))
@@ -150,6 +158,30 @@ def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> d
     if rewritten and kind != LOG:
         values["rewrites"] = run.rewrites + 1
     return values
+
+
+def _known_rows(connection: Connection, run: Run, steps: list[int | None]) -> dict[int | None, set[str]]:
+    """The rows that the run has at these steps.
+
+    A client that lost its note of having sent a run sends all of it once more, behind what is here. Such rows are
+    found by their step, and not taken again if they are the same. Several writers of one run may use the same steps
+    for different rows.
+    """
+    sent = [step for step in steps if step is not None]
+    here = (lines.c.run_id == run.id) & (lines.c.kind == HISTORY) & lines.c.step.is_not(None)
+    highest = connection.execute(select(func.max(lines.c.step)).where(here)).scalar()
+    if not sent or highest is None or min(sent) > highest:
+        return {}
+    known: dict[int | None, set[str]] = {}
+    found = select(lines.c.step, lines.c.content).where(here, lines.c.step.between(min(sent), max(sent)))
+    for row in connection.execute(found):
+        known.setdefault(row.step, set()).add(_canonical(row.content))
+    return known
+
+
+def _canonical(content: str) -> str:
+    # Clients write the keys of a row in any order.
+    return json.dumps(parse_object(content), sort_keys=True)
 
 
 def _present_lines(connection: Connection, run_id: int, kind: str, first: int, last: int) -> dict[int, str]:

@@ -8,6 +8,7 @@ table      one row is
 =========  ==========================================================================
 users      a person; the name is also the name of the person's own entity
 api_keys   a keyed hash of an API key
+team_members  a user's role in a team (``_teams``)
 tickets    a keyed hash of a browser session or of a one-time sign-in link
 projects   a project of an entity
 runs       a run with everything about it that is a single value
@@ -54,6 +55,14 @@ api_keys = Table(
     Column("digest", String, nullable=False, unique=True),
     Column("hint", String, nullable=False),
     Column("created_at", Float, nullable=False),
+)
+
+members = Table(
+    "team_members",
+    metadata,
+    Column("team", String, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("role", String, nullable=False),
 )
 
 tickets = Table(
