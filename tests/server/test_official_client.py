@@ -1,17 +1,13 @@
-"""The official client, unmodified and in an environment of its own, against this server."""
+"""The official client, unmodified and in an environment of its own, against this server: a run."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from live_server import LiveServer
-
-VERSION = "0.31.0"
+from peer import VERSIONS, Peer
 
 LOG = """
 import sys, wandb
@@ -63,62 +59,13 @@ run.finish(exit_code=3)
 """
 
 
-@pytest.fixture(scope="session")
-def peer_python() -> Path:
-    """A Python that has the official client, installed once and then reused."""
-    default = Path(__file__).parents[2] / ".tox" / "peers"
-    home = Path(os.environ.get("WANDB_TEST_PEERS") or default) / f"wandb-{VERSION}"
-    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    done = home / "installed"
-    if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", f"wandb=={VERSION}"]
-        if subprocess.run(install, check=False).returncode != 0:
-            pytest.skip(f"wandb {VERSION} could not be installed")
-        done.touch()
-    return python
-
-
-class Peer:
-    """Runs scripts with the official client against a server."""
-
-    def __init__(self, python: Path, server: LiveServer, home: Path) -> None:
-        self._python, self._home = python, home
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "WANDB_BASE_URL": server.url,
-            "WANDB_API_KEY": server.key,
-            "WANDB_ERROR_REPORTING": "false",
-            "NO_PROXY": "127.0.0.1",
-        }
-
-    def run(self, script: str, *arguments: str) -> str:
-        done = subprocess.run(
-            [str(self._python), "-c", script, *arguments],
-            cwd=self._home,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    def result(self) -> dict[str, object]:
-        value = json.loads((self._home / "result.json").read_text())
-        assert isinstance(value, dict)
-        return value
+@pytest.fixture(params=VERSIONS)
+def peer(request: pytest.FixtureRequest, server: LiveServer, tmp_path: Path) -> Peer:
+    return Peer(request.param, server, tmp_path / "home")
 
 
 @pytest.mark.peer
-def test_a_run_of_the_official_client_arrives_whole_and_reads_back(
-    peer_python: Path, server: LiveServer, tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    peer = Peer(peer_python, server, home)
+def test_a_run_of_the_official_client_arrives_whole_and_reads_back(peer: Peer, server: LiveServer) -> None:
     shown = peer.run(LOG)
     logged = peer.result()
     name = str(logged["id"])

@@ -90,7 +90,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        services.indexer.start()
         yield
+        services.indexer.stop()
         services.database.close()
 
     app = Starlette(

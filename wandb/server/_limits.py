@@ -66,6 +66,12 @@ INDEXED_RUNS_MAX = 32
 # nobody looked at since the server started appears in parts instead of after a long wait.
 INDEXED_ROWS_PER_REQUEST = 50_000
 
+# Rows of a block of columns. The places of rows in it have 16 bits.
+BLOCK_ROWS = 4096
+
+# Levels of nested objects whose keys are metrics of their own.
+DEPTH_MAX = 8
+
 # Places in a chart where a value was NaN or infinite, per metric.
 MARKS_MAX = 200
 

@@ -73,4 +73,7 @@ def _answer_stream(request: Request, user: User, body: bytes) -> dict[str, Any]:
     with services.database.write() as connection:
         run = run_of_path(request, connection, user)
         require_change(user, run.entity)
-        return apply_stream_request(connection, run, stream_request, services.clock())
+        answer = apply_stream_request(connection, run, stream_request, services.clock())
+    if stream_request.chunks:
+        services.indexer.consider(run.id)
+    return answer

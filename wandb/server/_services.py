@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from ._auth import ServerSecret, User, load_secret
 from ._bytes import ByteStore, FolderStore
 from ._database import Database
+from ._indexer import Indexer
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
 from ._series import SeriesCache
 from ._signing import UrlSigner
@@ -31,6 +32,7 @@ class Services:
     bytes: ByteStore
     signer: UrlSigner
     series: SeriesCache
+    indexer: Indexer
     clock: Clock
     file_bytes_max: int
     index_rows_max: int
@@ -45,14 +47,16 @@ def open_services(
     """Open a data directory, making it when it is not there."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = load_secret(data)
+    database = Database(data / "server.db")
     store = FolderStore(data / "files")
     store.discard_abandoned()
     return Services(
-        database=Database(data / "server.db"),
+        database=database,
         secret=secret,
         bytes=store,
         signer=UrlSigner(secret),
         series=SeriesCache(),
+        indexer=Indexer(database),
         clock=clock,
         file_bytes_max=file_bytes_max,
         index_rows_max=index_rows_max,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, delete, func, insert, literal, select, update
 
 from ._auth import User
+from ._blocks import drop_blocks
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._names import RunKey, new_display_name
 from ._tables import files, lines, projects, runs, users
@@ -155,6 +156,11 @@ def find_run(connection: Connection, key: RunKey) -> Run | None:
     return Run(**row._mapping) if row is not None else None
 
 
+def find_run_by_id(connection: Connection, run_id: int) -> Run | None:
+    row = connection.execute(_runs_with_names().where(runs.c.id == run_id)).first()
+    return Run(**row._mapping) if row is not None else None
+
+
 def run_by_id(connection: Connection, run_id: int) -> Run:
     row = connection.execute(_runs_with_names().where(runs.c.id == run_id)).one()
     return Run(**row._mapping)
@@ -205,6 +211,7 @@ def update_run(connection: Connection, run_id: int, values: dict[str, Any]) -> N
 
 
 def delete_run(connection: Connection, run_id: int) -> None:
+    drop_blocks(connection, run_id)
     for table in (lines, files):
         connection.execute(delete(table).where(table.c.run_id == run_id))
     connection.execute(delete(runs).where(runs.c.id == run_id))
@@ -364,6 +371,7 @@ def evenly(items: Sequence[int], count_max: int) -> Iterator[int]:
 
 def rewind_history(connection: Connection, run: Run, last_kept: int) -> int:
     """Forget the history after a step; the new line count is returned."""
+    drop_blocks(connection, run.id, HISTORY)
     in_history = (lines.c.run_id == run.id) & (lines.c.kind == HISTORY)
     connection.execute(delete(lines).where(in_history, lines.c.step > last_kept))
     highest = connection.execute(select(func.max(lines.c.line)).where(in_history)).scalar()

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from ._blocks import drop_blocks
 from ._database import upsert
 from ._limits import LINE_NUMBER_MAX, TRANSMIT_SECONDS
 from ._store import EVENTS, HISTORY, LOG, Run, update_run
@@ -142,11 +143,12 @@ def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> d
     known = _known_rows(connection, run, steps) if kind == HISTORY and end > count else {}
     rows = []
     end = min(end, count)
-    rewritten = False
+    first_rewritten: int | None = None
     for number, content in enumerate(chunk.content, start=chunk.offset):
         if present.get(number) == content:
             continue
-        rewritten = rewritten or number < count
+        if number < count and first_rewritten is None:
+            first_rewritten = number
         step = steps[number - chunk.offset] if steps else None
         if number >= count and step in known and _canonical(content) in known[step]:
             continue
@@ -155,8 +157,9 @@ def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> d
     if rows:
         upsert(connection, lines, rows, ("run_id", "kind", "line"))
     values: dict[str, Any] = {column: max(count, end)}
-    if rewritten and kind != LOG:
+    if first_rewritten is not None and kind != LOG:
         values["rewrites"] = run.rewrites + 1
+        drop_blocks(connection, run.id, kind, first_rewritten)
     return values
 
 
