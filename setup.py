@@ -10,7 +10,6 @@ from setuptools import find_packages, setup
 
 SERVER = [
     "graphql-core>=3.2.3",
-    "pyyaml>=6",
     "sqlalchemy>=2.0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",
@@ -31,7 +30,6 @@ DEV = [
     "tox>=4.20",
     "types-PyYAML>=6",
     "types-psutil>=5.9",
-    "types-PyYAML>=6.0",
     "types-requests>=2.31",
 ]
 
