@@ -53,6 +53,8 @@ records into the run that they describe, `_column_fold` does so many rows at a t
 `_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
 `_retention` removes what servers have, and `_checkpoint` keeps what it added up to. `_filesystem` knows where no live
 log should be; there `_away` sends it to a local disk and brings it home, and `_home` knows where it is meanwhile.
+`_official_import` makes a log of a run that the official client has written: `_official_frames` finds the records in
+its file, `_protobuf` and `_official_records` read them, `_official_fold` says the same in records of ours.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ from ._errors import (
     NewerFormat,
     UnstorableValue,
 )
-from ._folder import find_run_id, is_log_file, segments
+from ._folder import IMPORT_SUFFIX, find_run_id, is_log_file, segments
 from ._format import COMMIT_SECONDS, FORMAT_VERSION, MEMORY_BYTES_MAX, PROMISES, RECORD_BYTES_MAX, ROW_KEYS_MAX
 from ._home import log_folder
 from ._log import Log
@@ -115,24 +117,26 @@ if TYPE_CHECKING:
     from ._columns import Column, Columns
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
     from ._lanes import create_lane, for_another_log, living_lanes
+    from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._salvage import SalvageReport, salvage
     from ._survey import Damage, Gap
     from ._verify import VerifiedSegment, VerifyReport, verify
 
 __all__ = [
-    "COMMIT_SECONDS", "FORMAT_VERSION", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES", "RECORD_BYTES_MAX",
-    "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column", "ColumnFold",
-    "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage", "DiskUse", "Entry",
-    "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile", "FromLane", "Gap", "Labels",
-    "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound", "LogUnavailable",
-    "MetricDefinition", "MetricRules", "NewerFormat", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment",
-    "RetentionReport", "Row", "RowFlag", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream",
-    "SummaryChange", "SystemMetrics", "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer",
-    "WriterLost", "beginning", "boot_id", "bring_home", "create_away", "create_lane", "disk_use", "dump_json",
-    "filesystem_of", "find_run_id", "for_another_log", "is_log_file", "living_lanes", "local_root", "log_folder",
-    "make_private_folder", "read_columns", "recover", "retain", "salvage", "segments", "send_away", "verify",
-    "writer_elsewhere",
+    "COMMIT_SECONDS", "FORMAT_VERSION", "IMPORT_SUFFIX", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES",
+    "RECORD_BYTES_MAX", "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column",
+    "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage",
+    "DiskUse", "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile",
+    "FromLane", "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse",
+    "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport",
+    "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart",
+    "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry",
+    "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
+    "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_import",
+    "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root", "log_folder",
+    "make_private_folder", "official_file", "official_folder", "read_columns", "recover", "retain", "salvage",
+    "segments", "send_away", "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
@@ -151,6 +155,7 @@ _HOMES = {
     "Filesystem": "._filesystem",
     "FilesystemKind": "._filesystem",
     "Gap": "._survey",
+    "OfficialImport": "._official_import",
     "RemovedSegment": "._retention",
     "RetentionReport": "._retention",
     "SalvageReport": "._salvage",
@@ -162,6 +167,10 @@ _HOMES = {
     "for_another_log": "._lanes",
     "living_lanes": "._lanes",
     "read_columns": "._column_fold",
+    "find_import": "._official_import",
+    "import_official": "._official_import",
+    "official_file": "._official_import",
+    "official_folder": "._official_import",
     "retain": "._retention",
     "salvage": "._salvage",
     "verify": "._verify",

@@ -26,6 +26,8 @@ from ._home import log_folder
 from ._owner import OwnerLock, living_writer
 from ._segment import Identity, Segment, SegmentFile, inherited, mapped_errors, segment_path
 
+# Behind the name of a run's folder: it holds the import of one that the official client wrote (`_official_import`).
+IMPORT_SUFFIX = ".imported"
 _FIRST_SEGMENT = re.compile(r"run-(?P<run_id>.+?)\.wandb")
 _LATER_SEGMENT = re.compile(r"run-(?P<run_id>.+)\.seg-(?P<index>\d{4,})\.wandb")
 _LOG_FILE = re.compile(

@@ -45,6 +45,9 @@ PROMISES = {
     "power": "what `append` has returned for survives a power loss, unless the disk refused, which a warning says",
 }
 
+# How the official client's file of a run begins, which has the name of our first segment.
+OFFICIAL_MAGIC = b":W&B\xe1\xbe"
+
 Buffer = Union[bytes, bytearray, memoryview]
 
 # --- frames -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._errors import ForeignFile, LogDamaged
-from ._format import BLOCK_BYTES_MAX, SEGMENT_BYTES
+from ._format import BLOCK_BYTES_MAX, OFFICIAL_MAGIC, SEGMENT_BYTES
 
 _PAGE_HEADER = struct.Struct("<QHHHH")  # page number, pad, flags, lower, upper (or one u32: pages of an overflow run)
 _META = struct.Struct("<IIQQ48s48sQQ")  # magic, version, address, map size, two databases, last page, transaction
@@ -67,6 +67,10 @@ class PageFile:
 
     def _choose_meta(self) -> _Meta:
         first = os.pread(self._fd, 16 + _META.size, 0)
+        if first.startswith(OFFICIAL_MAGIC):
+            raise ForeignFile(
+                "written by the official client; `wandb sync FOLDER` imports the run and uploads it", self.path
+            )
         if len(first) < 16 + _META.size:
             raise ForeignFile(f"{self._size} bytes are too few for a log; it was cut off or never written", self.path)
         found = self._parse_meta(first)
