@@ -20,6 +20,7 @@ from ._log import Log
 from ._records import (
     ConfigChange,
     Console,
+    Environment,
     Exit,
     Labels,
     Preempting,
@@ -256,7 +257,11 @@ class OfficialFold:
         self._append(Preempting(time=self._time))
 
     def _environment(self, body: bytes) -> None:
-        """It stands in our first record."""
+        """What was known at first stands in our first record."""
+        found = official.environment(body)
+        known = parse_object(self.state.start.environment or "{}")
+        if any(known.get(name) != value for name, value in found.items()):
+            self._append(Environment(json=dump_json(found), time=self._time))
 
     def _metric(self, body: bytes) -> None:
         definition = official.metric(body)

@@ -1,4 +1,7 @@
-"""The folders of runs in a wandb folder, told by their names: `run-YYYYmmdd_HHMMSS-ID`, `offline-run-…`."""
+"""The folders of runs in a wandb folder, told by their names: `run-YYYYmmdd_HHMMSS-ID`, `offline-run-…`.
+
+`offline-run-….imported` is the import of a run that the official client wrote, and stands for that one's folder.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple
 
-from wandb_storage import is_log_file
+from wandb_storage import IMPORT_SUFFIX, is_log_file
 
-RUN_FOLDER_NAME = re.compile(r"(?P<offline>offline-)?run-(?P<stamp>\d{8}_\d{6})-(?P<run_id>.+)")
+RUN_FOLDER_NAME = re.compile(
+    rf"(?P<offline>offline-)?run-(?P<stamp>\d{{8}}_\d{{6}})-(?P<run_id>.+?)(?P<imported>{re.escape(IMPORT_SUFFIX)})?"
+)
 
 
 class RunFolder(NamedTuple):
@@ -24,12 +29,20 @@ class RunFolder(NamedTuple):
 def run_folders(directory: Path) -> List[RunFolder]:
     """The run folders of a wandb directory, oldest first; empty where there is none."""
     found: List[RunFolder] = []
+    imported = set()
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for path in directory.iterdir():
             match = RUN_FOLDER_NAME.fullmatch(path.name)
             # `latest-run` is a link to one of them, and not another run.
             if match and path.is_dir() and not path.is_symlink():
                 found.append(RunFolder(path, match["run_id"], match["stamp"], bool(match["offline"])))
+                if match["imported"]:
+                    imported.add((match["stamp"], match["run_id"]))
+    if imported:
+        found = [
+            run for run in found
+            if run.path.name.endswith(IMPORT_SUFFIX) or (run.stamp, run.run_id) not in imported
+        ]  # fmt: skip
     return sorted(found, key=lambda run: (run.stamp, _created(run.path), run.path.name))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tempfile
@@ -207,6 +208,12 @@ def test_the_environment_becomes_the_metadata(tmp_path: Path) -> None:
     assert state.start.program == "train.py"
     assert '"gpu": "H200"' in state.start.environment
     assert '"args": ["--fast"]' in state.start.environment
+
+
+def test_an_environment_that_is_known_late_comes_over_too(tmp_path: Path) -> None:
+    rows = [official.row(step, {"loss": 1}) for step in range(1001)]
+    state, _, _ = brought(tmp_path, *rows, official.record(official.ENVIRONMENT, (18, "H200")))
+    assert json.loads(state.start.environment) == {"gpu": "H200"}
 
 
 def test_a_summary_behind_the_exit_still_counts(tmp_path: Path) -> None:

@@ -58,8 +58,10 @@ def unsynced_runs(base_url: str, everything: bool, retry_parked: bool) -> List[P
 def filtered(folders: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> List[Path]:
     """Those whose folder name or id fits one of `include`, where there is any, and none of `exclude`."""
 
+    from wandb_storage import IMPORT_SUFFIX
+
     def fits(folder: Path, patterns: Sequence[str]) -> bool:
-        names = (folder.name, folder.name.rpartition("-")[2])
+        names = (folder.name, folder.name.rpartition("-")[2].removesuffix(IMPORT_SUFFIX))
         return any(fnmatch.fnmatch(name, one) for pattern in patterns for one in pattern.split(",") for name in names)
 
     return [

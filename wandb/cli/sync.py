@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 import click
 
 from . import complain, fail
+from ._official import imported
 from ._sync_runs import clean, filtered, mark_synced, named_runs, target_of, unsynced_runs
 from ._sync_show import report, show_plan, shown, view
 
@@ -76,9 +77,12 @@ def sync(
     folders = filtered(folders, include, exclude)
     if only_clean:
         clean(base_url, folders, clean_old_hours, ask=not clean_force)
-    elif not folders:
+        return
+    if not folders:
         click.echo("Nothing to upload. Name a run, or --all for those that were logged online.", err=True)
-    elif only_view:
+        return
+    folders, complete = imported(folders, make=not (only_view or dry_run))
+    if only_view:
         view(folders)
     elif dry_run:
         show_plan(folders, base_url)
@@ -90,7 +94,7 @@ def sync(
             "retry_parked": retry_parked, "give_up_seconds": give_up, "follow": live,
             "environment": uploader_environment(settings),
         }  # fmt: skip
-        if not _upload_all(targets, base_url, options, mark_synced):
+        if not _upload_all(targets, base_url, options, mark_synced) or not complete:
             raise click.exceptions.Exit(1)
 
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Optional, Union
 
-from wandb_storage import LogNotFound, find_run_id
+from wandb_storage import LogNotFound, find_import, find_run_id
 
 from .._run_folders import RUN_FOLDER_NAME, RunFolder, run_folders
 
@@ -43,6 +43,8 @@ def wandb_directory(base: Optional[AnyPath] = None) -> Path:
 def find_run(run: AnyPath = _LATEST, directory: Optional[AnyPath] = None) -> Path:
     """The folder of the run that is meant by an id, the name or path of a folder, any file in it, or `latest`.
 
+    Of a run that the official client wrote, its import where there is one.
+
     Raises LogNotFound where no run, or more than one, is meant.
     """
     text = os.fspath(run)
@@ -50,7 +52,7 @@ def find_run(run: AnyPath = _LATEST, directory: Optional[AnyPath] = None) -> Pat
         return _find_latest(wandb_directory(directory))
     folder = _holding_folder(Path(text).expanduser())
     if folder is not None:
-        return folder
+        return find_import(folder) or folder
     home = wandb_directory(directory)
     runs = run_folders(home)
     found = [one.path for one in runs if text in (one.run_id, one.path.name)]

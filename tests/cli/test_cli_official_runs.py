@@ -1,0 +1,108 @@
+"""`wandb sync` and `wandb replay` of runs that the official client wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import official_files as official
+import pytest
+from live_server import LiveServer
+
+NAME = "offline-run-20260105_120000-abc12345"
+
+
+class Shell:
+    """Runs the command in a project's folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {name: value for name, value in os.environ.items() if "WANDB" not in name}
+        self.environment.update(HOME=str(home), NETRC=str(home / "netrc"), WANDB_CONFIG_DIR=str(home / "config"))
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "wandb", *arguments],
+            cwd=self.home, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    home = tmp_path / "project"
+    home.mkdir()
+    return Shell(home)
+
+
+def write_run(home: Path, rows: int = 5, end: bool = True) -> Path:
+    records = [official.run(project="p"), *(official.row(step, {"loss": 1.5 - step}) for step in range(rows))]
+    return official.write_official(home, [*records, *([official.exit_record(0)] if end else [])])
+
+
+def test_sync_imports_and_uploads_once(shell: Shell, tmp_path: Path) -> None:
+    folder = write_run(shell.home)
+    with LiveServer(tmp_path / "data") as server:
+        shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
+        plan = shell("sync", "--dry-run")
+        assert "it is imported when it is uploaded" in plan.stdout
+        assert len(list(folder.parent.iterdir())) == 1
+
+        first = shell("sync")
+        assert first.returncode == 0, first.stderr
+        assert f"{NAME}: written by the official client 0.31.0; imported 5 rows into {NAME}.imported" in first.stderr
+        assert "done, 5 rows" in first.stdout
+        assert "Nothing to upload" in shell("sync").stderr
+        named = shell("sync", f"wandb/{NAME}")
+        assert (named.returncode, "imported 5 rows" in named.stderr) == (0, False)
+        assert server.run_api(name="abc12345", project="p")["rows"] == 5
+
+
+def test_a_run_that_went_on_after_its_import_is_imported_anew(shell: Shell, tmp_path: Path) -> None:
+    folder = write_run(shell.home, 5, end=False)
+    with LiveServer(tmp_path / "data") as server:
+        shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
+        assert shell("sync").returncode == 0
+        (folder / "run-abc12345.wandb").unlink()
+        (folder / "files").rmdir()
+        folder.rmdir()
+        write_run(shell.home, 9)
+        again = shell("sync", f"wandb/{NAME}.imported")
+        assert "imported 9 rows" in again.stderr, again.stderr
+        run = server.run_api(name="abc12345", project="p")
+        assert (run["rows"], run["state"]) == (9, "finished")
+
+
+def test_sync_says_what_of_a_damaged_file_it_left_out(shell: Shell, tmp_path: Path) -> None:
+    path = write_run(shell.home) / "run-abc12345.wandb"
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"loss")] ^= 1
+    path.write_bytes(raw)
+    with LiveServer(tmp_path / "data") as server:
+        shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
+        done = shell("sync")
+    assert (done.returncode, "done, 4 rows" in done.stdout) == (0, True)
+    assert "bytes that can't be read" in done.stderr
+
+
+def test_sync_fails_for_a_file_without_a_record(shell: Shell) -> None:
+    official.write_official(shell.home, [])
+    done = shell("sync")
+    assert done.returncode == 1
+    assert "no record in them" in done.stderr
+
+
+def test_replay_tells_the_command_and_then_the_import(shell: Shell, tmp_path: Path) -> None:
+    write_run(shell.home)
+    before = shell("replay", f"wandb/{NAME}")
+    assert before.returncode == 1
+    assert "written by the official client; `wandb sync FOLDER` imports" in before.stderr
+    with LiveServer(tmp_path / "data") as server:
+        shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
+        assert shell("sync").returncode == 0
+    for name in (f"wandb/{NAME}", f"wandb/{NAME}/run-abc12345.wandb", "abc12345", "latest"):
+        told = shell("replay", name, "--json")
+        assert told.returncode == 0, told.stderr
+        assert len(json.loads(told.stdout)["history"]) == 5
