@@ -15,6 +15,7 @@ SERVER = [
     "uvicorn>=0.30",
     "xxhash>=3",
 ]
+POSTGRESQL = ["psycopg[binary]>=3.1"]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
     "absl-py>=2.0",
@@ -69,7 +70,12 @@ setup(
         "tenacity>=8.2",
         "zstandard>=0.22",
     ],
-    extras_require={"server": SERVER, "demo": [*SERVER, *DEMO], "dev": [*SERVER, *DEMO, *DEV]},
+    extras_require={
+        "server": SERVER,
+        "postgresql": [*SERVER, *POSTGRESQL],
+        "demo": [*SERVER, *DEMO],
+        "dev": [*SERVER, *POSTGRESQL, *DEMO, *DEV],
+    },
     entry_points={
         "console_scripts": [
             "wandb=wandb.cli:main",

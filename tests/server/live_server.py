@@ -12,7 +12,7 @@ import requests
 import uvicorn
 
 from wandb.server import create_app
-from wandb.server._auth import create_sign_in_token, ensure_first_user, first_user
+from wandb.server._auth import create_api_key, create_sign_in_token, create_user, ensure_first_user, first_user
 from wandb.server._pages import sign_in_path
 from wandb.server._services import Services
 
@@ -111,6 +111,16 @@ class LiveServer:
 
     def run_api(self, rest: str = "", name: str = "r1", project: str = "demo") -> Any:
         return self.json(f"/api/runs/{self.user}/{project}/{name}{rest}")
+
+    def as_new_user(self, name: str) -> requests.Session:
+        """A session of a user who is made for it and owns nothing."""
+        with self.services.database.write() as connection:
+            user = create_user(connection, name, False, self.clock())
+            key = create_api_key(connection, self.services.secret, user, self.clock())
+        session = requests.Session()
+        session.trust_env = False
+        session.auth = ("api", key)
+        return session
 
     def sign_in_path(self, next_path: str) -> str:
         with self.services.database.write() as connection:

@@ -66,11 +66,9 @@ def test_a_rewound_run_has_no_blocks_of_what_it_lost(server: LiveServer) -> None
     server.upsert()
     server.rows([{"_step": step, "v": step} for step in range(BLOCK_ROWS)])
     wait_for_blocks(server, 1)
-    rewind = """mutation R {
-        rewindRun(input: {runName: "r1", projectName: "demo", metricName: "_step", metricValue: 9}) {
-            rewoundRun { historyLineCount }
-        }
-    }"""
+    rewind = """mutation R { rewindRun(input: {
+        runName: "r1", projectName: "demo", metricName: "_step", metricValue: 9
+    }) { rewoundRun { historyLineCount } } }"""
     assert server.execute(rewind)["rewindRun"]["rewoundRun"]["historyLineCount"] == 10
     wait_for_blocks(server, 0)
     assert server.run_api("/series")["series"]["v"]["last"] == list(range(10))

@@ -223,3 +223,9 @@ def test_steps_beyond_64_bits_find_nothing_or_everything(server: LiveServer) -> 
     assert server.run(f"sampledHistory(specs: [{spec}])")["sampledHistory"] == [[{"_step": 3}]]
     query = 'query Q($first: Int64) { project(name: "demo") { run(name: "r1") { history(minStep: $first) } } }'
     assert server.execute(query, first=10**30)["project"]["run"]["history"] == []
+
+
+def test_optional_behaviour_is_offered_by_name(server: LiveServer) -> None:
+    features = server.execute("query { serverInfo { features { name isEnabled } } }")["serverInfo"]["features"]
+    enabled = {feature["name"] for feature in features if feature["isEnabled"]}
+    assert enabled >= {"FILESTREAM_GZIP", "STRUCTURED_CONSOLE_LOGS", "ARTIFACT_TAGS", "MARK_RUN_FILES_UPLOADED"}

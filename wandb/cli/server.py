@@ -28,6 +28,15 @@ _data_option = click.option(
 )
 
 
+_database_option = click.option(
+    "--database",
+    "database_url",
+    envvar="WANDB_SERVER_DATABASE",
+    metavar="URL",
+    help="Keep everything but files in a PostgreSQL: postgresql://user:password@host/name.  [$WANDB_SERVER_DATABASE]",
+)
+
+
 @click.group("server", invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -38,13 +47,16 @@ _data_option = click.option(
     help="Port to listen on; 0 takes a free one.",
 )
 @_data_option
+@_database_option
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a JSON file with the address (and a new API key) once the server listens.",
 )
 @click.pass_context
-def server(context: click.Context, host: str, port: int, data: Path, ready_file: Path | None) -> None:
+def server(
+    context: click.Context, host: str, port: int, data: Path, database_url: str | None, ready_file: Path | None
+) -> None:
     """Run a W&B-compatible server with a dashboard on this machine."""
     if context.invoked_subcommand is not None:
         return
@@ -56,22 +68,40 @@ def server(context: click.Context, host: str, port: int, data: Path, ready_file:
             err=True,
         )
     try:
-        module.serve(host, port, data.expanduser(), ready_file, click.echo)
+        module.serve(host, port, data.expanduser(), ready_file, click.echo, database_url)
     except module.ServeError as error:
         _fail(str(error))
 
 
 @server.command("key")
 @_data_option
-def key(data: Path) -> None:
+@_database_option
+def key(data: Path, database_url: str | None) -> None:
     """Make another API key. It is printed once and can't be shown again."""
     module = _import_server()
     try:
-        user, made = module.new_key(data.expanduser())
+        user, made = module.new_key(data.expanduser(), database_url)
     except module.ServeError as error:
         _fail(str(error))
     click.echo(f"API key for {user}, shown this once:")
     click.echo(made)
+
+
+@server.command("backup")
+@_data_option
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+def backup(data: Path, target: Path) -> None:
+    """Copy the data to a new directory TARGET, also while the server runs. `wandb server --data TARGET` serves it."""
+    _import_server()
+    from wandb.server._backup import BackupError, back_up
+
+    try:
+        count = back_up(data.expanduser(), target)
+    except BackupError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"cannot copy {error.filename}: {error.strerror}")
+    click.echo(f"Copied the database and {count} files to {target}")
 
 
 def _import_server() -> ModuleType:

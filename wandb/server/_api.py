@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ._access import base_url_of, require_change, require_entity, require_key, require_user, services_of
+from ._alerts import list_alerts
 from ._auth import create_sign_in_token
 from ._body import read_body
 from ._console import parse_console_line
@@ -87,6 +88,7 @@ def _run(request: Request) -> Response:
     with services.database.read() as connection:
         run = _readable_run(request, connection)
         detail = run_detail(run, services.clock(), list_files(connection, run.id))
+        detail["alerts"] = [vars(alert) for alert in list_alerts(connection, run.id)]
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():
             axis = "_step" if kind == HISTORY else "_runtime"

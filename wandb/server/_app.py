@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 
+from sqlalchemy.exc import DataError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -69,6 +71,8 @@ _ERROR_STATUS: dict[type[Exception], int] = {
     DigestMismatchError: 400,
     StreamFormatError: 400,
     GraphQLRequestError: 400,
+    # A text with a NUL character cannot be stored in PostgreSQL.
+    DataError: 400,
     # A text with half of a surrogate pair cannot be stored.
     UnicodeEncodeError: 400,
 }
@@ -80,13 +84,14 @@ def create_app(
     clock: Clock = time.time,
     file_bytes_max: int = FILE_BYTES_MAX,
     index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
+    database_url: str | None = None,
 ) -> Starlette:
     """The server over one data directory, as an ASGI application.
 
     The clock is what tells time everywhere in the server; tests pass their own. The two bounds are
     the ones whose default is too large to be met in a test.
     """
-    services = open_services(data, clock, file_bytes_max, index_rows_max)
+    services = open_services(data, clock, file_bytes_max, index_rows_max, database_url)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -106,7 +111,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.services = services
-    app.state.executor = GraphQLExecutor(_merged_resolvers())
+    app.state.executor = _executor()
     return app
 
 
@@ -123,6 +128,12 @@ _RESOLVERS = (
     TEAM_RESOLVERS,
     POLICY_RESOLVERS,
 )
+
+
+@lru_cache(maxsize=1)
+def _executor() -> GraphQLExecutor:
+    """Of all applications of a process: reading the schema takes longer than anything else at the start."""
+    return GraphQLExecutor(_merged_resolvers())
 
 
 def _merged_resolvers() -> Resolvers:

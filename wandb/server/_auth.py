@@ -13,6 +13,7 @@ import getpass
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from ._names import sanitized_user_name
 from ._tables import api_keys, members, tickets, users
 
 _SECRET_BYTES = 32
+SECRET_FILE = "secret"  # noqa: S105 - a name
+SECRET_VARIABLE = "WANDB_SERVER_SECRET"  # noqa: S105 - a name
 
 
 # What a member of a team may do: read; also change; also say who is in the team.
@@ -76,8 +79,16 @@ class ServerSecret:
 
 
 def load_secret(data: Path) -> ServerSecret:
-    """Read the secret of a data directory, making it on first use, readable by the owner only."""
-    path = data / "secret"
+    """Read the secret of a data directory, making it on first use, readable by the owner only.
+
+    Servers that share a database have one secret, which the environment gives them.
+    """
+    shared = os.environ.get(SECRET_VARIABLE)
+    if shared is not None:
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", shared):
+            raise RuntimeError(f"{SECRET_VARIABLE} must be 64 hexadecimal digits: `openssl rand -hex 32`")
+        return ServerSecret(bytes.fromhex(shared))
+    path = data / SECRET_FILE
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

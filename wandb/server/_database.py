@@ -1,7 +1,10 @@
-"""The connection to SQLite: one writer at a time, readers never wait, a commit is durable.
+"""The connection to the database: a commit is durable, readers never wait, writers take turns.
 
-What ``write()`` has committed survives a crash of the server and of the machine: the database is
-in WAL mode with ``synchronous=FULL``, so a commit returns after the log was forced to disk.
+SQLite, in a file of the data directory, unless the server is told the URL of a PostgreSQL. What ``write()`` has
+committed survives a crash of the server and of the machine: SQLite is in WAL mode with ``synchronous=FULL``, so a
+commit returns after the log was forced to disk, and PostgreSQL does the same by itself.
+
+One writer at a time, in all server processes that share a database: what a transaction read is what it changes.
 """
 
 from __future__ import annotations
@@ -9,13 +12,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Table, create_engine, event
+from sqlalchemy import URL, Connection, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from ._tables import SCHEMA_VERSION, metadata
+from ._tables import SCHEMA_VERSION, metadata, schema_versions
 
 # How long a writer waits for another process (such as `wandb server key`) to finish its commit.
 _BUSY_SECONDS = 30
@@ -24,37 +27,59 @@ _BUSY_SECONDS = 30
 _THREADS_MAX = 40
 _POOLED_CONNECTIONS = 8
 
+# Names the turn of writing among everything else that PostgreSQL may be asked to lock.
+_WRITER_LOCK = 0x77616E6462
+
 
 class DatabaseVersionError(RuntimeError):
     """The database was made by a newer release."""
 
 
+class DatabaseUrlError(RuntimeError):
+    """The database cannot be used; the message says why without the password."""
+
+
 class Database:
     """Opens transactions. Safe to share between threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._is_sqlite = url.get_backend_name() == "sqlite"
         self._engine = create_engine(
-            URL.create("sqlite", database=str(path)),
-            connect_args={"timeout": _BUSY_SECONDS},
+            url,
+            connect_args={"timeout": _BUSY_SECONDS} if self._is_sqlite else {},
             # Every worker thread may read at once; a pool that is too small would make them wait.
             pool_size=_POOLED_CONNECTIONS,
             max_overflow=_THREADS_MAX,
+            # A database that was restarted is noticed before a request fails by it.
+            pool_pre_ping=not self._is_sqlite,
             # Error messages must not carry what users logged into log files.
             hide_parameters=True,
         )
         # SQLite makes the second writer poll; a lock in front of it makes writers queue fairly.
         self._write_lock = threading.Lock()
-        event.listen(self._engine, "connect", _prepare_connection)
-        event.listen(self._engine, "begin", _begin)
+        if self._is_sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+        event.listen(self._engine, "begin", _begin_sqlite if self._is_sqlite else _begin_postgresql)
         with self.write() as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            version = self._version(connection)
             if version > SCHEMA_VERSION:
                 raise DatabaseVersionError(
-                    f"{path} has format {version}, this release reads up to {SCHEMA_VERSION}; "
-                    "upgrade wandb or choose another --data directory"
+                    f"{self} has format {version}, this release reads up to {SCHEMA_VERSION}; "
+                    "upgrade wandb or choose another --data directory or --database"
                 )
+            # What was added since an older format are tables of their own, so making them is the migration.
             metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            upsert(connection, schema_versions, [{"id": 1, "version": SCHEMA_VERSION}], ("id",))
+
+    def __str__(self) -> str:
+        return str(self._url.database) if self._is_sqlite else self._url.render_as_string(hide_password=True)
+
+    def _version(self, connection: Connection) -> int:
+        if inspect(connection).has_table(schema_versions.name):
+            return int(connection.execute(schema_versions.select()).one().version)
+        # Before format 2 the number stood in the header of SQLite's file.
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()) if self._is_sqlite else 0
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -74,19 +99,47 @@ class Database:
         self._engine.dispose()
 
 
-def _prepare_connection(connection: Any, record: object) -> None:
-    # The driver must not open transactions by itself: `_begin` decides which kind it is.
+def open_database(text: str) -> Database:
+    """A database by its URL, such as ``postgresql://user:password@host/name``."""
+    try:
+        url = make_url(text)
+        if url.get_backend_name() == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        elif url.get_backend_name() != "sqlite":
+            raise DatabaseUrlError(f"the server keeps its data in SQLite or PostgreSQL, not in {url.drivername!r}")
+        return Database(url)
+    except (ArgumentError, NoSuchModuleError):
+        raise DatabaseUrlError("--database must be a URL such as postgresql://user:password@host/name") from None
+    except ModuleNotFoundError as error:
+        raise DatabaseUrlError(f'PostgreSQL needs {error.name!r}: run `pip install "wandb[postgresql]"`') from None
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise DatabaseUrlError(f"cannot reach {url.render_as_string(hide_password=True)}: {reason}") from None
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    # The driver must not open transactions by itself: `_begin_sqlite` decides which kind it is.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _begin(connection: Connection) -> None:
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("wandb_write", False))
+
+
+def _begin_sqlite(connection: Connection) -> None:
     # A transaction that starts as a reader and then writes can fail with SQLITE_BUSY without
     # waiting; one that says so from the start queues.
-    writes = connection.get_execution_options().get("wandb_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if _writes(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]], key: tuple[str, ...]) -> None:

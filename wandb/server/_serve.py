@@ -16,9 +16,10 @@ from starlette.applications import Starlette
 
 from ._app import create_app
 from ._auth import create_api_key, create_sign_in_token, ensure_first_user, first_user
-from ._database import DatabaseVersionError
+from ._data_lock import DataLock, DataLockedError
+from ._database import DatabaseUrlError, DatabaseVersionError
 from ._pages import sign_in_path
-from ._services import Services, open_services
+from ._services import DATABASE_FILE, Services, open_services
 
 # Requests in flight get this long to end; every one of them is short.
 _SHUTDOWN_SECONDS = 3
@@ -30,11 +31,22 @@ class ServeError(RuntimeError):
     """The server cannot start; the message says what to do."""
 
 
-def serve(host: str, port: int, data: Path, ready_file: Path | None, show: Callable[[str], None]) -> None:
+def serve(
+    host: str,
+    port: int,
+    data: Path,
+    ready_file: Path | None,
+    show: Callable[[str], None],
+    database_url: str | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     listener = _listen(host, port)
+    # Servers that share a database take turns there; two on one directory would not know of each other.
+    lock = DataLock(data) if database_url is None else None
     try:
-        app = _create_app(data)
+        if lock is not None:
+            _acquire(lock)
+        app = _create_app(data, database_url)
         services: Services = app.state.services
         now = services.clock()
         with services.database.write() as connection:
@@ -61,15 +73,17 @@ def serve(host: str, port: int, data: Path, ready_file: Path | None, show: Calla
             _Server(config, ready).run(sockets=[listener])
     finally:
         listener.close()
+        if lock is not None:
+            lock.release()
 
 
-def new_key(data: Path) -> tuple[str, str]:
+def new_key(data: Path, database_url: str | None = None) -> tuple[str, str]:
     """Make another API key for the local user; the user's name and the key are returned."""
-    if not (data / "server.db").exists():
+    if database_url is None and not (data / DATABASE_FILE).exists():
         raise ServeError(
             f"there is no server data in {data}; start `wandb server` once, or name the directory with --data"
         )
-    services = open_services(data, time.time)
+    services = open_services(data, time.time, database_url=database_url)
     try:
         with services.database.write() as connection:
             ensure_first_user(connection, services.secret, services.clock())
@@ -79,15 +93,24 @@ def new_key(data: Path) -> tuple[str, str]:
         services.database.close()
 
 
-def _create_app(data: Path) -> Starlette:
+def _create_app(data: Path, database_url: str | None) -> Starlette:
     try:
-        return create_app(data)
-    except DatabaseVersionError as error:
+        return create_app(data, database_url=database_url)
+    except (DatabaseVersionError, DatabaseUrlError) as error:
         raise ServeError(str(error)) from None
     except OSError as error:
         raise ServeError(
             f"cannot use {error.filename or data}: {error.strerror}; choose another directory with --data"
         ) from None
+
+
+def _acquire(lock: DataLock) -> None:
+    try:
+        lock.acquire()
+    except DataLockedError as error:
+        raise ServeError(str(error)) from None
+    except OSError as error:
+        raise ServeError(f"cannot use {error.filename}: {error.strerror}; choose another with --data") from None
 
 
 class _Server(uvicorn.Server):

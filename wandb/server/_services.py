@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
 from ._auth import ServerSecret, User, load_secret
 from ._bytes import ByteStore, FolderStore
-from ._database import Database
+from ._database import Database, open_database
 from ._indexer import Indexer
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
 from ._series import SeriesCache
 from ._signing import UrlSigner
 
 Clock = Callable[[], float]
+
+DATABASE_FILE = "server.db"
 
 # Changes that take long and open the transaction of their last step themselves, so that others needn't wait.
 OWN_TRANSACTION = frozenset({"completeMultipartUploadArtifact"})
@@ -43,11 +45,15 @@ def open_services(
     clock: Clock,
     file_bytes_max: int = FILE_BYTES_MAX,
     index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
+    database_url: str | None = None,
 ) -> Services:
-    """Open a data directory, making it when it is not there."""
+    """Open a data directory, making it when it is not there. Without a URL the database is a file in it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = load_secret(data)
-    database = Database(data / "server.db")
+    if database_url is None:
+        database = Database(URL.create("sqlite", database=str(data / DATABASE_FILE)))
+    else:
+        database = open_database(database_url)
     store = FolderStore(data / "files")
     store.discard_abandoned()
     return Services(

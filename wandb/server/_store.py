@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, literal, or_, select, update
 
 from ._auth import User
 from ._blocks import drop_blocks
@@ -331,16 +331,14 @@ def sampled_rows(
     ``contains`` narrows the choice before it is made: of each group of texts, a row must hold
     one. ``steps`` are inclusive bounds.
     """
+    position = func.strpos if connection.dialect.name == "postgresql" else func.instr
     condition = (lines.c.run_id == run_id) & (lines.c.kind == kind) & lines.c.step.is_not(None)
     if steps[0] is not None:
         condition &= lines.c.step >= steps[0]
     if steps[1] is not None:
         condition &= lines.c.step <= steps[1]
     for group in contains:
-        clause = func.instr(lines.c.content, group[0]) > 0
-        for text in group[1:]:
-            clause |= func.instr(lines.c.content, text) > 0
-        condition &= clause
+        condition &= or_(*(position(lines.c.content, text) > 0 for text in group))
     numbers = connection.scalars(select(lines.c.line).where(condition).order_by(lines.c.step, lines.c.line)).all()
     chosen = list(evenly(numbers, count_max))
     contents: list[str] = []

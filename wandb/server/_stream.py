@@ -89,7 +89,9 @@ def _parse_chunk(name: str, chunk: Any) -> Chunk:
 
 
 def _storable(line: str) -> str:
-    # Half of a surrogate pair, as a cut in the middle of a character leaves it, has no UTF-8.
+    # Half of a surrogate pair, as a cut in the middle of a character leaves it, has no UTF-8. PostgreSQL takes no NUL.
+    if "\0" in line:
+        line = line.replace("\0", "\N{SYMBOL FOR NULL}")
     return line if line.isascii() else line.encode("utf-8", "replace").decode()
 
 

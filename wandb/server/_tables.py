@@ -6,6 +6,7 @@ because the rules for writing them are the same: a line is replaced by its numbe
 =========  ==========================================================================
 table      one row is
 =========  ==========================================================================
+schema_versions  the format of the database, one row
 users      a person; the name is also the name of the person's own entity
 api_keys   a keyed hash of an API key
 team_members  a user's role in a team (``_teams``)
@@ -21,6 +22,7 @@ policies   what a scope says of settings (in ``_policies``)
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -34,9 +36,16 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
+
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
 
 users = Table(
     "users",
@@ -107,16 +116,16 @@ runs = Table(
     Column("config", Text, nullable=False, default="{}"),
     Column("summary", Text, nullable=False, default="{}"),
     Column("state", String, nullable=False),
-    Column("exit_code", Integer),
+    Column("exit_code", BigInteger),
     Column("preempting", Boolean, nullable=False, default=False),
     Column("stop_requested", Boolean, nullable=False, default=False),
     Column("created_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("finished_at", Float),
     # Each count is one more than the highest line number of that stream.
-    Column("history_count", Integer, nullable=False, default=0),
-    Column("events_count", Integer, nullable=False, default=0),
-    Column("log_count", Integer, nullable=False, default=0),
+    Column("history_count", BigInteger, nullable=False, default=0),
+    Column("events_count", BigInteger, nullable=False, default=0),
+    Column("log_count", BigInteger, nullable=False, default=0),
     # Goes up when a line below a count changes, so that readers who kept what they had read
     # know to read again.
     Column("rewrites", Integer, nullable=False, default=0),
@@ -130,9 +139,9 @@ lines = Table(
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("kind", String(1), primary_key=True),
-    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
     # The row's `_step` for history, null where a line is not a JSON object.
-    Column("step", Integer),
+    Column("step", BigInteger),
     Column("content", Text, nullable=False),
 )
 Index("lines_by_step", lines.c.run_id, lines.c.kind, lines.c.step, lines.c.line)
@@ -142,7 +151,7 @@ files = Table(
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("name", String, primary_key=True),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("md5", String, nullable=False),
     Column("updated_at", Float, nullable=False),
 )
