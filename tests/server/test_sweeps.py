@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from typing import Any
+from typing import Any, List
 
 import pytest
 from live_server import LiveServer
@@ -91,7 +91,8 @@ def test_bayesian_search_finds_a_valley_sooner_than_chance() -> None:
     parameters = parameters_of(config)
     best = []
     for seed in range(5):
-        source, trials = random.Random(seed), []
+        source = random.Random(seed)
+        trials: List[Trial] = []
         for _ in range(15):
             point = promising_point(parameters, trials, source)
             trials.append(Trial(point, (point["x",] - 0.73) ** 2))
