@@ -148,3 +148,36 @@ def test_data_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "upgrade wandb" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_two_servers_do_not_share_a_directory(tmp_path: Path) -> None:
+    with started(tmp_path) as (process, _ready):
+        second = finish(["--port", "0", "--data", str(tmp_path / "data")])
+        assert second.returncode == 1
+        assert f"another server (process {process.pid}) uses" in second.stderr
+        process.kill()
+        process.wait()
+    with started(tmp_path):
+        # What was killed holds nothing.
+        pass
+
+
+def test_a_backup_of_a_running_server_is_a_server(tmp_path: Path) -> None:
+    with started(tmp_path) as (_process, ready):
+        auth = ("api", ready["api_key"])
+        create = 'mutation { upsertBucket(input: {name: "r", modelName: "p"}) { inserted } }'
+        register = """mutation { createRunFiles(input: {projectName: "p", runName: "r", files: ["f"]}) {
+            files { uploadUrl } } }"""
+        requests.post(ready["url"] + "/graphql", json={"query": create}, auth=auth, timeout=30)
+        answer = requests.post(ready["url"] + "/graphql", json={"query": register}, auth=auth, timeout=30).json()
+        requests.put(answer["data"]["createRunFiles"]["files"][0]["uploadUrl"], data=b"bytes", timeout=30)
+        done = finish(["backup", "--data", str(tmp_path / "data"), str(tmp_path / "copy")])
+        assert (done.returncode, "1 file " in done.stdout) == (0, True), done.stderr
+        again = finish(["backup", "--data", str(tmp_path / "data"), str(tmp_path / "copy")])
+        assert (again.returncode, "not empty" in again.stderr) == (1, True)
+    with started(tmp_path, "--data", str(tmp_path / "copy")) as (_process, copy):
+        assert "api_key" not in copy
+        query = '{ project(name: "p") { run(name: "r") { files { edges { node { url } } } } } }'
+        found = requests.post(copy["url"] + "/graphql", json={"query": query}, auth=auth, timeout=30).json()["data"]
+        (edge,) = found["project"]["run"]["files"]["edges"]
+        assert requests.get(edge["node"]["url"], timeout=30).content == b"bytes"

@@ -101,7 +101,8 @@ def backup(data: Path, target: Path) -> None:
         _fail(str(error))
     except OSError as error:
         _fail(f"cannot copy {error.filename}: {error.strerror}")
-    click.echo(f"Copied the database and {count} files to {target}")
+    noun = "file" if count == 1 else "files"
+    click.echo(f"Copied the database and {count} {noun} to {target}")
 
 
 def _import_server() -> ModuleType:
