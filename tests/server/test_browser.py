@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from live_server import LiveServer
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-else:
-    pytest.importorskip("playwright", reason="playwright is not installed")
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no browser at {CHROMIUM}")
 
 # Counts the pixels that are neither clear nor grey: those of a line.
 COLOURED = """canvas => {
@@ -39,23 +21,6 @@ COLOURED = """canvas => {
             count += 1;
     return count;
 }"""
-
-
-@pytest.fixture
-def page(server: LiveServer) -> Iterator[Page]:
-    """A signed-in page that fails the test when a script or the content policy complains."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        problems: list[str] = []
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        opened.goto(server.url + server.sign_in_path("/"))
-        yield opened
-        browser.close()
-    assert problems == []
 
 
 def rows(first: int, last: int) -> list[dict[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from typing import Any, List
+from typing import Any
 
 import pytest
 from live_server import LiveServer
@@ -92,10 +92,10 @@ def test_bayesian_search_finds_a_valley_sooner_than_chance() -> None:
     best = []
     for seed in range(5):
         source = random.Random(seed)
-        trials: List[Trial] = []
+        trials: list[Trial] = []
         for _ in range(15):
             point = promising_point(parameters, trials, source)
-            trials.append(Trial(point, (point["x",] - 0.73) ** 2))
+            trials.append(Trial(point, (point[("x",)] - 0.73) ** 2))
         best.append(math.sqrt(min(trial.loss for trial in trials)))
     assert max(best) < 0.02
 

@@ -16,27 +16,36 @@ What is promised
 Data directory
 --------------
 ==================================  ==========================================================
-``server.db``                       SQLite: users, projects, runs, lines (see ``_tables``)
-``files/<run number>/<sha256>``     bytes of run files, named by the hash of the file's name
+``server.db``                       SQLite: users, projects, runs, lines (see ``_tables``); not
+                                    there when the database is a PostgreSQL
+``files/``                          bytes of run files and artifacts (see ``_bytes``)
 ``secret``                          32 random bytes, mode 0600: the key of all signatures
+``lock``                            held by the one server that uses the directory
 ==================================  ==========================================================
 
 Layers, each knowing only the ones below it
 -------------------------------------------
-===================  =========================================================================
-``_serve``           listening, the first start, what is printed
-``_app``             routes, headers, errors
-``_protocol``        GraphQL, run stream and file endpoints for logging clients
-``_api`` ``_pages``  the dashboard's JSON (``_views``) and its pages (``static/``)
-``_access``          which user a request comes from, and whether a browser may make it
-``_resolvers*``      GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``
-``_services``        what requests share, and what one request knows
-``_stream``          applying a run stream request; ``_series`` charts; ``_filters`` run lists
-``_store``           projects, runs and lines; ``_files`` bytes; ``_auth`` users and secrets
-``_policies``        what is said of clients' settings
-``_database``        transactions over ``_tables``
-``_limits``          every bound; ``_names`` and ``_values`` what clients may send
-===================  =========================================================================
+===========================  ====================================================================
+``_serve`` ``_backup``       listening, the first start, what is printed; a copy of the data
+``_app``                     routes, headers, errors
+``_protocol`` ``_storage``   GraphQL and the run stream; the endpoints for bytes
+``_api*`` ``_pages``         the dashboard's JSON (``_views``) and its pages (``static/``)
+``_access``                  which user a request comes from, and whether a browser may make it
+``_resolvers*``              GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``
+``_services``                what requests share, and what one request knows
+``_indexer`` ``_series``     blocks of columns in the background; charts of blocks and rows
+``_stream``                  applying a run stream request
+``_sweeps`` ``_queues``      what agents are told; ``_sweep_search`` chooses what a sweep tries
+``_artifacts``               collections, versions, aliases, links; ``_artifact_commit`` manifests
+``_teams`` ``_policies``     who belongs together; what a scope says of settings
+``_alerts``                  what a script wants a person to see
+``_store`` ``_filters``      projects, runs and lines; filters and orders of lists
+``_blocks``                  numbers of a run column by column
+``_files`` ``_bytes``        rows of run files; bytes by place; ``_signing`` URLs that open them
+``_auth``                    users, keys, sessions
+``_database``                transactions over ``_tables`` and ``_artifact_tables``
+``_limits``                  every bound; ``_names`` and ``_values`` what clients may send
+===========================  ====================================================================
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@
 ``POST .../stop``                                 ask a running run to stop
 ``POST /api/sign-in-link``                        a one-time link that signs a browser in (API key)
 ================================================  ==================================================
+
+A project's artifacts and sweeps are in ``_api_project``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from starlette.routing import Route
 
 from ._access import base_url_of, require_change, require_entity, require_key, require_user, services_of
 from ._alerts import list_alerts
+from ._artifacts import Artifact, artifacts_of_run, artifacts_used_by_run, collection_by_id
 from ._auth import create_sign_in_token
 from ._body import read_body
 from ._console import parse_console_line
@@ -89,6 +92,10 @@ def _run(request: Request) -> Response:
         run = _readable_run(request, connection)
         detail = run_detail(run, services.clock(), list_files(connection, run.id))
         detail["alerts"] = [vars(alert) for alert in list_alerts(connection, run.id)]
+        detail["artifacts"] = {
+            "logged": [_artifact_link(connection, item) for item in artifacts_of_run(connection, run.id)],
+            "used": [_artifact_link(connection, item) for item in artifacts_used_by_run(connection, run.id)],
+        }
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():
             axis = "_step" if kind == HISTORY else "_runtime"
@@ -98,6 +105,13 @@ def _run(request: Request) -> Response:
                 detail["indexed"] &= index.next_line >= line_count(run, kind)
                 detail["version"] += f"-{index.next_line}"
     return StrictJSONResponse(detail)
+
+
+def _artifact_link(connection: Connection, artifact: Artifact) -> dict[str, Any]:
+    home = collection_by_id(connection, artifact.collection_id)
+    assert home is not None, "a collection is deleted with its versions"
+    names = {"entity": home.entity, "project": home.project, "type": home.type, "name": home.name}
+    return {**names, "version": f"v{artifact.version}"}
 
 
 def _readable_run(request: Request, connection: Connection) -> Run:

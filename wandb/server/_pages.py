@@ -136,5 +136,9 @@ PAGE_ROUTES = [
     Route("/", _shell),
     Route("/{entity}", _shell),
     Route("/{entity}/{project}", _shell),
+    Route("/{entity}/{project}/artifacts", _shell),
+    Route("/{entity}/{project}/artifacts/{type}/{name}/{version}", _shell),
+    Route("/{entity}/{project}/sweeps", _shell),
+    Route("/{entity}/{project}/sweeps/{sweep}", _shell),
     Route("/{entity}/{project}/runs/{run}", _shell),
 ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError
 
-from ._artifact_commit import MD5, Manifest, entry_place, manifests_of
+from ._artifact_commit import MD5, Manifest, manifests_of
 from ._artifacts import (
     COMMITTED,
     LATEST,
@@ -28,22 +27,19 @@ from ._artifacts import (
     list_collections,
     list_memberships,
     list_types,
-    manifest_place,
     memberships_of,
     runs_using,
-    stored_entries,
 )
 from ._auth import User, user_by_id
 from ._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
 from ._graphql import TYPE_NAME, Resolvers
-from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from ._limits import PAGE_SIZE_MAX
 from ._names import parse_storage_number, storage_id
 from ._resolvers import allowed_entity, connection_of
+from ._resolvers_artifact_files import artifact_files, files_by_entries, manifest_file
 from ._services import RequestContext, iso_time
 from ._store import Project, Run, find_project, run_by_id, run_exists
 
-# Clients ask for this many files at a time when they download.
-_FILES_PAGE_MAX = 5000
 # How clients spell that a version is kept for ever.
 TTL_FOR_EVER = -2
 
@@ -295,23 +291,6 @@ def _manifest(artifact: Artifact, context: RequestContext) -> Manifest | None:
     return found[-1] if found else None
 
 
-def manifest_file(manifest: Manifest, context: RequestContext) -> dict[str, Any]:
-    path = "/storage/" + manifest_place(manifest.id)
-    url = context.download_url(path)
-    return {
-        "id": storage_id("File", "manifest", str(manifest.id)),
-        "name": "wandb_manifest.json",
-        "displayName": "wandb_manifest.json",
-        "directUrl": url,
-        "downloadUrl": url,
-        "uploadUrl": context.upload_url(path),
-        "uploadHeaders": [],
-        "sizeBytes": str(manifest.size or 0),
-        "mimetype": "application/json",
-        "md5": manifest.digest,
-    }
-
-
 def _created_by(artifact: Artifact, context: RequestContext) -> Run | User | None:
     if artifact.run_id is not None and run_exists(context.connection, artifact.run_id):
         return run_by_id(context.connection, artifact.run_id)
@@ -323,56 +302,6 @@ def _used_by(artifact: Artifact, context: RequestContext) -> dict[str, Any]:
     found = [run_by_id(connection, run_id) for run_id in runs_using(connection, artifact.id)]
     seen = [run for run in found if context.user.may_use(run.entity)]
     return connection_of(seen, None, PAGE_SIZE_MAX)
-
-
-def _artifact_files(
-    artifact: Artifact,
-    context: RequestContext,
-    names: list[str] | None = None,
-    after: str | None = None,
-    first: int | None = None,
-) -> dict[str, Any]:
-    size = PAGE_SIZE_DEFAULT if first is None else max(0, min(first, _FILES_PAGE_MAX))
-    if after and not after.isdecimal():
-        raise GraphQLError(f"the cursor {after!r} did not come from this server")
-    start = int(after) + 1 if after else 0
-    rows, total = stored_entries(context.connection, artifact.id, names or [], start, size)
-    edges = [
-        {"node": _entry_file(artifact, row, context), "cursor": str(start + index)} for index, row in enumerate(rows)
-    ]
-    info = {"endCursor": edges[-1]["cursor"] if edges else None, "hasNextPage": start + len(edges) < total}
-    return {"edges": edges, "pageInfo": info, "totalCount": total}
-
-
-def _files_by_entries(
-    artifact: Artifact, context: RequestContext, entries: list[dict[str, Any]] | None = None, **_: Any
-) -> dict[str, Any]:
-    """The files that a manifest names, in the order of its entries as far as they are here."""
-    names = [entry["name"] for entry in entries or []]
-    rows, total = stored_entries(context.connection, artifact.id, names, 0, len(names)) if names else ([], 0)
-    by_name = {row.path: row for row in rows}
-    found = [_entry_file(artifact, by_name[name], context) for name in names if name in by_name]
-    edges = [{"node": file, "cursor": str(index)} for index, file in enumerate(found)]
-    return {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}, "totalCount": total}
-
-
-def _entry_file(artifact: Artifact, row: Any, context: RequestContext) -> dict[str, Any]:
-    place = entry_place(row)
-    url = context.download_url(f"/storage/{place}/{row.path}")
-    return {
-        "id": storage_id("File", "artifact", str(artifact.id), row.path),
-        "name": row.path,
-        "displayName": row.path,
-        "directUrl": url,
-        "downloadUrl": url,
-        "sizeBytes": str(row.size),
-        "mimetype": mimetypes.guess_type(row.path)[0],
-        "updatedAt": iso_time(artifact.updated_at),
-        "md5": row.digest,
-        "digest": row.digest,
-        "storagePath": place,
-        "artifact": artifact,
-    }
 
 
 def _run_outputs(
@@ -429,7 +358,7 @@ ARTIFACT_RESOLVERS: Resolvers = {
         "createdAt": lambda place, context: iso_time(place.created_at),
         "aliases": _membership_aliases,
         "artifactCollection": lambda place, context: place.collection,
-        "files": lambda place, context, **arguments: _artifact_files(place.artifact, context, **arguments),
+        "files": lambda place, context, **arguments: artifact_files(place.artifact, context, **arguments),
     },
     "ArtifactCreator": {TYPE_NAME: lambda value, *_: "Run" if isinstance(value, Run) else "User"},
     "Artifact": {
@@ -457,8 +386,8 @@ ARTIFACT_RESOLVERS: Resolvers = {
         "currentManifest": _manifest,
         "createdBy": _created_by,
         "usedBy": _used_by,
-        "files": _artifact_files,
-        "filesByManifestEntries": _files_by_entries,
+        "files": artifact_files,
+        "filesByManifestEntries": files_by_entries,
     },
     "ArtifactManifest": {
         "id": lambda manifest, context: storage_id("ArtifactManifest", str(manifest.id)),

@@ -98,7 +98,9 @@ class RunPage {
 
   #overview(run) {
     const facts = [["Run id", run.id], ["Notes", run.notes], ["Program", run.program], ["Host", run.host], ["Commit", run.commit], ["Last heard", this.#heard(run)]].filter(([, item]) => item);
-    replaceIfChanged(this.panels.overview.element, [run.config, run.summary, facts], () => [
+    replaceIfChanged(this.panels.overview.element, [run.config, run.summary, facts, run.alerts, run.artifacts], () => [
+      ...(run.alerts.length ? [alerts(run.alerts)] : []),
+      ...(run.artifacts.logged.length + run.artifacts.used.length ? [artifacts(run)] : []),
       pairs("Summary", flat(run.summary), "The run has no summary yet."),
       pairs("Config", flat(run.config), "The run has no config."),
       pairs("About", facts, ""),
@@ -126,6 +128,17 @@ class RunPage {
     await post(`${this.base}/stop`);
     this.stop.hidden = true;
   }
+}
+
+function alerts(found) {
+  const items = found.map((alert) => h("li", { class: alert.severity.toLowerCase() }, h("b", null, alert.title), " ", h("time", { class: "hint", title: moment(alert.created_at) }, ago(alert.created_at)), h("p", null, alert.text)));
+  return h("section", { class: "card alerts" }, h("h2", null, "Alerts"), h("ul", null, items));
+}
+
+function artifacts(run) {
+  const link = (item) => h("a", { href: `/${path(item.entity, item.project, "artifacts", item.type, item.name, item.version)}` }, `${item.name}:${item.version}`);
+  const rows = [["Logged", run.artifacts.logged], ["Used", run.artifacts.used]].flatMap(([label, items]) => items.map((item) => h("tr", null, h("td", null, label), h("td", null, link(item), " ", h("span", { class: "hint" }, item.type)))));
+  return h("section", { class: "card" }, h("h2", null, "Artifacts"), h("table", { class: "pairs" }, h("tbody", null, rows)));
 }
 
 function pairs(title, entries, empty) {

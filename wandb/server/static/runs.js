@@ -3,6 +3,7 @@
 import { getJson, path, repeat } from "./api.js";
 import { h, setTrail } from "./dom.js";
 import { ago, duration, flat, moment, number, value } from "./format.js";
+import { projectTabs } from "./project.js";
 
 const LIVE_WAIT_MS = 2000;
 const QUIET_WAIT_MS = 10_000;
@@ -29,7 +30,7 @@ class RunTable {
     this.count = h("span", { class: "hint" });
     const search = h("input", { type: "search", placeholder: "Filter runs", "aria-label": "Filter runs", oninput: () => { this.filter = search.value.toLowerCase(); this.draw(); } });
     this.table = h("div", { class: "card scroll" }, h("table", null, this.head, this.body));
-    this.element = h("div", { hidden: true }, h("div", { class: "head" }, h("h1", null, project), this.count), h("div", { class: "tools" }, search), this.table);
+    this.element = h("div", { hidden: true }, h("div", { class: "head" }, h("h1", null, project), this.count), projectTabs(entity, project, "Runs"), h("div", { class: "tools" }, search), this.table);
   }
 
   update({ runs, total }) {

@@ -1,0 +1,196 @@
+"""The JSON endpoints of a project's artifacts and sweeps.
+
+=======================================================  ================================================
+``GET  /api/projects/{entity}/{project}/artifacts``      collections, the newest first
+``GET   .../artifacts/{name}/{version}``                 one version: files, where it came from and went
+``GET  /api/projects/{entity}/{project}/sweeps``         sweeps, the newest first
+``GET   .../sweeps/{sweep}``                             one sweep and its runs
+``POST  .../sweeps/{sweep}/{state}``                     pause, resume, finish or cancel it
+=======================================================  ================================================
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ._access import base_url_of, require_change, require_entity, require_user, services_of
+from ._artifact_commit import entry_place
+from ._artifacts import (
+    Collection,
+    Membership,
+    aliases_of,
+    find_collection,
+    find_membership,
+    list_collections,
+    list_memberships,
+    runs_using,
+    stored_entries,
+)
+from ._json_response import StrictJSONResponse
+from ._limits import PAGE_SIZE_MAX
+from ._services import RequestContext
+from ._store import Project, Run, find_project, find_run_by_id
+from ._sweeps import Sweep, best_loss, find_sweep, list_sweeps, metric_of, runs_expected, runs_of_sweep, update_sweep
+from ._values import strict_json
+from ._views import run_view
+
+# What the page asks for, and the state that it puts a sweep into.
+_SWEEP_STATES = {"pause": "PAUSED", "resume": "RUNNING", "finish": "FINISHED", "cancel": "CANCELED"}
+
+
+def _project_of(request: Request, connection: Connection, *, change: bool = False) -> tuple[Project, RequestContext]:
+    parameters = request.path_params
+    services = services_of(request)
+    user = require_user(request, connection)
+    require_entity(user, parameters["entity"])
+    if change:
+        require_change(user, parameters["entity"])
+    project = find_project(connection, parameters["entity"], parameters["project"])
+    if project is None:
+        raise HTTPException(404, f"project {parameters['entity']}/{parameters['project']} was not found")
+    return project, RequestContext(services, connection, user, base_url_of(request), services.clock(), change)
+
+
+def _artifacts(request: Request) -> Response:
+    with services_of(request).database.read() as connection:
+        project, _context = _project_of(request, connection)
+        views = [_collection_view(connection, item) for item in list_collections(connection, project.id)]
+    views.sort(key=lambda view: -float(view["updated_at"]))
+    return StrictJSONResponse({"artifacts": views})
+
+
+def _collection_view(connection: Connection, collection: Collection) -> dict[str, Any]:
+    places = list_memberships(connection, collection)
+    return {
+        "name": collection.name,
+        "type": collection.type,
+        "linked": collection.portfolio,
+        "versions": len(places),
+        "latest": f"v{places[-1].version}" if places else None,
+        "size": places[-1].artifact.size if places else 0,
+        "updated_at": collection.updated_at,
+    }
+
+
+def _artifact(request: Request) -> Response:
+    with services_of(request).database.read() as connection:
+        project, context = _project_of(request, connection)
+        name, label = request.path_params["name"], request.path_params["version"]
+        collection = find_collection(connection, project.id, name)
+        place = None if collection is None else find_membership(connection, collection, label)
+        if collection is None or place is None or place.artifact.expired_at(context.now):
+            raise HTTPException(404, f"artifact {name}:{label} was not found")
+        return StrictJSONResponse(_artifact_view(context, place))
+
+
+def _artifact_view(context: RequestContext, place: Membership) -> dict[str, Any]:
+    connection, artifact = context.connection, place.artifact
+    rows, total = stored_entries(connection, artifact.id, [], 0, PAGE_SIZE_MAX)
+    users = [find_run_by_id(connection, run_id) for run_id in runs_using(connection, artifact.id)]
+    maker = None if artifact.run_id is None else find_run_by_id(connection, artifact.run_id)
+    return {
+        "name": place.collection.name,
+        "type": place.collection.type,
+        "digest": artifact.digest,
+        "description": artifact.description,
+        "metadata": strict_json(json.loads(artifact.metadata)),
+        "tags": json.loads(artifact.tags),
+        "size": artifact.size,
+        "created_at": artifact.created_at,
+        "version": f"v{place.version}",
+        "made_by": _run_link(context, maker),
+        "used_by": [link for link in (_run_link(context, run) for run in users) if link is not None],
+        "versions": [
+            _version_view(connection, other) for other in reversed(list_memberships(connection, place.collection))
+        ],
+        "file_count": total,
+        "files": [
+            {
+                "name": row.path,
+                "size": row.size,
+                "url": context.download_url(f"/storage/{entry_place(row)}/{row.path}"),
+            }
+            for row in rows
+        ],
+    }
+
+
+def _version_view(connection: Connection, place: Membership) -> dict[str, Any]:
+    labels = [alias for _, alias in aliases_of(connection, place.artifact.id, place.collection.id)]
+    created_at, size = place.artifact.created_at, place.artifact.size
+    return {"version": f"v{place.version}", "aliases": labels, "created_at": created_at, "size": size}
+
+
+def _run_link(context: RequestContext, run: Run | None) -> dict[str, str] | None:
+    if run is None or not context.user.may_use(run.entity):
+        return None
+    return {"entity": run.entity, "project": run.project, "id": run.name, "name": run.display_name}
+
+
+def _sweeps(request: Request) -> Response:
+    with services_of(request).database.read() as connection:
+        project, _context = _project_of(request, connection)
+        views = [_sweep_view(connection, sweep) for sweep in list_sweeps(connection, project.id)]
+    return StrictJSONResponse({"sweeps": views})
+
+
+def _sweep_view(connection: Connection, sweep: Sweep) -> dict[str, Any]:
+    runs = runs_of_sweep(connection, sweep)
+    metric, maximize = metric_of(sweep.settings)
+    return {
+        "id": sweep.name,
+        "name": sweep.display_name or sweep.settings.get("name") or sweep.name,
+        "method": sweep.settings["method"],
+        "state": sweep.state,
+        "metric": metric,
+        "maximize": maximize,
+        "best": best_loss(sweep, runs),
+        "runs": len(runs),
+        "expected": runs_expected(sweep),
+        "created_at": sweep.created_at,
+    }
+
+
+def _known_sweep(request: Request, connection: Connection, project: Project) -> Sweep:
+    sweep = find_sweep(connection, project.id, request.path_params["sweep"])
+    if sweep is None:
+        raise HTTPException(404, f"sweep {request.path_params['sweep']} was not found")
+    return sweep
+
+
+def _sweep(request: Request) -> Response:
+    with services_of(request).database.read() as connection:
+        project, context = _project_of(request, connection)
+        sweep = _known_sweep(request, connection, project)
+        runs = [run_view(run, context.now) for run in runs_of_sweep(connection, sweep)]
+        view = {**_sweep_view(connection, sweep), "config": sweep.config, "members": runs[-PAGE_SIZE_MAX:]}
+    return StrictJSONResponse(view)
+
+
+def _change_sweep(request: Request) -> Response:
+    state = _SWEEP_STATES.get(request.path_params["state"])
+    if state is None:
+        raise HTTPException(400, f"a sweep can be asked to {', '.join(_SWEEP_STATES)}")
+    with services_of(request).database.write() as connection:
+        project, context = _project_of(request, connection, change=True)
+        sweep = _known_sweep(request, connection, project)
+        update_sweep(connection, sweep.id, {"state": state, "updated_at": context.now})
+    return StrictJSONResponse({"state": state})
+
+
+_PROJECT = "/api/projects/{entity}/{project}"
+
+PROJECT_API_ROUTES = [
+    Route(_PROJECT + "/artifacts", _artifacts),
+    Route(_PROJECT + "/artifacts/{name}/{version}", _artifact),
+    Route(_PROJECT + "/sweeps", _sweeps),
+    Route(_PROJECT + "/sweeps/{sweep}", _sweep),
+    Route(_PROJECT + "/sweeps/{sweep}/{state}", _change_sweep, methods=["POST"]),
+]
