@@ -10,16 +10,20 @@ from live_server import LiveServer
 from peer import VERSIONS, Peer
 
 LOG = """
-import sys, wandb
+import sys, time, wandb
+sampling = {"x_stats_sampling_interval": 0.2}
+if sys.argv[1] == "old":
+    sampling = {"_stats_sample_rate_seconds": 0.2, "_stats_samples_to_average": 1}
 with open("data.txt", "w") as file:
     file.write("saved bytes")
 run = wandb.init(project="peer", config={"lr": 0.1, "nested": {"a": [1, 2]}}, tags=["t"], notes="n",
-                 settings=wandb.Settings(x_stats_sampling_interval=0.2))
+                 settings=wandb.Settings(**sampling))
 print("hello stdout")
 print("hello stderr", file=sys.stderr)
 for step in range(100):
     run.log({"loss": 1 / (step + 1), "deep": {"x": step}, "odd": float("nan") if step == 50 else step})
 run.summary["best"] = 0.99
+time.sleep(1)  # a program that lasts long enough for the machine to be measured
 run.save("data.txt")
 run.config["late"] = 5
 with open("result.json", "w") as file:
@@ -66,7 +70,7 @@ def peer(request: pytest.FixtureRequest, server: LiveServer, tmp_path: Path) -> 
 
 @pytest.mark.peer
 def test_a_run_of_the_official_client_arrives_whole_and_reads_back(peer: Peer, server: LiveServer) -> None:
-    shown = peer.run(LOG)
+    shown = peer.run(LOG, "old" if peer.release < (0, 19) else "new")
     logged = peer.result()
     name = str(logged["id"])
     assert logged["url"] == f"{server.url}/{server.user}/peer/runs/{name}"
