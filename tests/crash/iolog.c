@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OPEN = 1, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MARK };
+enum { OPEN = 1, WRITE, TRUNCATE, SYNC, RENAME, UNLINK, MARK, MKDIR };
 struct event { uint8_t op, dsync; uint16_t path_bytes; uint32_t pid; int32_t fd; uint32_t data_bytes; uint64_t offset; } __attribute__((packed));
 enum { NONE, FILE_FD, DSYNC_FD, MARKS_FD };
 static char kinds[65536];
@@ -65,9 +65,22 @@ static void opened(int fd, const char *path, int flags) {
   REAL(name, int, const char *, int, ...); int fd = real(path, flags, mode); opened(fd, path, flags); return fd; }
 OPEN_LIKE(open)
 OPEN_LIKE(open64)
-#define OPENAT_LIKE(name) int name(int at, const char *path, int flags, ...) { \
+/* A path below an open folder, as it is called now; a folder that is renamed takes what is open in it along. */
+static const char *at_path(int at, const char *path, char room[4096]) {
+  if (log_fd < 0 || at < 0 || *path == '/') return path;
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+  ssize_t bytes = readlink(link, room, 4095 - strlen(path) - 1);
+  if (bytes < 0) return path;
+  room[bytes] = '/';
+  strcpy(room + bytes + 1, path);
+  return room;
+}
+
+#define OPENAT_LIKE(name) int name(int at, const char *path, int flags, ...) { char room[4096]; \
   va_list rest; va_start(rest, flags); int mode = va_arg(rest, int); va_end(rest); \
-  REAL(name, int, int, const char *, int, ...); int fd = real(at, path, flags, mode); opened(fd, path, flags); return fd; }
+  REAL(name, int, int, const char *, int, ...); int fd = real(at, path, flags, mode); \
+  if (fd >= 0) opened(fd, at_path(at, path, room), flags); return fd; }
 OPENAT_LIKE(openat)
 OPENAT_LIKE(openat64)
 
@@ -120,6 +133,28 @@ int unlink(const char *path) {
   REAL(unlink, int, const char *);
   int failed = real(path);
   if (!failed && ours(path)) note(UNLINK, 0, -1, 0, path, 0, 0);
+  return failed;
+}
+
+int unlinkat(int at, const char *path, int flags) {
+  REAL(unlinkat, int, int, const char *, int);
+  char room[4096];
+  int failed = real(at, path, flags);
+  if (!failed && ours(at_path(at, path, room))) note(UNLINK, 0, -1, 0, at_path(at, path, room), 0, 0);
+  return failed;
+}
+
+int rmdir(const char *path) {
+  REAL(rmdir, int, const char *);
+  int failed = real(path);
+  if (!failed && ours(path)) note(UNLINK, 0, -1, 0, path, 0, 0);
+  return failed;
+}
+
+int mkdir(const char *path, mode_t mode) {
+  REAL(mkdir, int, const char *, mode_t);
+  int failed = real(path, mode);
+  if (!failed && ours(path)) note(MKDIR, 0, -1, 0, path, 0, 0);
   return failed;
 }
 
