@@ -41,6 +41,8 @@ def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None) ->
         m=metric_definitions(state.metrics.definitions.values()) or internal.get("m") or [],
     )
     _merge_telemetry(internal["t"], state.telemetry)
+    if "pinned_keys" in state.telemetry:
+        internal["pinned_keys"] = state.telemetry["pinned_keys"]
     result["_wandb"] = {"value": internal}
     return result
 

@@ -16,17 +16,29 @@ from typing import TYPE_CHECKING, Any, List, Optional, cast
 
 from . import errors
 from ._before_init import BeforeInit
-from ._of_the_active_run import alert, define_metric, log, mark_preempting, restore, save, unwatch, watch
+from ._of_the_active_run import (
+    alert,
+    define_metric,
+    log,
+    mark_preempting,
+    pin_config_keys,
+    restore,
+    save,
+    unwatch,
+    watch,
+)
 from .errors import CommError, Error, UsageError
 
 if TYPE_CHECKING:
     from . import env as env
+    from . import helper as helper
     from . import sdk as sdk
     from . import util as util
     from . import wandb_run as wandb_run
     from .replay import replay
     from .sdk._child import _attach, attach
-    from .sdk._terminal import termerror, termlog, termwarn
+    from .sdk._debugger import set_trace
+    from .sdk._terminal import termerror, termlog, termsetup, termwarn
     from .sdk.wandb_alerts import AlertLevel
     from .sdk.wandb_config import Config
     from .sdk.wandb_init import finish, init, join
@@ -58,15 +70,17 @@ _HOMES = {
     "load_ipython_extension": ".sdk._jupyter",
     "login": ".sdk.wandb_login",
     "replay": ".replay",
+    "set_trace": ".sdk._debugger",
     "setup": ".sdk.wandb_setup",
     "teardown": ".sdk.wandb_setup",
     "termerror": ".sdk._terminal",
     "termlog": ".sdk._terminal",
+    "termsetup": ".sdk._terminal",
     "termwarn": ".sdk._terminal",
 }
 
 # Modules that callers use without importing them.
-_MODULES = frozenset({"env", "sdk", "util", "wandb_run"})
+_MODULES = frozenset({"env", "helper", "sdk", "util", "wandb_run"})
 
 __all__ = [
     "AlertLevel",
@@ -91,16 +105,19 @@ __all__ = [
     "log",
     "login",
     "mark_preempting",
+    "pin_config_keys",
     "replay",
     "require",
     "restore",
     "run",
     "save",
+    "set_trace",
     "setup",
     "summary",
     "teardown",
     "termerror",
     "termlog",
+    "termsetup",
     "termwarn",
     "unwatch",
     "watch",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from typing import TYPE_CHECKING, Any, List, Mapping, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, TextIO, Union
 
 from .errors import Error
 
@@ -88,6 +88,16 @@ def mark_preempting() -> None:
     ...     wandb.mark_preempting()
     """
     _active("mark_preempting").mark_preempting()
+
+
+def pin_config_keys(keys: Sequence[str] = ()) -> None:
+    """Show these keys of the config at the top of the active run's page, in this order.
+
+    >>> import wandb
+    >>> with wandb.init(mode="offline", config={"lr": 0.1, "notes": "see *experiment 12*"}):
+    ...     wandb.pin_config_keys(["notes", "lr"])
+    """
+    _active("pin_config_keys").pin_config_keys(keys)
 
 
 def save(

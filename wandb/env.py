@@ -1,26 +1,73 @@
-"""The names of the environment's variables, and setting two of them, as libraries do."""
+"""The names of the environment's variables, and what libraries read and set of them."""
 
 from __future__ import annotations
 
 import os
 from typing import MutableMapping, Optional
 
+AGENT_DISABLE_FLAPPING = "WANDB_AGENT_DISABLE_FLAPPING"
+AGENT_KILL_DELAY = "WANDB_AGENT_KILL_DELAY"
+AGENT_MAX_INITIAL_FAILURES = "WANDB_AGENT_MAX_INITIAL_FAILURES"
+AGENT_REPORT_INTERVAL = "WANDB_AGENT_REPORT_INTERVAL"
+ANONYMOUS = "WANDB_ANONYMOUS"
 API_KEY = "WANDB_API_KEY"
+APP_URL = "WANDB_APP_URL"
+ARGS = "WANDB_ARGS"
+ARTIFACT_DIR = "WANDB_ARTIFACT_DIR"
 BASE_URL = "WANDB_BASE_URL"
+CACHE_DIR = "WANDB_CACHE_DIR"
+CONFIG_DIR = "WANDB_CONFIG_DIR"
 CONFIG_PATHS = "WANDB_CONFIG_PATHS"
+CRASH_NOSYNC_TIME = "WANDB_CRASH_NOSYNC_TIME"
+CREDENTIALS_FILE = "WANDB_CREDENTIALS_FILE"
+DATA_DIR = "WANDB_DATA_DIR"
+DEBUG = "WANDB_DEBUG"
+DESCRIPTION = "WANDB_DESCRIPTION"
 DIR = "WANDB_DIR"
+DISABLE_CODE = "WANDB_DISABLE_CODE"
+DISABLE_GIT = "WANDB_DISABLE_GIT"
+DISABLE_SSL = "WANDB_INSECURE_DISABLE_SSL"
+DOCKER = "WANDB_DOCKER"
 ENTITY = "WANDB_ENTITY"
+ERROR_REPORTING = "WANDB_ERROR_REPORTING"
+FILE_PUSHER_TIMEOUT = "WANDB_FILE_PUSHER_TIMEOUT"
+GIT_COMMIT = "WANDB_GIT_COMMIT"
+GIT_REMOTE_URL = "WANDB_GIT_REMOTE_URL"
+GIT_ROOT = "WANDB_GIT_ROOT"
+HOST = "WANDB_HOST"
+HTTP_TIMEOUT = "WANDB_HTTP_TIMEOUT"
+IDENTITY_TOKEN_FILE = "WANDB_IDENTITY_TOKEN_FILE"  # noqa: S105  a name
+IGNORE = "WANDB_IGNORE_GLOBS"
+INITED = "WANDB_INITED"
+INIT_TIMEOUT = "WANDB_INIT_TIMEOUT"
 JOB_TYPE = "WANDB_JOB_TYPE"
+JUPYTER = "WANDB_JUPYTER"
+LAUNCH_QUEUE_ENTITY = "WANDB_LAUNCH_QUEUE_ENTITY"
+LAUNCH_QUEUE_NAME = "WANDB_LAUNCH_QUEUE_NAME"
+LAUNCH_TRACE_ID = "WANDB_LAUNCH_TRACE_ID"
+MAGIC = "WANDB_MAGIC"
 MODE = "WANDB_MODE"
 NAME = "WANDB_NAME"
+NOTEBOOK_NAME = "WANDB_NOTEBOOK_NAME"
 NOTES = "WANDB_NOTES"
+ORGANIZATION = "WANDB_ORGANIZATION"
+PROGRAM = "WANDB_PROGRAM"
 PROJECT = "WANDB_PROJECT"
+QUIET = "WANDB_QUIET"
 RESUME = "WANDB_RESUME"
+RUN_DIR = "WANDB_RUN_DIR"
 RUN_GROUP = "WANDB_RUN_GROUP"
 RUN_ID = "WANDB_RUN_ID"
+RUN_STORAGE_ID = "WANDB_RUN_STORAGE_ID"
+SAVE_CODE = "WANDB_SAVE_CODE"
+SERVICE = "WANDB_SERVICE"
+SHOW_RUN = "WANDB_SHOW_RUN"
 SILENT = "WANDB_SILENT"
 SWEEP_ID = "WANDB_SWEEP_ID"
+SWEEP_PARAM_PATH = "WANDB_SWEEP_PARAM_PATH"
 TAGS = "WANDB_TAGS"
+USERNAME = "WANDB_USERNAME"
+USER_EMAIL = "WANDB_USER_EMAIL"
 
 Environment = Optional[MutableMapping[str, str]]
 
@@ -33,3 +80,13 @@ def set_entity(value: str, env: Environment = None) -> None:
 def set_project(value: str, env: Environment = None) -> None:
     """Let later runs be part of the project `value`."""
     (os.environ if env is None else env)[PROJECT] = value
+
+
+def get_entity(default: Optional[str] = None, env: Environment = None) -> Optional[str]:
+    """To whom later runs belong, as far as the environment says."""
+    return (os.environ if env is None else env).get(ENTITY, default)
+
+
+def get_project(default: Optional[str] = None, env: Environment = None) -> Optional[str]:
+    """The project of later runs, as far as the environment says."""
+    return (os.environ if env is None else env).get(PROJECT, default)

@@ -2,7 +2,8 @@
 
     Error
     ├── UsageError            a call that makes no sense here; the message says which one does
-    │   └── ConfigError       a config key would change its value
+    │   ├── ConfigError       a config key would change its value
+    │   └── UnsupportedError  something that doesn't exist here
     ├── CommError             a server said no, or can't be reached
     │   └── AuthenticationError
     └── DataError             (also TypeError and ValueError) a value that can't be stored; names the key and the type
@@ -44,6 +45,10 @@ class UsageError(Error):
 
 class ConfigError(UsageError):
     """A config key would change its value, which takes `allow_val_change=True`."""
+
+
+class UnsupportedError(UsageError):
+    """Something that doesn't exist here, on this system or at this server."""
 
 
 class CommError(Error):

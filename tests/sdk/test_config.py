@@ -130,6 +130,14 @@ def test_what_a_sweep_locks_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -
     assert "lr is locked by sweep" in capsys.readouterr().err
 
 
+def test_dictionaries_are_merged_and_locked() -> None:
+    run = wandb.init(mode="offline", config={"model": {"layers": 2, "head": {"width": 3}}})
+    run.config.merge_locked({"model": {"head": {"depth": 1}}, "lr": 4})
+    run.config.update({"lr": 5}, allow_val_change=True)
+    held = {"model": {"layers": 2, "head": {"width": 3, "depth": 1}}, "lr": 4}
+    assert run.config.as_dict() == held == state_of(run).config
+
+
 def test_config_static_is_a_copy_that_nobody_changes() -> None:
     run = offline(config={"lr": 1})
     static = run.config_static

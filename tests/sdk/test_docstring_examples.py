@@ -11,7 +11,7 @@ import wandb
 from wandb.replay import replay
 
 # Values, modules, and what a program needs a person for.
-_WITHOUT_EXAMPLE = {"__version__", "config", "errors", "run", "summary"}
+_WITHOUT_EXAMPLE = {"__version__", "config", "errors", "run", "set_trace", "summary"}
 
 
 def documented() -> List[str]:

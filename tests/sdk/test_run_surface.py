@@ -18,7 +18,8 @@ from logged import records_of, rows_of, state_of, values_of
 
 import wandb
 from wandb.sdk.lib import RunDisabled
-from wandb_storage import Alert, Console, Telemetry
+from wandb_storage import Alert, Console, Stream, Telemetry
+from wandb_uploader._config_wire import wire_config
 
 
 @pytest.fixture
@@ -100,6 +101,48 @@ def test_what_older_libraries_call_is_there(run: wandb.Run) -> None:
     assert isinstance(run, wandb.sdk.wandb_run.Run)
     wandb.join()
     assert wandb.run is None
+
+
+def test_a_script_stops_in_the_debugger_and_none_of_it_is_captured(tmp_path: Path) -> None:
+    program = """
+import wandb
+with wandb.init(mode="offline") as run:
+    lr = 0.25
+    wandb.set_trace()
+    print("on")
+"""
+    script = [sys.executable, "-c", program]
+    done = subprocess.run(script, input="p lr * 2\ncontinue\n", capture_output=True, text=True, check=True)
+    assert "0.5" in done.stdout
+    (folder,) = tmp_path.glob("wandb/offline-run-*")
+    assert "".join(record.text for record in records_of(folder, Console) if record.stream == Stream.STDOUT) == "on\n"
+
+
+def test_keys_of_the_config_are_pinned_for_the_page(run: wandb.Run) -> None:
+    wandb.pin_config_keys(["lr"])
+    run.pin_config_keys(["epochs", "lr"])
+    assert wire_config(state_of(run))["_wandb"]["value"]["pinned_keys"] == ["epochs", "lr"]
+    with pytest.raises(wandb.UsageError, match="a list of the config's keys"):
+        run.pin_config_keys("lr")
+
+
+def test_what_libraries_import_from_inside_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    from wandb.sdk.lib.paths import StrPath
+    from wandb.sdk.lib.printer import new_printer
+    from wandb.sdk.lib.runid import generate_id
+
+    printer = new_printer()
+    printer.display("first", level="warn")
+    printer.display(["second", printer.grid([["loss", "0.1"], ["accuracy", "0.9"]], "Summary")])
+    assert capsys.readouterr().err.splitlines() == [
+        "wandb: WARNING first",
+        "wandb: second",
+        "wandb: Summary",
+        "wandb:     loss 0.1",
+        "wandb: accuracy 0.9",
+    ]
+    path: StrPath = Path(generate_id(4))
+    assert len(str(path)) == 4
 
 
 def test_the_environment_is_set_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

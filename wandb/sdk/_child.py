@@ -181,8 +181,8 @@ def _find(folder: Path, run_id: Optional[str]) -> Optional[Run]:
     return next((run for run in _runs if run._folder == folder and run.id == run_id and not run._finished), None)
 
 
-def attach(attach_id: Optional[str] = None, run_id: Optional[str] = None) -> Run:
-    """Log to a run that another process has started: named by its id, or by what its `_attach_id` says.
+def attach(attach_id: Optional[str] = None, run_id: Optional[str] = None, *, run: Optional[Run] = None) -> Run:
+    """Log to a run that another process has started: named by its id, by what its `_attach_id` says, or by a `run`.
 
     >>> import wandb
     >>> with wandb.init(mode="offline") as run:
@@ -193,19 +193,19 @@ def attach(attach_id: Optional[str] = None, run_id: Optional[str] = None) -> Run
     """
     from . import _globals
 
-    name = attach_id or run_id
+    name = attach_id or run_id or (run._attach_id if run is not None else None)
     if not name:
         raise UsageError("attach() needs the id of a run")
-    run = next((run for run in _runs if name in (run.id, run._attach_id) and not run._finished), None)
-    if run is None:
+    attached = next((run for run in _runs if name in (run.id, run._attach_id) and not run._finished), None)
+    if attached is None:
         folder = Path(name) if os.path.isabs(name) else _folder_of(name)
         try:
-            run = unpickled(_read_fields(folder))
+            attached = unpickled(_read_fields(folder))
         except LogError as error:
             raise Error(f"the run {name} can't be attached to: {error}") from error
     if _globals.active_run() is None:
-        _globals.set_active(run)
-    return run
+        _globals.set_active(attached)
+    return attached
 
 
 _attach = attach  # as loggers of other packages call it

@@ -30,14 +30,17 @@ def initial_config(
 
     Raises UsageError, or ConfigError for a file that can't be read.
     """
+    return {**_from_files(files or ()), **chosen_config(config, include, exclude), **_from_environment()}
+
+
+def chosen_config(config: Any, include: Optional[Sequence[str]], exclude: Optional[Sequence[str]]) -> Dict[str, Any]:
+    """A config in any form as a dictionary, of the keys that are wanted. Raises UsageError."""
     if include and exclude:
         raise UsageError("config_include_keys and config_exclude_keys exclude each other")
-    values = dict(as_mapping(config))
+    values = as_mapping(config)
     if include:
-        values = {key: value for key, value in values.items() if key in include}
-    elif exclude:
-        values = {key: value for key, value in values.items() if key not in exclude}
-    return {**_from_files(files or ()), **values, **_from_environment()}
+        return {key: value for key, value in values.items() if key in include}
+    return {key: value for key, value in values.items() if key not in (exclude or ())}
 
 
 def as_mapping(source: Any) -> Mapping[str, Any]:

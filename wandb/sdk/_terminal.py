@@ -43,46 +43,57 @@ def is_shown(level: str) -> bool:
     return not (_hidden.get(level) or os.environ.get("WANDB_SILENT", "").lower() in ("1", "true", "yes"))
 
 
-def _say(text: str, level: str, colour: str, repeat: bool) -> None:
+def _say(text: str, level: str, colour: str, newline: bool, repeat: bool, prefix: bool) -> None:
     if not is_shown(level):
         return
     if not repeat:
         if text in _said:
             return
         _said.add(text)
-    prefix, mark = "wandb", level
-    if colourful():
-        prefix = f"{_BOLD}{_BLUE}wandb{_RESET}"
-        mark = f"{colour}{level}{_RESET}" if level else ""
+    head = f"wandb: {level}" if prefix else ""
+    if head and colourful():
+        head = f"{_BOLD}{_BLUE}wandb{_RESET}: {colour}{level}{_RESET if level else ''}"
     stream = sys.stderr
     if stream is None:
         return  # a program without a terminal, pythonw say
     try:
-        stream.write("".join(f"{prefix}: {mark}{line}\n" for line in text.split("\n")))
+        stream.write("\n".join(f"{head}{line}" for line in text.split("\n")) + "\n" * newline)
         stream.flush()
     except (OSError, ValueError):
         pass  # a closed stderr must not end the training
 
 
-def termlog(string: str = "", newline: bool = True, repeat: bool = True) -> None:
-    """Print a line for the user. `newline` is accepted for the sake of older callers.
+def termlog(string: str = "", newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:
+    """Print a line for the user: without its end with `newline=False`, without "wandb: " with `prefix=False`, and only
+    once with `repeat=False`.
 
     >>> termlog("the data is in place")
     """
-    _say(string, "", "", repeat)
+    _say(string, "", "", newline, repeat, prefix)
 
 
-def termwarn(string: str, newline: bool = True, repeat: bool = True) -> None:
-    """Print a warning; with `repeat=False`, once.
+def termwarn(string: str, newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:
+    """Print a warning; the other arguments are those of `termlog`.
 
     >>> termwarn("the learning rate is large", repeat=False)
     """
-    _say(string, "WARNING ", _YELLOW, repeat)
+    _say(string, "WARNING ", _YELLOW, newline, repeat, prefix)
 
 
-def termerror(string: str, newline: bool = True, repeat: bool = True) -> None:
-    """Print an error; with `repeat=False`, once.
+def termerror(string: str, newline: bool = True, repeat: bool = True, prefix: bool = True) -> None:
+    """Print an error; the other arguments are those of `termlog`.
 
     >>> termerror("the checkpoint is damaged")
     """
-    _say(string, "ERROR ", _RED, repeat)
+    _say(string, "ERROR ", _RED, newline, repeat, prefix)
+
+
+def termsetup(settings: Settings, logger: object = None) -> None:
+    """Show from here on what these settings want to be shown. `logger` is accepted for callers of other clients.
+
+    >>> import wandb
+    >>> termsetup(wandb.Settings(show_info=False))
+    >>> termlog("nobody sees this")
+    >>> termsetup(wandb.Settings())
+    """
+    follow_settings(settings)

@@ -52,9 +52,11 @@ class Config:
         self._set(values, _allow_val_change is not False)
         self._locked.update(dict.fromkeys(values, user or "a sweep"))
 
-    def merge_locked(self, d: Any) -> None:
-        """Set the keys that nobody has locked."""
-        self._set({key: value for key, value in _storable(d).items() if key not in self._locked}, True)
+    def merge_locked(self, d: Any, user: Optional[str] = None, _allow_val_change: Optional[bool] = None) -> None:
+        """Set and lock the keys that nobody has locked yet; of dictionaries, what stands in them is put together."""
+        free = {key: value for key, value in _storable(d).items() if key not in self._locked}
+        merged = {key: _merged(self._items.get(key), value) for key, value in free.items()}
+        self.update_locked(merged, user, _allow_val_change)
 
     def persist(self) -> None:
         """Return: every change is in the log already. For callers of other clients."""
@@ -174,6 +176,13 @@ def _storable(source: Any) -> Dict[str, Any]:
     values = storable_mapping(as_mapping(source), "config")
     # Flags are often named as on the command line.
     return {key.strip("-"): value for key, value in values.items()}
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """Two values as one: dictionaries together with what they hold, otherwise the second."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return other
+    return {**plain(one), **{key: _merged(one.get(key), value) for key, value in other.items()}}
 
 
 def _same(one: Any, other: Any) -> bool:

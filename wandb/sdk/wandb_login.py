@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from typing import Optional
+import threading
+from types import FrameType
+from typing import Iterator, NoReturn, Optional
 
 from ..errors import AuthenticationError, UsageError
 from ._terminal import termlog, termwarn
@@ -20,8 +24,9 @@ def api_key_for(base_url: str) -> Optional[str]:
         raise AuthenticationError(str(error)) from None
 
 
-def ask_for_key(base_url: str) -> bool:
-    """Ask whoever sits at the terminal for a key and keep it; False where they want none."""
+def ask_for_key(base_url: str, timeout: Optional[float] = None) -> bool:
+    """Ask whoever sits at the terminal for a key and keep it; False where they want none, or don't answer for
+    `timeout` seconds."""
     import getpass
 
     from wandb_uploader import CredentialError, save_api_key
@@ -29,8 +34,12 @@ def ask_for_key(base_url: str) -> bool:
     termlog(f"To upload runs to {base_url}, paste an API key (nothing is shown), or press Enter to log offline.")
     while True:
         try:
-            key = getpass.getpass("wandb: API key: ").strip()
+            with _time_limit(timeout):
+                key = getpass.getpass("wandb: API key: ").strip()
         except (EOFError, KeyboardInterrupt):
+            return False
+        except TimeoutError:
+            termwarn(f"no key after {timeout:g} s")
             return False
         if not key:
             return False
@@ -41,14 +50,35 @@ def ask_for_key(base_url: str) -> bool:
             termwarn(str(error))
 
 
+@contextlib.contextmanager
+def _time_limit(seconds: Optional[float]) -> Iterator[None]:
+    """Raise TimeoutError after so long. A prompt can be interrupted by a signal only, and that in the main thread."""
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: Optional[FrameType]) -> NoReturn:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def login(
-    anonymous: Optional[str] = None,
     key: Optional[str] = None,
     relogin: Optional[bool] = None,
     host: Optional[str] = None,
     force: Optional[bool] = None,
-    timeout: Optional[int] = None,
+    timeout: Optional[float] = None,
     verify: bool = False,
+    referrer: Optional[str] = None,
+    prompt: bool = True,
+    anonymous: Optional[str] = None,
 ) -> bool:
     """Make sure that there is an API key for the server; return whether there is.
 
@@ -56,7 +86,8 @@ def login(
     True
 
     key: keep this one. relogin: ask even though there is one. force: raise where there is none instead of going on
-    offline. verify: ask the server whether it takes the key.
+    offline. timeout: wait so many seconds for somebody at the terminal. verify: ask the server whether it takes the
+    key. prompt=False: ask nobody. `referrer` and `anonymous` are accepted for callers of other clients.
     """
     from wandb_uploader import CredentialError, save_api_key
 
@@ -67,8 +98,8 @@ def login(
         except CredentialError as error:
             raise AuthenticationError(str(error)) from None
     found = key or (None if relogin else api_key_for(base_url))
-    if not found and sys.stdin is not None and sys.stdin.isatty():
-        found = api_key_for(base_url) if ask_for_key(base_url) else None
+    if not found and prompt and sys.stdin is not None and sys.stdin.isatty():
+        found = api_key_for(base_url) if ask_for_key(base_url, timeout) else None
     if not found:
         if force:
             raise UsageError(f"there is no API key for {base_url}; run `wandb login` or set WANDB_API_KEY")

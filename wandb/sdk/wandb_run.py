@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
-import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, TextIO, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, Type, Union
 
 from wandb_storage import (
     UNKNOWN_LAYOUT,
     ConfigChange,
-    Console,
     Exit,
     Log,
     LogClosed,
     LogError,
     MetricDefinition,
     MetricRules,
-    Preempting,
     Record,
     RowFlag,
-    Stream,
     SummaryChange,
-    Telemetry,
     UnstorableValue,
     dump_json,
 )
@@ -38,27 +32,24 @@ from ._history_sample import HistorySample
 from ._metric_definition import metric_definition
 from ._periodic import Periodic
 from ._restored import Restored
-from ._run_facts import RunFacts
+from ._run_actions import RunActions
 from ._stop_watch import stop_watch
 from ._surroundings import Surroundings
 from ._system_metrics import system_sampler
 from ._terminal import termwarn
 from ._values import storable_row
-from .wandb_alerts import AlertLevel, alert_record
 from .wandb_config import Config
 from .wandb_settings import Settings
 from .wandb_summary import Summary
 
 if TYPE_CHECKING:
-    from ._run_files import Location, RunFiles
     from ._run_history import History
-    from ._watch import Watches
 
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
 
 
-class Run(RunFacts):
+class Run(RunActions):
     """One run. Made by `wandb.init`; safe between threads; usable as a context manager.
 
     >>> import wandb
@@ -82,7 +73,6 @@ class Run(RunFacts):
         super().__init__(settings, folder, start, restored)
         self._log: Union[Log, LaneToBe, None] = log
         self._on_finish = on_finish
-        self._lock = threading.RLock()
         self._finished = False
         self._exit_code: Optional[int] = None
         self._metrics: Optional[MetricRules] = restored.metrics  # None while every key's summary is its last value
@@ -91,8 +81,6 @@ class Run(RunFacts):
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed)
         self._watchers: List[Union[ConsoleCapture, Periodic, Surroundings]] = []
-        self._files: Optional[RunFiles] = None
-        self._watches: Optional[Watches] = None
         remember(self)
 
     def _watch_program(self) -> None:
@@ -225,105 +213,7 @@ class Run(RunFacts):
 
         return History(self)
 
-    # --- what else is recorded ----------------------------------------------------------------------------------------
-
-    def alert(
-        self,
-        title: str,
-        text: str = "",
-        level: Union[None, str, AlertLevel] = None,
-        wait_duration: Union[None, float, datetime.timedelta] = None,
-    ) -> None:
-        """Send the run's owner a message. `wait_duration` (seconds or a timedelta): say it at most that often."""
-        self._append(alert_record(title, text, level, wait_duration))
-
-    def mark_preempting(self) -> None:
-        """Record that the scheduler is about to take the machine."""
-        self._append(Preempting(time=time.time()))
-
-    def write_logs(self, text: str) -> None:
-        """Add text to the run's console output without printing it."""
-        self._append(Console(time=time.time(), stream=Stream.STDOUT, text=text if text.endswith("\n") else f"{text}\n"))
-
-    def save(
-        self,
-        glob_str: Location,
-        base_path: Optional[Location] = None,
-        policy: str = "live",
-        glob: bool = True,
-    ) -> List[str]:
-        """Keep files with the run, below their path from `base_path` on; return where.
-
-        policy: "now" takes a copy, "live" follows the file while the run lasts, "end" takes it as it is at the end.
-        glob=False takes `glob_str` as it is written. Raises UsageError for a path that isn't below `base_path`.
-        """
-        return self._run_files().save(glob_str, base_path, policy, glob)
-
-    def restore(
-        self, name: str, run_path: Optional[str] = None, replace: bool = False, root: Optional[str] = None
-    ) -> Optional[TextIO]:
-        """Open a file that this run, or another one of the same wandb folder, has saved; copy it below `root` (the
-        run's files) where it isn't there. Returns None where no such run has one."""
-        from ._run_restore import restore_file
-
-        return restore_file(self._folder, Path(self.dir if root is None else root), name, run_path, replace)
-
-    def log_code(
-        self,
-        root: Optional[str] = ".",
-        name: Optional[str] = None,
-        include_fn: Optional[Callable[..., bool]] = None,
-        exclude_fn: Optional[Callable[..., bool]] = None,
-    ) -> List[str]:
-        """Keep a copy of the code below `root` with the run, without the secrets in it; return the paths.
-
-        include_fn, exclude_fn: say whether a file belongs to it, by its path, or its path and the root. `name` is
-        accepted for callers of other clients.
-        """
-        from . import _run_code
-
-        return _run_code.copy_code(
-            Path(root or "."), Path(self.dir), include_fn or _run_code.is_source,
-            exclude_fn or _run_code.is_no_source, self._append,
-        )  # fmt: skip
-
-    def _run_files(self) -> RunFiles:
-        with self._lock:
-            if self._files is None:
-                from ._run_files import RunFiles
-
-                self._files = RunFiles(Path(self.dir), self._append)
-            return self._files
-
-    def watch(
-        self,
-        models: Any,
-        criterion: Any = None,
-        log: Optional[str] = "gradients",
-        log_freq: int = 1000,
-        idx: Optional[int] = None,
-        log_graph: bool = False,
-    ) -> None:
-        """Log histograms of a PyTorch model's gradients, parameters or both ("all"), every `log_freq` steps.
-
-        They come with the next row that is logged. `criterion` and `log_graph` are accepted for callers of other
-        clients: no graph is recorded.
-        """
-        if self._watches is None:
-            from ._watch import Watches
-
-            self._watches = Watches(lambda part: self.log(part, commit=False))
-        self._watches.watch(models, log, log_freq, idx)
-
-    def unwatch(self, models: Any = None) -> None:
-        """Watch these models no more, or none at all."""
-        if self._watches is not None:
-            self._watches.unwatch(models)
-
-    def _label(self, repo: Optional[str] = None, code: Optional[str] = None, **more: Any) -> None:
-        """Libraries say here by which code a run was made."""
-        label = {key: str(value) for key, value in {"repo": repo, "code": code, **more}.items() if value is not None}
-        self._append(Telemetry(json=dump_json({"label": label}), time=time.time()))
+    # --- in a notebook ------------------------------------------------------------------------------------------------
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
         """The run's page as HTML for a notebook."""
