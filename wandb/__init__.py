@@ -30,11 +30,13 @@ from ._of_the_active_run import (
 from .errors import CommError, Error, UsageError
 
 if TYPE_CHECKING:
+    from . import data_types as data_types
     from . import env as env
     from . import helper as helper
     from . import sdk as sdk
     from . import util as util
     from . import wandb_run as wandb_run
+    from .data_types import Histogram
     from .replay import replay
     from .sdk._child import _attach, attach
     from .sdk._debugger import set_trace
@@ -59,6 +61,7 @@ summary: Summary = cast(Any, BeforeInit("summary"))
 _HOMES = {
     "AlertLevel": ".sdk.wandb_alerts",
     "Config": ".sdk.wandb_config",
+    "Histogram": ".data_types",
     "Run": ".sdk.wandb_run",
     "Settings": ".sdk.wandb_settings",
     "Summary": ".sdk.wandb_summary",
@@ -80,13 +83,14 @@ _HOMES = {
 }
 
 # Modules that callers use without importing them.
-_MODULES = frozenset({"env", "helper", "sdk", "util", "wandb_run"})
+_MODULES = frozenset({"data_types", "env", "helper", "sdk", "util", "wandb_run"})
 
 __all__ = [
     "AlertLevel",
     "CommError",
     "Config",
     "Error",
+    "Histogram",
     "Run",
     "Settings",
     "Summary",
