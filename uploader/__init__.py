@@ -68,11 +68,13 @@ if TYPE_CHECKING:
     from ._budget import keep_budget, parse_size, read_budget
     from ._config_wire import config_document
     from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
+    from ._destination import Destination
     from ._errors import (
         CredentialError,
         CredentialsRefused,
         NotUploadable,
         Refused,
+        ReplyTooLong,
         TooLarge,
         TransientError,
         UploadError,
@@ -81,25 +83,32 @@ if TYPE_CHECKING:
     from ._home import normalize_url
     from ._look_up import HeldRun, look_up_run
     from ._policy_cache import cached_policies
+    from ._retry import Attempts
     from ._room import make_room
     from ._spawn import start
     from ._status import RunStatus, app_url, page_url, run_status, status
     from ._stopped import stop_requested
     from ._target import Target
+    from ._transport import Manner, Transport
     from ._upload import UploadResult, upload
     from ._verify import verify_api_key
 
 # Loaded on first use: starting a run needs no HTTP.
 _HOMES = {
+    "Attempts": "._retry",
     "CredentialError": "._errors",
     "CredentialsRefused": "._errors",
+    "Destination": "._destination",
     "HeldRun": "._look_up",
+    "Manner": "._transport",
     "NotUploadable": "._errors",
     "Refused": "._errors",
+    "ReplyTooLong": "._errors",
     "RunStatus": "._status",
     "Target": "._target",
     "TooLarge": "._errors",
     "TransientError": "._errors",
+    "Transport": "._transport",
     "UploadError": "._errors",
     "UploadResult": "._upload",
     "UploaderRunning": "._errors",
@@ -126,15 +135,20 @@ _HOMES = {
 }
 
 __all__ = [
+    "Attempts",
     "CredentialError",
     "CredentialsRefused",
+    "Destination",
     "HeldRun",
+    "Manner",
     "NotUploadable",
     "Refused",
+    "ReplyTooLong",
     "RunStatus",
     "Target",
     "TooLarge",
     "TransientError",
+    "Transport",
     "UploadError",
     "UploadResult",
     "UploaderRunning",

@@ -13,7 +13,7 @@ from ._documents import SERVER_FEATURES
 from ._errors import CredentialError, CredentialsRefused, Refused
 from ._identity import IdentityTokens, identity_file
 from ._retry import Breaker
-from ._transport import Transport
+from ._transport import Manner, Transport
 
 # How often other credentials are looked for, and when the refused ones are tried once more: access may have been given
 # at the server, which changes nothing here.
@@ -29,12 +29,14 @@ class Destination:
     """One server. Safe between threads; each thread has a connection of its own."""
 
     def __init__(
-        self, base_url: str, environment: Mapping[str, str] = os.environ, clock: Clock = time.monotonic
-    ) -> None:
+        self, base_url: str, environment: Mapping[str, str] = os.environ, clock: Clock = time.monotonic,
+        manner: Manner = Manner(),  # noqa: B008 - it can't change
+    ) -> None:  # fmt: skip
         self.base_url = base_url
         self.paused = ""  # why nothing is sent
         self.breaker = Breaker(clock)
         self._environment = environment
+        self._manner = manner
         self._clock = clock
         self._lock = threading.Lock()
         self._refused: Set[str] = set()
@@ -70,7 +72,7 @@ class Destination:
 
     def new_transport(self) -> Transport:
         """A connection for the caller to close."""
-        return Transport(self.base_url, self.key)
+        return Transport(self.base_url, self.key, self._manner)
 
     @property
     def files(self) -> ThreadPoolExecutor:
@@ -112,7 +114,7 @@ class Destination:
             return key
 
     def _exchange(self, assertion: str) -> tuple[str, float]:
-        transport = Transport(self.base_url, lambda: None)
+        transport = Transport(self.base_url, lambda: None, self._manner)
         try:
             return transport.exchange(assertion)
         finally:

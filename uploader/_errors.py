@@ -2,6 +2,7 @@
 
     UploadError
     ├── TransientError        the server or the way to it fails for now: tried again for ever
+    │   └── ReplyTooLong          it says more than fits; less can be asked
     ├── CredentialError       the API key is missing, malformed or unreadable
     │   └── CredentialsRefused    the server refuses it: everything to this server waits for another key
     ├── Refused               the server refuses this request for good: the item is parked with the server's words
@@ -36,6 +37,10 @@ class TransientError(UploadError):
     def shared(self) -> bool:
         """Whether the same holds for every run that goes to this server."""
         return self.unreachable or self.throttled
+
+
+class ReplyTooLong(TransientError):
+    """A reply is longer than any honest one should be."""
 
 
 class CredentialError(UploadError):

@@ -5,21 +5,23 @@ Every failure leaves as one of the exceptions of `_errors`; no message holds a k
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import json
 import os
 import ssl
 import zlib
-from typing import Any, BinaryIO, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
-from urllib.parse import quote, urlencode, urlsplit
+from types import MappingProxyType
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from ._credentials import BearerToken
-from ._errors import CredentialsRefused, Refused, TransientError
+from ._errors import CredentialsRefused, Refused, ReplyTooLong, TransientError
 from ._retry import classify, server_words
 
 CONNECT_SECONDS = 10.0
@@ -37,9 +39,22 @@ PIECE_BYTES = 256 << 10
 GZIP_BYTES_MIN = 4096
 GZIP_LEVEL = 1
 
+# A file's URL may point to a storage, and that to another; more than this is a circle.
+REDIRECTS_MAX = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+
 USER_AGENT = "wandb-uploader"
 Key = Callable[[], Optional[str]]
 Headers = Mapping[str, str]
+
+
+class Manner(NamedTuple):
+    """How a server is asked."""
+
+    headers: Headers = MappingProxyType({"User-Agent": USER_AGENT})
+    proxies: Mapping[str, str] = MappingProxyType({})  # scheme -> URL, before those of the environment
+    graphql_seconds: float = GRAPHQL_SECONDS
+    reply_bytes_max: int = REPLY_BYTES_MAX
 
 
 class StreamReply(NamedTuple):
@@ -101,13 +116,15 @@ class Body:
 class Transport:
     """A server, for one thread. `key` is asked before each request."""
 
-    def __init__(self, base_url: str, key: Key) -> None:
+    def __init__(self, base_url: str, key: Key, manner: Manner = Manner()) -> None:  # noqa: B008 - it can't change
         self.base_url = base_url
         self.host = urlsplit(base_url).netloc.rpartition("@")[2]
         self.answers = 0  # replies of any kind so far
         self._key = key
+        self._manner = manner
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.headers.update(manner.headers)
+        self._session.proxies.update(manner.proxies)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())
         # requests knows variables of its own for this; the one that every other program reads is meant for it too.
@@ -130,8 +147,8 @@ class Transport:
         body = json.dumps({"operationName": operation, "query": document, "variables": variables}).encode()
         what = f"{operation} at {self.host}"
         raw, _ = self._send(
-            "POST", f"{self.base_url}/graphql", body, {"Content-Type": "application/json"}, GRAPHQL_SECONDS, what,
-            self._auth(), conflict_passes=operation == "UpsertBucket",
+            "POST", f"{self.base_url}/graphql", body, {"Content-Type": "application/json"},
+            self._manner.graphql_seconds, what, self._auth(), conflict_passes=operation == "UpsertBucket",
         )  # fmt: skip
         value = _json_object(raw, what)
         if value.get("errors"):
@@ -168,6 +185,36 @@ class Transport:
         self._send("PUT", url, body if size else b"", fields, PUT_SECONDS, what, _NoAuth())
         return size, body.digest.hexdigest()
 
+    def get(self, url: str, name: str, write: Callable[[bytes], object], start: int = 0) -> None:
+        """Hand the bytes of a file, from `start` on, to `write`, piece by piece. The URL is one that the server gave
+        out; the key goes with it only where it is the server's own. `write` may have got a part when this raises;
+        what it raises itself leaves as it is."""
+        url = self.base_url + url if url.startswith("/") else url
+        what = f"file {name} at {urlsplit(url).netloc.rpartition('@')[2]}"
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        for _ in range(REDIRECTS_MAX):
+            auth = self._auth() if self._is_own(url) else _NoAuth()
+            with self._reply("GET", url, None, headers, PUT_SECONDS, what, auth) as reply:
+                if reply.status_code in _REDIRECTS and reply.headers.get("Location"):
+                    url = urljoin(url, reply.headers["Location"])
+                    continue
+                if not 200 <= reply.status_code < 300:
+                    failure = classify(reply.status_code, reply.headers, self._read_bounded(reply, what), what, False)
+                    if isinstance(failure, CredentialsRefused) and not self._is_own(url):
+                        failure = Refused(str(failure), reply.status_code)
+                    raise failure
+                skipped = start if reply.status_code != 206 else 0  # a server without ranges begins at the beginning
+                for piece in reply.iter_content(PIECE_BYTES):
+                    if skipped < len(piece):
+                        _hand_over(piece[skipped:] if skipped else piece, write)
+                    skipped = max(0, skipped - len(piece))
+                return
+        raise Refused(f"{what}: redirected more than {REDIRECTS_MAX} times")
+
+    def _is_own(self, url: str) -> bool:
+        one, own = urlsplit(url), urlsplit(self.base_url)
+        return (one.scheme, one.netloc) == (own.scheme, own.netloc)
+
     def exchange(self, assertion: str) -> Tuple[str, float]:
         """An access token for an identity token, and the seconds for which it is valid. Raises CredentialsRefused."""
         what = f"the exchange of the identity token at {self.host}"
@@ -195,14 +242,30 @@ class Transport:
         self, method: str, url: str, body: Any, headers: Headers, seconds: float, what: str, auth: AuthBase,
         conflict_passes: bool = False,
     ) -> Tuple[bytes, Headers]:  # fmt: skip
+        with self._reply(method, url, body, headers, seconds, what, auth) as reply:
+            raw = self._read_bounded(reply, what)
+            status, received = reply.status_code, reply.headers
+        if 200 <= status <= 300:
+            return raw, received
+        failure = classify(status, received, raw, what, conflict_passes)
+        if isinstance(failure, CredentialsRefused) and method == "PUT":
+            raise Refused(str(failure), status)  # such a URL carries its own credential; the API key isn't at fault
+        raise failure
+
+    @contextlib.contextmanager
+    def _reply(
+        self, method: str, url: str, body: Any, headers: Headers, seconds: float, what: str, auth: AuthBase
+    ) -> Iterator[requests.Response]:
+        """A reply whose body is still to be read; what goes wrong until it is read leaves as an UploadError."""
         try:
             with self._session.request(
                 method, url, data=body, headers=dict(headers), auth=auth, timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False, stream=True,
             ) as reply:  # fmt: skip
-                raw = _read_bounded(reply, what)
-                status, received = reply.status_code, reply.headers
+                yield reply
                 self.answers += 1
+        except _NotTaken as failed:
+            raise failed.error from None
         except requests.exceptions.InvalidURL as error:
             raise Refused(f"{what}: the URL is invalid; check base_url ({type(error).__name__})") from None
         except requests.exceptions.SSLError as error:
@@ -215,28 +278,36 @@ class Transport:
             raise TransientError(f"{what}: no answer in time", unreachable=True) from None
         except (requests.RequestException, OSError) as error:
             raise TransientError(f"{what}: no connection ({_reason(error)})", unreachable=True) from None
-        if 200 <= status <= 300:
-            return raw, received
-        failure = classify(status, received, raw, what, conflict_passes)
-        if isinstance(failure, CredentialsRefused) and method == "PUT":
-            raise Refused(str(failure), status)  # such a URL carries its own credential; the API key isn't at fault
-        raise failure
+
+    def _read_bounded(self, reply: requests.Response, what: str) -> bytes:
+        pieces: List[bytes] = []
+        total = 0
+        for piece in reply.iter_content(1 << 16):
+            pieces.append(piece)
+            total += len(piece)
+            if total > self._manner.reply_bytes_max:
+                raise ReplyTooLong(f"{what}: the reply is longer than {self._manner.reply_bytes_max >> 20} MiB")
+        return b"".join(pieces)
+
+
+class _NotTaken(Exception):
+    """The file could not be written; it isn't the server's fault."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _hand_over(piece: bytes, write: Callable[[bytes], object]) -> None:
+    try:
+        write(piece)
+    except OSError as error:
+        raise _NotTaken(error) from None
 
 
 def _gzip(body: bytes) -> bytes:
     packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # without a time: the same bytes again
     return packer.compress(body) + packer.flush()
-
-
-def _read_bounded(reply: requests.Response, what: str) -> bytes:
-    pieces: List[bytes] = []
-    total = 0
-    for piece in reply.iter_content(1 << 16):
-        pieces.append(piece)
-        total += len(piece)
-        if total > REPLY_BYTES_MAX:
-            raise TransientError(f"{what}: the reply is longer than {REPLY_BYTES_MAX >> 20} MiB")
-    return b"".join(pieces)
 
 
 def _json_object(raw: bytes, what: str) -> Dict[str, Any]:

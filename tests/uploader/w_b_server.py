@@ -28,6 +28,7 @@ class Fault:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     drop_before: bool = False  # the connection, before the request is applied
     drop_after: bool = False  # the reply is lost
+    cut: int = -1  # bytes of a file after which the reply breaks off
     delay: float = 0.0
     only: str = ""  # for requests whose path or operation holds this
 
@@ -253,8 +254,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._handle("PUT")
 
+    def do_GET(self) -> None:
+        self._handle("GET")
+
     def _handle(self, method: str) -> None:
-        length = int(self.headers["Content-Length"])
+        length = int(self.headers.get("Content-Length", 0))
         if self.owner.swallow and method == "PUT":
             for _ in range(0, length, 1 << 20):
                 self.rfile.read(min(length, 1 << 20))
@@ -284,12 +288,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault.status, fault.body, fault.headers)
             return
         with server.lock:
-            status, reply = self._apply(request)
+            status, reply = self._give(request) if method == "GET" else self._apply(request)
         if fault.drop_after:
             self.close_connection = True
             self.connection.close()
             return
-        self._answer(status, reply, server.reply_headers)
+        self._answer(status, reply, server.reply_headers, fault.cut)
+
+    def _give(self, request: Request) -> Any:
+        """A file, or the part of it that is asked for."""
+        _, _, name, encoded = request.path.partition("?")[0].split("/")
+        content = self.owner.runs[name].files[base64.urlsafe_b64decode(encoded).decode()]
+        start = int(request.headers.get("Range", "bytes=0-")[6:-1])
+        return (206 if start else 200), content[start:]
 
     def _apply(self, request: Request) -> Any:
         server = self.owner
@@ -319,10 +330,11 @@ class _Handler(BaseHTTPRequestHandler):
             return 404, b'{"error": "no such run"}'
         return 200, json.dumps(server.stream(name, value)).encode()
 
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str], cut: int = -1) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body if cut < 0 else body[:cut])
+        self.close_connection = cut >= 0

@@ -1,0 +1,4 @@
+"""Reading back what was logged: the public Api.
+
+`_client` asks a server.
+"""
