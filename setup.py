@@ -16,6 +16,7 @@ SERVER = [
     "xxhash>=3",
 ]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
+PARQUET = ["pyarrow>=14"]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
     "absl-py>=2.0",
@@ -25,7 +26,9 @@ DEV = [
     "mypy>=1.13",
     "nbclient>=0.10",
     "numpy>=1.26",
+    "pandas>=2",
     "playwright>=1.44",
+    "polars>=1",
     "pytest>=8.2",
     "ruff==0.14.5",
     "tox>=4.20",
@@ -73,8 +76,9 @@ setup(
     extras_require={
         "server": SERVER,
         "postgresql": [*SERVER, *POSTGRESQL],
+        "parquet": PARQUET,
         "demo": [*SERVER, *DEMO],
-        "dev": [*SERVER, *POSTGRESQL, *DEMO, *DEV],
+        "dev": [*SERVER, *POSTGRESQL, *PARQUET, *DEMO, *DEV],
     },
     entry_points={
         "console_scripts": [

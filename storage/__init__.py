@@ -53,6 +53,7 @@ records into the run that they describe, `_column_fold` does so many rows at a t
 `_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
 `_retention` removes what servers have, and `_checkpoint` keeps what it added up to. `_filesystem` knows where no live
 log should be; there `_away` sends it to a local disk and brings it home, and `_home` knows where it is meanwhile.
+`_seek` finds the record at which a run passed a step or a moment.
 `_official_import` makes a log of a run that the official client has written: `_official_frames` finds the records in
 its file, `_protobuf` and `_official_records` read them, `_official_fold` says the same in records of ours.
 """
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._salvage import SalvageReport, salvage
+    from ._seek import find_beyond
     from ._survey import Damage, Gap
     from ._verify import VerifiedSegment, VerifyReport, verify
 
@@ -133,10 +135,10 @@ __all__ = [
     "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart",
     "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry",
     "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
-    "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_import",
-    "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root", "log_folder",
-    "make_private_folder", "official_file", "official_folder", "read_columns", "recover", "retain", "salvage",
-    "segments", "send_away", "verify", "writer_elsewhere",
+    "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond",
+    "find_import", "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root",
+    "log_folder", "make_private_folder", "official_file", "official_folder", "read_columns", "recover", "retain",
+    "salvage", "segments", "send_away", "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
@@ -167,6 +169,7 @@ _HOMES = {
     "for_another_log": "._lanes",
     "living_lanes": "._lanes",
     "read_columns": "._column_fold",
+    "find_beyond": "._seek",
     "find_import": "._official_import",
     "import_official": "._official_import",
     "official_file": "._official_import",

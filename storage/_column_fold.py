@@ -19,7 +19,7 @@ from ._decode import FastRow
 from ._encode import ROW_REST_AT, ROW_STEP_AT, storage_order
 from ._errors import LogDamaged
 from ._format import FRAME_HEADER, SHAPES_MAX, Run
-from ._reader import Entry, Reader
+from ._reader import Chunk, Entry, Reader
 from ._records import (
     Alert,
     Artifact,
@@ -40,6 +40,8 @@ from ._state import Completed, RunState
 # What a batch holds at most: rows, and rows times keys, since every key gets a place in every row.
 BATCH_ROWS_MAX = 1 << 14
 BATCH_CELLS_MAX = 1 << 21
+# A batch ends behind so many bytes of rows that are taken one by one: they may hold long texts.
+BATCH_BYTES_MAX = 4 << 20
 # Fewer rows between two records that are none are quicker taken one by one.
 _STRETCH_ROWS_MIN = 8
 _CLOCKS = ("_step", "_timestamp", "_runtime")
@@ -186,6 +188,7 @@ class ColumnFold:
     def _begin(self) -> None:
         """Start a batch."""
         self._rows = 0
+        self._bytes = 0  # of rows that were taken one by one
         self._stretch = 0  # the place of the first row that waits in a layout
         self._waiting: List[_Layout] = []
         self._keys: Dict[str, None] = {}  # as they first appear
@@ -202,7 +205,7 @@ class ColumnFold:
         try:
             for chunk in self._reader.chunks(start, stop, tail):
                 for run in chunk.runs():
-                    yield from self._take_run(chunk.raw, run)
+                    yield from self._take_run(chunk, run)
         except LogDamaged as error:
             damage = error
         if self._rows:
@@ -218,18 +221,19 @@ class ColumnFold:
 
     # --- records ------------------------------------------------------------------------------------------------------
 
-    def _take_run(self, raw: bytes, run: Run) -> Iterator[Columns]:
-        taken, alike = 0, True
+    def _take_run(self, chunk: Chunk, run: Run) -> Iterator[Columns]:
+        raw, taken, alike = chunk.raw, 0, True
         while taken < run.frames:
             offset, count = run.offset + taken * run.size, 1
             layout = self._layout_of(raw, offset) if run.kind == Row.kind and not self.state.row else None
             if layout is None:
-                payload = raw[offset + _HEADER : offset + run.size]
+                payload = chunk.payload(run, taken)
                 entry = self._reader.entry(run.sequence + taken, run.kind, payload)
                 row = entry.record.record if isinstance(entry.record, FromLane) else entry.record
                 if isinstance(row, Row) and self._room([*self.state.row, *row.values]) < 1:
                     yield self._end_batch()
                 self._take_entry(entry, payload)
+                self._bytes += len(payload) if isinstance(row, Row) else 0
             else:
                 if not layout.waits:
                     if self._room(layout.columns) < 1:
@@ -244,7 +248,7 @@ class ColumnFold:
                 self._rows += count
             taken += count
             self.last_sequence = run.sequence + taken - 1
-            if self._room() < 1:
+            if self._room() < 1 or (self._bytes >= BATCH_BYTES_MAX and self._rows):
                 yield self._end_batch()
 
     def _room(self, keys: Collection[str] = ()) -> int:

@@ -14,7 +14,7 @@ from ._blocks import check_count, decompress_block
 from ._decode import RowDecoder, Undecodable, decode, decode_inner
 from ._errors import LogDamaged
 from ._folder import SegmentInfo, find_run_id, has_living_writer, lane_paths, open_segment, owner_path, segments
-from ._format import Frame, Run, parse_frames, parse_runs
+from ._format import FRAME_HEADER, Frame, Run, parse_frames, parse_runs
 from ._home import log_folder
 from ._owner import Writer, closed_behind, living_writer
 from ._records import FromLane, Record, Row, Shape
@@ -61,6 +61,11 @@ class Chunk(NamedTuple):
         runs = list(parse_runs(self.raw, self.first_sequence))
         self._check(sum(run.frames for run in runs))
         return [part for part in (run.between(self.start, self.stop) for run in runs) if part.frames]
+
+    def payload(self, run: Run, index: int) -> bytes:
+        """What the frame numbered `index` of a run holds, from 0."""
+        start = run.offset + index * run.size
+        return self.raw[start + FRAME_HEADER.size : start + run.size]
 
     def _check(self, intact: int) -> None:
         if self.stored is not None:

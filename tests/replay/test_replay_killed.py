@@ -146,7 +146,7 @@ def test_damage_ends_the_story_and_is_named(tmp_path: Path) -> None:
     run = Replay(folder)
     assert run.damage is not None
     assert run.damage.path == path
-    history = run.history()
+    history = iter(run.history())
     assert [row["a"] for row in itertools.islice(history, 100)] == list(range(100))
     with pytest.raises(LogDamaged, match="from record 103 on"):
         next(history)

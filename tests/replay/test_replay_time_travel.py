@@ -35,7 +35,7 @@ def test_a_record_shows_what_was_then(tmp_path: Path) -> None:
 
 def test_one_moment_is_named_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_run(run_folder(tmp_path), [{"a": 1}, {"a": 2}], Exit(code=0))
-    with pytest.raises(ValueError, match="either a step or a sequence"):
+    with pytest.raises(ValueError, match="name one moment"):
         Replay(folder).at(step=1, sequence=2)
     assert wandb_command(capsys, "replay", folder, "--at-step", 1, "--at", 2).code == 2
     document = wandb_command(capsys, "replay", folder, "--json", "--at-step", 0).json()

@@ -49,13 +49,18 @@ def explain(folder: Path, run_id: str, scan: Scan, until: Until) -> Ended:
         lost = state.writer_lost
         return Ended("crashed", lost.evidence or lost.cause, time=state.last_time or None)
     if scan.stopped:
-        place = f"at record {until.sequence:,}" if until.sequence is not None else f"at step {until.step}"
-        return Ended("running", f"{place} the run still went on: its log has later records")
+        return Ended("running", f"{_place(until)} the run still went on: its log has later records")
     if scan.damage is not None:
         return Ended("unknown", f"the log can't be read beyond record {scan.last_sequence:,}", time=None)
     if scan.writer is not None:
         return Ended("running", f"{_process(scan.writer)} holds the log open")
     return _by_absence(folder, run_id, scan)
+
+
+def _place(until: Until) -> str:
+    if until.sequence is not None:
+        return f"at record {until.sequence:,}"
+    return f"at step {until.step}" if until.step is not None else f"at {moment(until.time or 0.0)}"
 
 
 def _by_exit(exit: Exit, lost: Optional[WriterLost]) -> Ended:

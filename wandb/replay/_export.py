@@ -11,12 +11,12 @@ import contextlib
 import csv
 import dataclasses
 import json
-import math
 from itertools import compress, repeat
 from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from wandb_storage import Column, Columns, ConsoleLine, LogDamaged, Record
 
+from ._json import strict_json
 from ._replay import Replay, order_keys
 from ._scan import Scan, Session
 
@@ -72,7 +72,7 @@ def _rows_with(batch: Columns, keys: Sequence[str]) -> Iterable[int]:
 
 def _rows(replay: Replay, keys: Optional[Sequence[str]]) -> Iterator[Dict[str, Any]]:
     """Up to the damage, where there is one: the caller tells of it when what is readable is out."""
-    rows = replay.history(keys)
+    rows = iter(replay.history(keys))
     while True:
         try:
             row = next(rows)
@@ -82,25 +82,6 @@ def _rows(replay: Replay, keys: Optional[Sequence[str]]) -> Iterator[Dict[str, A
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
-
-
-def strict_json(value: Any, indent: Optional[int] = None) -> str:
-    """JSON that every reader takes."""
-    try:
-        return json.dumps(value, allow_nan=False, indent=indent)
-    except ValueError:
-        return json.dumps(_named(value), allow_nan=False, indent=indent)
-
-
-def _named(value: Any) -> Any:
-    """The value with names for the numbers that JSON lacks."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: _named(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_named(item) for item in value]
-    return value
 
 
 def _facts(replay: Replay) -> Dict[str, Any]:

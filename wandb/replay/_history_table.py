@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ._cells import cell_len, cut, right
+from ._history import HistoryRow
 from ._picture import Picture
-from ._scan import HistoryRow
 from ._words import clean, value_text
 
 _CELL_WIDTH_MAX = 24

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import itertools
 from typing import Any, Deque, Dict, List, Sequence
 
-from wandb_storage import ConsoleLine
+from wandb_storage import Column, Columns, ConsoleLine
 
-from ._scan import HistoryRow
+from ._history import HistoryRow
 from ._series import Series, plottable
 
 FIRST_ROWS = LAST_ROWS = 3
@@ -25,28 +26,31 @@ class Picture:
         self.series: Dict[str, Series] = {}
         self._console: Dict[int, ConsoleLine] = {}
 
-    def take_row(self, row: HistoryRow) -> None:
-        if len(self.first_rows) < FIRST_ROWS:
-            self.first_rows.append(row)
-        else:
-            self.last_rows.append(row)
-        step = row["_step"]
-        series = self.series
-        for key, value in row.items():
-            if type(value) is not float and type(value) is not int:
+    def take_columns(self, batch: Columns) -> None:
+        first = min(batch.rows, FIRST_ROWS - len(self.first_rows))
+        self.first_rows += [row_at(batch, place) for place in range(first)]
+        for place in range(max(first, batch.rows - LAST_ROWS), batch.rows):
+            self.last_rows.append(row_at(batch, place))
+        steps = batch.columns["_step"].objects()
+        for key, column in batch.columns.items():
+            if key.startswith("_") or (key not in self.series and len(self.series) >= SERIES_MAX):
                 continue
-            known = series.get(key)
-            if known is None:
-                if key.startswith("_") or len(series) >= SERIES_MAX:
-                    continue
-                known = series[key] = Series()
-            self._plot(known, step, value)
+            there = steps if column.present is None else list(itertools.compress(steps, column.present))
+            self._plot(key, there, column)
 
-    @staticmethod
-    def _plot(series: Series, step: int, value: Any) -> None:
-        plotted = plottable(value)
-        if plotted is not None:
-            series.add(step, plotted)
+    def _plot(self, key: str, steps: Sequence[int], column: Column) -> None:
+        if column.dtype == "bool":
+            return
+        values: Sequence[Any] = column.values
+        if column.present is not None:
+            values = list(itertools.compress(values, column.present))
+        if column.dtype == "object":
+            plotted = [(step, plottable(value)) for step, value in zip(steps, values)]
+            pairs = [(step, value) for step, value in plotted if value is not None]
+            if not pairs:
+                return
+            steps, values = zip(*pairs)
+        self.series.setdefault(key, Series()).extend(steps, values)
 
     def take_console(self, lines: Sequence[ConsoleLine]) -> None:
         for line in lines:
@@ -58,3 +62,12 @@ class Picture:
     def console(self) -> List[ConsoleLine]:
         """The last lines, oldest first."""
         return [line for _, line in sorted(self._console.items())]
+
+
+def row_at(batch: Columns, place: int) -> HistoryRow:
+    """One row of a batch, as a dictionary."""
+    return {
+        key: bool(column.values[place]) if column.dtype == "bool" else column.values[place]
+        for key, column in batch.columns.items()
+        if column.present is None or column.present[place]
+    }

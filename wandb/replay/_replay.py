@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
 
-from wandb_storage import Alert, Columns, ConsoleLine, LogError, RunStart, read_columns
+from wandb_storage import Alert, Columns, ConsoleLine, LogError, RunStart
 
 from ._ended import Ended, explain
 from ._folders import AnyPath, find_run
-from ._scan import HistoryRow, OnConsole, OnRow, Scan, Session, Until, console_lines, rows, scan
+from ._history import History, HistoryRow
+from ._range import Range
+from ._scan import NOBODY, Listeners, Scan, Session, Until, console_lines, scan, system_rows
+from ._types import table_type
 
 # Console lines that a later write may still change: more than a screenful of progress bars.
 CONSOLE_WINDOW = 1000
@@ -104,44 +107,65 @@ class Replay:
 
     # --- what it logged -----------------------------------------------------------------------------------------------
 
-    def history(self, keys: Optional[Sequence[str]] = None) -> Iterator[HistoryRow]:
-        """The history row by row, in constant memory.
+    def history(
+        self,
+        keys: Optional[Sequence[str]] = None,
+        *,
+        from_step: Optional[int] = None,
+        to_step: Optional[int] = None,
+        from_time: Optional[float] = None,
+        to_time: Optional[float] = None,
+    ) -> History:
+        """The rows, streamed in constant memory, or as a table: `to_pandas()`, `to_polars()`, `to_arrow()`.
 
         With `keys`, each row has `_step` and those of the keys that it holds, and rows that hold none are left out.
+        Steps and times (seconds since the epoch) bound the rows, both ends included.
 
-        >>> for row in replay("latest").history(["loss"]):      # doctest: +SKIP
+        >>> for row in replay("latest").history(["loss"], from_step=100):      # doctest: +SKIP
         ...     print(row["_step"], row["loss"])
+        >>> table = replay("latest").history().to_pandas()                     # doctest: +SKIP
         """
-        return select(rows(self.folder, self._until), keys)
+        wanted = Range(from_step, to_step, from_time, to_time)
+        types = self.scan().types
+        kinds = {key: table_type(types[key]) for key in self.keys}
+        return History(self.folder, self._stop, kinds, keys, wanted)
 
     def columns(self, keys: Optional[Sequence[str]] = None) -> Iterator[Columns]:
-        """The history in columns, several times as fast: batches of bounded size, each with `rows` and `columns`.
-
-        A column's `values` are an array or bytes that NumPy takes as they are, or a list where they are no plain
-        numbers; `present` marks the rows that have the key. With `keys` there are `_step` and those columns only, but
-        still all rows.
+        """`history(keys).columns()`: the rows in columns, several times as fast as one by one.
 
         >>> for batch in replay("latest").columns(["loss"]):    # doctest: +SKIP
         ...     loss = np.frombuffer(batch.columns["loss"].values, "float64")
         """
-        return read_columns(self.folder, keys, self.scan().last_sequence + 1)
+        return self.history(keys).columns()
+
+    @property
+    def system(self) -> Iterator[HistoryRow]:
+        """The samples of the machine: `system.cpu` and the like, `_timestamp`, `_runtime`."""
+        return system_rows(self.folder, self._stop)
 
     @property
     def console(self) -> Iterator[ConsoleLine]:
         """What the program wrote to its terminal, line by line: `number`, `time`, `stream`, `text`."""
-        return console_lines(self.folder, self._until, CONSOLE_WINDOW)
+        return console_lines(self.folder, self._stop, CONSOLE_WINDOW)
+
+    @property
+    def _stop(self) -> int:
+        """The first record that isn't looked at; one further where that one is damaged, for whoever comes to it."""
+        found = self.scan()
+        return found.last_sequence + (1 if found.damage is None else 2)
 
     # --- at another moment --------------------------------------------------------------------------------------------
 
-    def at(self, *, step: Optional[int] = None, sequence: Optional[int] = None) -> Replay:
-        """The run as it was: when its row of `step` was complete, or after the record numbered `sequence`.
+    def at(self, *, step: Optional[int] = None, sequence: Optional[int] = None, time: Optional[float] = None) -> Replay:
+        """The run as it was: when its row of `step` was complete, after the record numbered `sequence`, or at `time`,
+        seconds since the epoch.
 
         >>> replay("latest").at(step=100).summary["loss"]      # doctest: +SKIP
         0.25
         """
-        if (step is None) == (sequence is None):
-            raise ValueError("name either a step or a sequence number")
-        return Replay(self.folder, Until(sequence, step))
+        if sum(moment is not None for moment in (step, sequence, time)) != 1:
+            raise ValueError("name one moment: a step, a sequence number or a time")
+        return Replay(self.folder, Until(sequence, step, time))
 
     def pinned(self) -> Replay:
         """This replay for several passes that must agree with each other while the run goes on."""
@@ -152,10 +176,10 @@ class Replay:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def scan(self, on_row: Optional[OnRow] = None, on_console: Optional[OnConsole] = None) -> Scan:
-        """The facts about the run; with a callback, from a pass that hands over each row and each console line."""
-        if self._scan is None or on_row is not None or on_console is not None:
-            self._scan, self._ended = scan(self.folder, self._until, on_row, on_console), None
+    def scan(self, listeners: Listeners = NOBODY) -> Scan:
+        """The facts about the run; with listeners, from a pass that hands over what it comes by."""
+        if self._scan is None or listeners != NOBODY:
+            self._scan, self._ended = scan(self.folder, self._until, listeners), None
         return self._scan
 
     def story(self, width: int = 100) -> str:
@@ -190,14 +214,3 @@ def order_keys(keys: Collection[str]) -> List[str]:
     """`_step` first, the clocks last, the others as they came."""
     logged = [key for key in keys if key != "_step" and key not in _CLOCKS]
     return [key for key in ("_step", *logged, *_CLOCKS) if key in keys]
-
-
-def select(history: Iterator[HistoryRow], keys: Optional[Sequence[str]]) -> Iterator[HistoryRow]:
-    """`_step` and those of the keys that a row holds, of the rows that hold any."""
-    if keys is None:
-        yield from history
-        return
-    for row in history:
-        chosen = {key: row[key] for key in keys if key in row}
-        if chosen:
-            yield {"_step": row["_step"], **chosen}

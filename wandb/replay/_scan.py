@@ -7,40 +7,58 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from wandb_storage import (
     ColumnFold,
     Columns,
     Completed,
+    Console,
     ConsoleLine,
     Entry,
     Exit,
+    FromLane,
     LogDamaged,
     LogError,
     Reader,
-    Row,
+    Record,
     RunStart,
     RunState,
     Writer,
     WriterLost,
     beginning,
+    find_beyond,
 )
 
-HistoryRow = Dict[str, Any]
+from ._history import HistoryRow
+from ._types import note_types
 
 
 class Until(NamedTuple):
-    """Where a replay stops: behind a record, or before the run goes on to a later step."""
+    """Where a replay stops: behind a record, before the run goes on to a later step, or at a moment."""
 
     sequence: Optional[int] = None
     step: Optional[int] = None
+    time: Optional[float] = None  # seconds since the epoch
 
-    def passed(self, entry: Entry) -> bool:
-        """Whether a record comes after the stop."""
-        if self.sequence is not None and entry.sequence > self.sequence:
-            return True
-        return self.step is not None and isinstance(entry.record, Row) and entry.record.step > self.step
+    def stop(self, reader: Reader, start: int) -> Optional[int]:
+        """The number of the first record behind the stop, which may not be there; None for no stop."""
+        if self.sequence is not None:
+            return self.sequence + 1
+        if self.step is None and self.time is None:
+            return None
+        try:
+            return find_beyond(reader, step=self.step, time=self.time, start=start)
+        except LogDamaged:
+            return None  # whoever reads on comes to the damage
+
+
+def _goes_on(reader: Reader, stop: Optional[int]) -> bool:
+    """Whether the log has a record with the number of the stop, readable or not."""
+    try:
+        return stop is not None and next(reader.entries(stop), None) is not None
+    except LogDamaged:
+        return True
 
 
 @dataclasses.dataclass
@@ -61,6 +79,7 @@ class Scan:
     state: RunState = dataclasses.field(default_factory=RunState)
     sessions: List[Session] = dataclasses.field(default_factory=list)
     keys: Dict[str, int] = dataclasses.field(default_factory=dict)  # of rows, as first seen -> how many rows have it
+    types: Dict[str, Set[str]] = dataclasses.field(default_factory=dict)  # of each key's values
     first_step: Optional[int] = None
     last_step: Optional[int] = None
     created: float = 0.0
@@ -73,22 +92,11 @@ class Scan:
     damage: Optional[LogError] = None
     writer: Optional[Writer] = None  # the living one, when the pass was over
 
-    def take_row(self, row: HistoryRow) -> None:
-        keys = self.keys
-        for key in row:
-            keys[key] = keys.get(key, 0) + 1
-        step = row["_step"]
-        if self.first_step is None or self.last_step is None:
-            self.first_step = self.last_step = step
-        elif step > self.last_step:
-            self.last_step = step
-        elif step < self.first_step:
-            self.first_step = step
-
     def take_columns(self, batch: Columns) -> None:
         for key, column in batch.columns.items():
             present = batch.rows if column.present is None else column.present.count(1)
             self.keys[key] = self.keys.get(key, 0) + present
+            note_types(column, self.types.setdefault(key, set()))
         steps = batch.columns["_step"].objects()
         least, most = min(steps), max(steps)
         self.first_step = least if self.first_step is None else min(least, self.first_step)
@@ -113,106 +121,121 @@ class Scan:
             session.rows = end - session.first_row
 
 
-OnRow = Callable[[HistoryRow], None]
-OnConsole = Callable[[Sequence[ConsoleLine]], None]
+OnColumns = Callable[[Columns], object]
+OnConsole = Callable[[Sequence[ConsoleLine]], object]
+OnSystem = Callable[[Sequence[HistoryRow]], object]
+Progress = Callable[[int], object]
 
 
-def scan(folder: Path, until: Until, on_row: Optional[OnRow] = None, on_console: Optional[OnConsole] = None) -> Scan:
+class Listeners(NamedTuple):
+    """Who wants what a pass goes by: rows, console lines as they change, samples of the machine, and the number of the
+    record that it has come to."""
+
+    columns: Optional[OnColumns] = None
+    console: Optional[OnConsole] = None
+    system: Optional[OnSystem] = None
+    progress: Optional[Progress] = None
+
+
+NOBODY = Listeners()
+
+
+def scan(folder: Path, until: Until, listeners: Listeners = NOBODY) -> Scan:
     """Read the log in `folder` up to `until`.
 
     Damage in its middle ends the pass and stands in the result; LogNotFound, ForeignFile, NewerFormat and LogDamaged
     are raised where not even its beginning can be read.
     """
     with Reader(folder) as reader:
+        one = Pass(reader, listeners)
+        one.run(until)
+        one.finish()
+    return one.found
+
+
+class Pass:
+    """Goes through a log, and on when there is more: `found` is what is known so far."""
+
+    def __init__(self, reader: Reader, listeners: Listeners) -> None:
         before, state = beginning(reader)
-        found = Scan(
+        self.found = Scan(
             state=state, created=reader.identity.created, first_sequence=before + 1, last_sequence=before,
             removed_rows=state.rows,
         )  # fmt: skip
+        self._reader, self._listeners = reader, listeners
+        self._fold = ColumnFold(reader, state, on_entry=self._take)
+
+    def run(self, until: Until = Until()) -> None:  # noqa: B008 - a tuple, immutable
+        """Read what there is, up to the stop."""
+        found = self.found
         while True:
-            writer = reader.writer()
+            writer = self._reader.writer()
             try:
-                if on_row is None and until == Until():
-                    _pass_in_columns(reader, found, on_console)
-                else:
-                    _pass(reader, found, until, on_row, on_console)
+                stop = until.stop(self._reader, found.last_sequence + 1)
+                self._read(stop)
+                found.stopped = _goes_on(self._reader, stop)
             except LogDamaged as error:
                 found.damage = error
-            found.writer = reader.writer()
+            found.writer = self._reader.writer()
             if found.stopped or found.damage is not None or writer is None or found.writer is not None:
                 break
             # The writer has ended since the pass began: what it wrote meanwhile says how.
-        for row in found.state.complete_row():
-            found.take_row(row)
-            if on_row is not None:
-                on_row(row)
-        found.finish()
-        found.torn_bytes = reader.torn_bytes
-    return found
+        found.torn_bytes = self._reader.torn_bytes
+
+    def _read(self, stop: Optional[int]) -> None:
+        found, fold = self.found, self._fold
+        try:
+            for batch in fold.batches(found.last_sequence + 1, stop):
+                self._take_columns(batch)
+        finally:
+            found.last_sequence = max(found.last_sequence, fold.last_sequence)
+
+    def finish(self) -> None:
+        """No more is read: the row that was still being put together counts as it stands."""
+        last = self._fold.finish()
+        if last is not None:
+            self._take_columns(last)
+        self.found.finish()
+
+    def _take_columns(self, batch: Columns) -> None:
+        self.found.take_columns(batch)
+        if self._listeners.columns is not None:
+            self._listeners.columns(batch)
+        if self._listeners.progress is not None:
+            self._listeners.progress(batch.last_sequence)
+
+    def _take(self, entry: Entry, completed: Completed) -> None:
+        if completed.console and self._listeners.console is not None:
+            self._listeners.console(completed.console)
+        if completed.system and self._listeners.system is not None:
+            self._listeners.system(completed.system)
+        self.found.take(entry)
 
 
-def _pass(reader: Reader, found: Scan, until: Until, on_row: Optional[OnRow], on_console: Optional[OnConsole]) -> None:
-    """From the record behind the last one that was taken to the end or the stop."""
-    state = found.state
-    for entry in reader.entries(found.last_sequence + 1):
-        if until.passed(entry):
-            found.stopped = True
-            return
-        completed = state.apply(entry.record)
-        if completed.rows:
-            for row in completed.rows:
-                found.take_row(row)
-                if on_row is not None:
-                    on_row(row)
-        if completed.console and on_console is not None:
-            on_console(completed.console)
-        if type(entry.record) is Row:
-            found.last_sequence = entry.sequence
-        else:
-            found.take(entry)
-
-
-def _pass_in_columns(reader: Reader, found: Scan, on_console: Optional[OnConsole]) -> None:
-    """As `_pass` to the end, where nobody asks for single rows."""
-
-    def take(entry: Entry, completed: Completed) -> None:
-        if completed.console and on_console is not None:
-            on_console(completed.console)
-        found.take(entry)
-
-    fold = ColumnFold(reader, found.state, on_entry=take)
-    try:
-        for batch in fold.batches(found.last_sequence + 1):
-            found.take_columns(batch)
-    finally:
-        found.last_sequence = max(found.last_sequence, fold.last_sequence)
-
-
-def rows(folder: Path, until: Until) -> Iterator[HistoryRow]:
-    """The history rows, one by one; the row that was still being put together comes last, as it stood.
-
-    Raises LogDamaged at the damage, after every row before it.
-    """
+def system_rows(folder: Path, stop: int) -> Iterator[HistoryRow]:
+    """The samples of the machine, each with `_timestamp` and `_runtime`. Raises LogDamaged at the damage, after
+    all that stands before it."""
+    waiting: List[HistoryRow] = []
     damage: Optional[LogDamaged] = None
     with Reader(folder) as reader:
         before, state = beginning(reader)
+        fold = ColumnFold(reader, state, (), on_entry=lambda entry, completed: waiting.extend(completed.system))
         try:
-            for entry in reader.entries(before + 1):
-                if until.passed(entry):
-                    break
-                yield from state.apply(entry.record).rows
+            for _ in fold.batches(before + 1, stop):
+                yield from waiting
+                waiting.clear()
         except LogDamaged as error:
             damage = error
-        yield from state.complete_row()
+    yield from waiting
     if damage is not None:
         raise damage
 
 
-def console_lines(folder: Path, until: Until, window: int) -> Iterator[ConsoleLine]:
+def console_lines(folder: Path, stop: int, window: int) -> Iterator[ConsoleLine]:
     """The lines that the program wrote to its terminal, as they stood in the end.
 
     A later write may change a line, of which a progress bar makes much use. What `window` newer lines have followed is
-    taken to be final. Raises LogDamaged as `rows`.
+    taken to be final. Raises LogDamaged as `system_rows`.
     """
     open_lines: Dict[int, ConsoleLine] = {}
     passed = -1
@@ -220,10 +243,9 @@ def console_lines(folder: Path, until: Until, window: int) -> Iterator[ConsoleLi
     with Reader(folder) as reader:
         before, state = beginning(reader)
         try:
-            for entry in reader.entries(before + 1):
-                if until.passed(entry):
-                    break
-                for line in state.apply(entry.record).console:
+            for record in _console_records(reader, before + 1, stop):
+                written = record.record if isinstance(record, FromLane) else record
+                for line in state.apply(written).console if isinstance(written, Console) else ():
                     if line.number > passed:
                         open_lines[line.number] = line
                 while len(open_lines) > window:
@@ -235,3 +257,15 @@ def console_lines(folder: Path, until: Until, window: int) -> Iterator[ConsoleLi
         yield line
     if damage is not None:
         raise damage
+
+
+def _console_records(reader: Reader, start: int, stop: int) -> Iterator[Record]:
+    """Records of the terminal, and all of child processes, without a look at the rows between."""
+    for chunk in reader.chunks(start, stop):
+        for run in chunk.runs():
+            if run.kind not in (Console.kind, FromLane.kind):
+                continue
+            for index in range(run.frames):
+                record = reader.entry(run.sequence + index, run.kind, chunk.payload(run, index)).record
+                if record is not None:
+                    yield record

@@ -6,8 +6,11 @@ width doubles, so a series of any length keeps between half of `BUCKETS` and all
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
-from typing import Any, List, NamedTuple, Optional
+import operator
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 # At least twice the dot columns of the widest plot, so that joining pairs never shows.
 BUCKETS = 512
@@ -46,13 +49,9 @@ class Series:
         self.last = value
         if step > self.last_step:
             self.last_step = step
+        self._widen(step)
         index = max(0, (step - self.first_step) // self.width)
-        while index >= BUCKETS:
-            self._double()
-            index = (step - self.first_step) // self.width
         buckets = self.buckets
-        while len(buckets) <= index:
-            buckets.append(None)
         bucket = buckets[index]
         if not math.isfinite(value):
             self.not_finite += 1
@@ -69,6 +68,34 @@ class Series:
         elif value > bucket[2]:
             bucket[2] = value
         bucket[3] = value
+
+    def extend(self, steps: Sequence[int], values: Sequence[float]) -> None:
+        """Take many values, several times as fast where the steps rise and all of the values are finite."""
+        rising = len(steps) > 1 and all(map(operator.lt, steps, itertools.islice(steps, 1, None)))
+        if not rising or (self.count and steps[0] <= self.last_step) or not math.isfinite(sum(values)):
+            for step, value in zip(steps, values):
+                self.add(step, value)
+            return
+        if not self.count:
+            self.first_step = steps[0]
+        self.count += len(steps)
+        self.last_step, self.last = steps[-1], float(values[-1])
+        self._widen(self.last_step)
+        start = 0
+        while start < len(steps):
+            index = (steps[start] - self.first_step) // self.width
+            stop = bisect.bisect_left(steps, self.first_step + (index + 1) * self.width, start)
+            part = values[start:stop]
+            here = [float(part[0]), float(min(part)), float(max(part)), float(part[-1])]
+            self.low, self.high = min(self.low, here[1]), max(self.high, here[2])
+            self.buckets[index] = _join(self.buckets[index], here)
+            start = stop
+
+    def _widen(self, step: int) -> None:
+        """Let there be a bucket for a step."""
+        while (step - self.first_step) // self.width >= BUCKETS:
+            self._double()
+        self.buckets += [None] * ((step - self.first_step) // self.width + 1 - len(self.buckets))
 
     def _double(self) -> None:
         self.width *= 2

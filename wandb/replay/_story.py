@@ -17,7 +17,7 @@ from ._history_table import history_table
 from ._picture import Picture
 from ._plot_panels import plot_panels
 from ._replay import Replay
-from ._scan import Scan
+from ._scan import Listeners, Scan
 from ._words import clean, console_text, count, duration, moment, number, size, value_text
 
 _STATE_STYLES = {
@@ -35,7 +35,7 @@ _INDENT = 2
 def print_story(replay: Replay, console: Console) -> None:
     """Write the story to a terminal or a file."""
     picture = Picture()
-    found = replay.scan(picture.take_row, picture.take_console)
+    found = replay.scan(Listeners(picture.take_columns, picture.take_console))
     for part in _parts(replay, found, picture, console.width):
         console.print(part)
 
