@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from graphql import GraphQLError
 
+from .._filters import FilterError, matches, ordered, parse_filter
 from ._auth import User, key_hints
-from ._filters import FilterError, RunView, matches, ordered, parse_filter
+from ._filters import run_view
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from ._names import RunKey, name_problem, storage_id
@@ -164,7 +165,7 @@ def _project_run_count(project: Project, context: RequestContext, filters: str |
 def _filtered(context: RequestContext, project: Project, filters: str | None, order: str | None) -> list[Run]:
     try:
         expression = parse_filter(filters)
-        views = [RunView(run, context.now) for run in list_runs(context.connection, project.id)]
+        views = [run_view(run, context.now) for run in list_runs(context.connection, project.id)]
         chosen = [view for view in views if matches(view, expression)]
         return [view.run for view in ordered(chosen, order)]
     except FilterError as error:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLError
 
+from .._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
 from ._artifact_commit import MD5, Manifest, manifests_of
 from ._artifacts import (
     COMMITTED,
@@ -31,7 +32,6 @@ from ._artifacts import (
     runs_using,
 )
 from ._auth import User, user_by_id
-from ._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
 from ._graphql import TYPE_NAME, Resolvers
 from ._limits import PAGE_SIZE_MAX
 from ._names import parse_storage_number, storage_id

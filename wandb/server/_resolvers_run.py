@@ -10,10 +10,11 @@ from typing import Any
 from graphql import GraphQLError
 from sqlalchemy import func, select
 
+from .._filters import is_missing, lookup
+from .._sampling import SAMPLES_DEFAULT
 from ._auth import User
 from ._console import parse_console_line
 from ._files import StoredFile, file_path, list_files
-from ._filters import is_missing, lookup
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_MAX
 from ._names import run_storage_id, storage_id
@@ -37,7 +38,6 @@ from ._values import strict_json
 
 # The most rows that one request returns, whatever it asks for.
 _SAMPLES_MAX = 10_000
-_SAMPLES_DEFAULT = 500
 
 # Keys whose JSON spelling is certain, so that the database may look for it in a row's text.
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_./ -]+")
@@ -86,7 +86,7 @@ def _events(run: Run, context: RequestContext, samples: int | None = None) -> li
 
 
 def _samples(asked: int | None) -> int:
-    return max(1, min(asked, _SAMPLES_MAX)) if isinstance(asked, int) else _SAMPLES_DEFAULT
+    return max(1, min(asked, _SAMPLES_MAX)) if isinstance(asked, int) else SAMPLES_DEFAULT
 
 
 def _step_bound(value: Any) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from ._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
+from .._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
 from ._graphql import Resolvers
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._names import parse_storage_number, storage_id

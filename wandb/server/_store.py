@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, func, insert, literal, or_, select, update
 
+from .._sampling import evenly
 from ._auth import User
 from ._blocks import drop_blocks
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
@@ -353,18 +354,6 @@ def sampled_rows(
         by_number = {row.line: row.content for row in found}
         contents.extend(by_number[number] for number in part)
     return contents
-
-
-def evenly(items: Sequence[int], count_max: int) -> Iterator[int]:
-    """At most ``count_max`` of the items at equal distances, both ends included."""
-    if len(items) <= count_max:
-        yield from items
-        return
-    if count_max <= 1:
-        yield from items[-max(count_max, 0) or len(items) :]
-        return
-    for index in range(count_max):
-        yield items[index * (len(items) - 1) // (count_max - 1)]
 
 
 def rewind_history(connection: Connection, run: Run, last_kept: int) -> int:

@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import UniqueConstraint as Unique
 
+from .._filters import lookup
 from ._auth import User, user_by_id
-from ._filters import lookup
 from ._limits import NESTING_MAX, SWEEP_CHARACTERS_MAX, SWEEP_NODES_MAX
 from ._names import new_run_id, run_storage_id
 from ._store import Project, Run, create_run, list_runs, project_by_id, update_run
