@@ -30,6 +30,7 @@ DEV = [
     "playwright>=1.44",
     "polars>=1",
     "pytest>=8.2",
+    "pytest-xdist>=3.6",
     "ruff==0.14.5",
     "tox>=4.20",
     "types-PyYAML>=6",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -23,13 +24,17 @@ def peer_python(version: str) -> Path:
     default = Path(__file__).parents[2] / ".tox" / "peers"
     home = Path(os.environ.get("WANDB_TEST_PEERS") or default) / f"wandb-{version}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    done = home / "installed"
-    if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", f"wandb=={version}", *_COMPANIONS.get(version, [])]
-        if subprocess.run(install, check=False).returncode != 0:
-            pytest.skip(f"wandb {version} could not be installed")
-        done.touch()
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / f"{home.name}.lock").open("w") as lock:  # several workers may want it at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = home / "installed"
+        if not done.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
+            packages = [f"wandb=={version}", *_COMPANIONS.get(version, [])]
+            install = [str(python), "-m", "pip", "install", "--quiet", *packages]
+            if subprocess.run(install, check=False).returncode != 0:
+                pytest.skip(f"wandb {version} could not be installed")
+            done.touch()
     return python
 
 
