@@ -67,6 +67,7 @@ setup(
     install_requires=[
         "click>=8.1",
         "lmdb>=3.0",
+        "orjson>=3.9",
         "psutil>=5.9",
         "pyyaml>=6.0",
         "requests>=2.31",

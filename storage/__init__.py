@@ -49,7 +49,7 @@ The shape of it (FORMAT.md documents every byte):
 
 `_format` holds the layouts, `_encode` and `_decode` the records; `_log` and `_committer` write, `_reader` reads,
 `_recovery` what happens in between when nobody closed the log. `_lanes` and `_merge` are about lanes. `_state` folds
-records into the run that they describe, `_column_fold` does so many rows at a time.
+records into the run that they describe, `_column_fold` and `_row_fold` do so many rows at a time.
 `_verify` and `_salvage` go through damaged logs by way of `_survey`, which reads on behind damage, as no `Reader` does.
 `_retention` removes what servers have, and `_checkpoint` keeps what it added up to. `_filesystem` knows where no live
 log should be; there `_away` sends it to a local disk and brings it home, and `_home` knows where it is meanwhile.
@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from ._lanes import create_lane, for_another_log, living_lanes
     from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
+    from ._row_fold import Folded, RowFold
     from ._salvage import SalvageReport, salvage
     from ._seek import find_beyond
     from ._survey import Damage, Gap
@@ -129,12 +130,12 @@ __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "IMPORT_SUFFIX", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES",
     "RECORD_BYTES_MAX", "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column",
     "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage",
-    "DiskUse", "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "ForeignFile",
-    "FromLane", "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse",
-    "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport",
-    "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RunStart",
-    "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry",
-    "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
+    "DiskUse", "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "Folded",
+    "ForeignFile", "FromLane", "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError",
+    "LogInUse", "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport",
+    "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RowFold",
+    "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics",
+    "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
     "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond",
     "find_import", "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root",
     "log_folder", "make_private_folder", "official_file", "official_folder", "read_columns", "recover", "retain",
@@ -154,12 +155,14 @@ _HOMES = {
     "Columns": "._columns",
     "Damage": "._survey",
     "DiskUse": "._retention",
+    "Folded": "._row_fold",
     "Filesystem": "._filesystem",
     "FilesystemKind": "._filesystem",
     "Gap": "._survey",
     "OfficialImport": "._official_import",
     "RemovedSegment": "._retention",
     "RetentionReport": "._retention",
+    "RowFold": "._row_fold",
     "SalvageReport": "._salvage",
     "VerifiedSegment": "._verify",
     "VerifyReport": "._verify",

@@ -8,7 +8,6 @@ metric definitions change. Rows and state come out the same either way.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -16,25 +15,11 @@ from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, 
 from ._checkpoint import beginning
 from ._columns import Columns, Part, Span, fill, join_parts, typed_part
 from ._decode import FastRow
-from ._encode import ROW_REST_AT, ROW_STEP_AT, storage_order
 from ._errors import LogDamaged
-from ._format import FRAME_HEADER, SHAPES_MAX, Run
+from ._format import Run
+from ._layout import HEADER, INDEPENDENT, STEP_WORD, TIME_WORD, Layout, Layouts
 from ._reader import Chunk, Entry, Reader
-from ._records import (
-    Alert,
-    Artifact,
-    ConfigChange,
-    Console,
-    FileSaved,
-    FromLane,
-    Labels,
-    Preempting,
-    Row,
-    RowFlag,
-    Scalar,
-    Shape,
-    Telemetry,
-)
+from ._records import FromLane, Row, Scalar
 from ._state import Completed, RunState
 
 # What a batch holds at most: rows, and rows times keys, since every key gets a place in every row.
@@ -45,11 +30,6 @@ BATCH_BYTES_MAX = 4 << 20
 # Fewer rows between two records that are none are quicker taken one by one.
 _STRETCH_ROWS_MIN = 8
 _CLOCKS = ("_step", "_timestamp", "_runtime")
-# Records that change nothing for rows, and for which rows change nothing. What isn't known to be so is not so.
-_INDEPENDENT = frozenset((Alert, Artifact, ConfigChange, Console, FileSaved, Labels, Preempting, Shape, Telemetry))
-_HEADER = FRAME_HEADER.size
-_WORD = 8
-_STEP_WORD, _TIME_WORD = (_HEADER + ROW_STEP_AT) // _WORD, (_HEADER + ROW_STEP_AT) // _WORD + 1
 
 OnEntry = Callable[[Entry, Completed], object]
 
@@ -92,12 +72,7 @@ class _Stored(NamedTuple):
     spans: List[Span]
 
     def column(self, word: int, typecode: str) -> Any:
-        """One eight-byte field of each frame."""
-        values = array(typecode)
-        values.frombytes(memoryview(self.raw).cast("Q")[word :: self.layout.size // _WORD].tobytes())
-        if sys.byteorder == "big":
-            values.byteswap()
-        return values
+        return self.layout.column(self.raw, word, typecode)
 
     def part(self, scalar: int, word: int) -> Part:
         """One value of each row."""
@@ -113,26 +88,17 @@ class _Stored(NamedTuple):
         """(place, payload) of each row."""
         places = (place for start, stop in self.spans for place in range(start, stop))
         for place, offset in zip(places, range(0, len(self.raw), self.layout.size)):
-            yield place, self.raw[offset + _HEADER : offset + self.layout.size]
+            yield place, self.raw[offset + HEADER : offset + self.layout.size]
 
 
-class _Layout:
-    """Rows that differ in step, time and values only, and those of them that wait for their batch."""
+class _Layout(Layout):
+    """A layout, where each of its columns stands, and those of its rows that wait for their batch."""
 
     def __init__(self, fast: FastRow, head: bytes, size: int, wanted: Optional[Collection[str]]) -> None:
-        self.size = size  # of a frame
-        self.explicit = bool(fast.flags & RowFlag.EXPLICIT)
-        self._rest, self._rest_at, self._values_at = fast.rest, _HEADER + ROW_REST_AT, _HEADER + fast.values_at
-        self._fixed = [*_words(_HEADER, head), *_words(self._rest_at, fast.rest)]
-        doubles, integers, _ = storage_order(fast.scalars)
-        # Between the two kinds of values stands the number of those that follow.
-        first_double = self._values_at // _WORD
-        first_integer = first_double + len(doubles) + 1
-        places = {index: first_double + place for place, index in enumerate(doubles)}
-        places.update((index, first_integer + place) for place, index in enumerate(integers))
+        super().__init__(fast, head, size)
         self.columns = {
-            key: (scalar, places.get(index, 0))
-            for index, (key, scalar) in enumerate(zip(fast.keys, fast.scalars))
+            key: (scalar, place)
+            for key, scalar, place in zip(fast.keys, fast.scalars, self.places)
             if key not in _CLOCKS and (wanted is None or key in wanted)
         }
         self._waiting: List[bytes] = []
@@ -141,15 +107,6 @@ class _Layout:
     @property
     def waits(self) -> bool:
         return bool(self._waiting)
-
-    def fits(self, raw: bytes, offset: int) -> bool:
-        """Whether the frame at `offset` is of this layout; that it starts like one is known."""
-        return raw[offset + self._rest_at : offset + self._values_at] == self._rest
-
-    def fits_all(self, raw: bytes, offset: int, count: int) -> bool:
-        words = memoryview(raw)[offset : offset + count * self.size].cast("Q")
-        stride = self.size // _WORD
-        return all(words[place::stride].tobytes() == word * count for place, word in self._fixed)
 
     def add(self, frames: bytes, place: int, count: int) -> None:
         self._waiting.append(frames)
@@ -165,11 +122,6 @@ class _Layout:
         return stored
 
 
-def _words(position: int, fixed: bytes) -> List[Tuple[int, bytes]]:
-    """(number of the word in its frame, its bytes) of bytes that start at a word."""
-    return [((position + at) // _WORD, fixed[at : at + _WORD]) for at in range(0, len(fixed), _WORD)]
-
-
 class ColumnFold:
     """Takes the records of a log into `state`, as `RunState.apply` would, and gives the rows that they complete.
 
@@ -182,7 +134,7 @@ class ColumnFold:
         self.state = state
         self.last_sequence = 0  # of the records that the state has taken
         self._reader, self._wanted, self._on_entry = reader, None if keys is None else set(keys), on_entry
-        self._layouts: Dict[bytes, Optional[_Layout]] = {}  # by how their rows start; None: to be taken one by one
+        self._layouts = Layouts(reader.row_decoder, lambda fast, head, size: _Layout(fast, head, size, self._wanted))
         self._begin()
 
     def _begin(self) -> None:
@@ -225,7 +177,7 @@ class ColumnFold:
         raw, taken, alike = chunk.raw, 0, True
         while taken < run.frames:
             offset, count = run.offset + taken * run.size, 1
-            layout = self._layout_of(raw, offset) if run.kind == Row.kind and not self.state.row else None
+            layout = self._layouts.at(raw, offset) if run.kind == Row.kind and not self.state.row else None
             if layout is None:
                 payload = chunk.payload(run, taken)
                 entry = self._reader.entry(run.sequence + taken, run.kind, payload)
@@ -256,38 +208,22 @@ class ColumnFold:
         count = len(self._keys) + sum(key not in self._keys for key in keys)
         return max(1, min(BATCH_ROWS_MAX, BATCH_CELLS_MAX // max(1, count))) - self._rows
 
-    def _layout_of(self, raw: bytes, offset: int) -> Optional[_Layout]:
-        layout = self._layouts.get(raw[offset + _HEADER : offset + _HEADER + ROW_STEP_AT])
-        return layout if layout is not None and layout.fits(raw, offset) else None
-
     def _take_entry(self, entry: Entry, payload: bytes) -> None:
         """The ordinary way."""
         record = entry.record
-        independent = type(record) in _INDEPENDENT
+        independent = type(record) in INDEPENDENT
         if not independent:
             self._end_stretch()
         completed = self.state.apply(record)
         for row in completed.rows:
             self._add(row)
         if isinstance(record, Row):
-            self._learn(payload)
+            self._layouts.learn(payload, self.state.metrics)
             return
         if not independent and not (isinstance(record, FromLane) and isinstance(record.record, Row)):
-            self._layouts.clear()  # a metric may have been defined
+            self._layouts.forget()
         if self._on_entry is not None:
             self._on_entry(entry, completed)
-
-    def _learn(self, payload: bytes) -> None:
-        """Remember the layout of a row, and whether others of it can be taken as columns."""
-        head = payload[:ROW_STEP_AT]
-        fast = self._reader.row_decoder.known(payload)
-        if fast is None or head in self._layouts:
-            return
-        if len(self._layouts) >= SHAPES_MAX:
-            self._layouts.clear()
-        size = _HEADER + len(payload)
-        plain = fast.flags & RowFlag.COMMIT and size % _WORD == 0 and self.state.metrics.leave_alone(fast.keys)
-        self._layouts[head] = _Layout(fast, head, size, self._wanted) if plain else None
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -325,8 +261,8 @@ class ColumnFold:
         logged, times, explicit = array("q", bytes(8 * count)), array("d", bytes(8 * count)), bytearray(count)
         for one in stored:
             within = [Span(start - first, stop - first) for start, stop in one.spans]
-            fill(logged, within, one.column(_STEP_WORD, "q"))
-            fill(times, within, one.column(_TIME_WORD, "d"))
+            fill(logged, within, one.column(STEP_WORD, "q"))
+            fill(times, within, one.column(TIME_WORD, "d"))
             if one.layout.explicit:
                 fill(explicit, within, b"\1" * count)
             for key, (scalar, word) in one.layout.columns.items():
@@ -334,7 +270,7 @@ class ColumnFold:
         steps, runtimes = self.state.apply_rows(logged, times, explicit)
         # What stays in the summary is what the last row of each layout says.
         for one in sorted(stored, key=lambda one: one.spans[-1]):
-            last = self._reader.row_decoder.decode(one.raw[_HEADER - one.layout.size :])
+            last = self._reader.row_decoder.decode(one.raw[HEADER - one.layout.size :])
             self.state.summary.update(last.values)
         self.state.summary.update(_step=steps[-1], _timestamp=times[-1], _runtime=runtimes[-1])
         spans = [Span(first, first + count)]

@@ -149,6 +149,17 @@ class Reader:
                 raise
         return frames
 
+    def read_runs(self, start: int, bytes_max: int) -> List[Tuple[Chunk, Run]]:
+        """The same frames, not taken apart, each run with what it stands in."""
+        runs: List[Tuple[Chunk, Run]] = []
+        try:
+            for chunk in self._committed(max(start, self.first_sequence), _END, bytes_max):
+                runs += [(chunk, run) for run in chunk.runs()]
+        except LogDamaged:
+            if not runs:
+                raise
+        return runs
+
     def _committed(self, start: int, stop: int, bytes_max: int) -> Iterator[Chunk]:
         """The blocks from record `start` on, `bytes_max` of them before compression, and none at the end."""
         for stored, segment_stop in self._read_blocks(start, bytes_max):

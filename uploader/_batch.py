@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from wandb_storage import ConsoleLine, LogDamaged, RunState, Stream
 
-from ._config_wire import encode_json
 from ._cursor import Cursor
 from ._feed import Feed
+from ._json import encode_body, encode_json, text_bytes
 from ._target import AS_LOGGED, Target
 
 # A request of this many rows is answered within a fraction of a second by a server that keeps rows in a database, and
@@ -70,18 +70,17 @@ def collect(
         batch = Batch(first, first - 1, state, full=bool(last))
     while batch.last < last or not last:
         try:
-            entry = feed.next()
-            completed = state.apply(entry.record) if entry is not None else None
+            taken = feed.take(state, rows_max - batch.lines, last)
         except LogDamaged:
             if last or batch.last < first:
                 raise
             feed.seek(batch.last + 1)
             break  # what stands before the damage goes out; the next call raises
-        if entry is None or completed is None:
+        if taken is None:
             if last:
                 raise LogDamaged(f"records {batch.last + 1} to {last} were here and are gone", feed.folder)
             break
-        batch.last = entry.sequence
+        batch.last, completed = taken
         for row in completed.rows:
             if target.wants(row):
                 _add(batch, HISTORY, batch.history, row)
@@ -90,7 +89,7 @@ def collect(
         for line in completed.console:
             text = output_line(line)
             batch.console[line.number] = text
-            batch.line_bytes += len(text)
+            batch.line_bytes += text_bytes(text)
         if not last and (batch.lines >= rows_max or batch.line_bytes >= LINE_BYTES_MAX):
             batch.full = True
             break
@@ -99,11 +98,12 @@ def collect(
 
 def _add(batch: Batch, file: str, lines: List[str], row: Mapping[str, Any]) -> None:
     line = encode_json(row)
-    if len(line) > ONE_LINE_BYTES_MAX:  # it is ASCII
-        batch.too_long.setdefault(file, {})[len(lines)] = len(line)
+    size = text_bytes(line)
+    if size > ONE_LINE_BYTES_MAX:
+        batch.too_long.setdefault(file, {})[len(lines)] = size
         line = place_of(row)
     lines.append(line)
-    batch.line_bytes += len(line)
+    batch.line_bytes += size
 
 
 def place_of(row: Mapping[str, Any]) -> str:
@@ -129,7 +129,7 @@ def summary_line(cursor: Cursor, state: RunState) -> str:
 
 def summary_digest(state: RunState) -> str:
     """What tells whether the summary has changed; the runtime in it always does, and isn't worth a request."""
-    return hashlib.sha256(encode_json(state.summary).encode()).hexdigest()
+    return hashlib.sha256(encode_body(state.summary)).hexdigest()
 
 
 def build_bodies(batch: Batch, cursor: Cursor) -> List[bytes]:
@@ -156,7 +156,7 @@ def build_bodies(batch: Batch, cursor: Cursor) -> List[bytes]:
     if batch.state.preempting:
         requests = requests or [{}]
         requests[-1]["preempting"] = True
-    return [encode_json(each).encode() for each in requests]
+    return [encode_body(each) for each in requests]
 
 
 def last_body(cursor: Cursor, state: RunState) -> bytes:
@@ -167,7 +167,7 @@ def last_body(cursor: Cursor, state: RunState) -> bytes:
     body["uploaded"] = sorted(path for path in cursor.files if path not in cursor.parked_files)
     body["complete"] = True
     body["exitcode"] = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
-    return encode_json(body).encode()
+    return encode_body(body)
 
 
 def _summary_is_due(state: RunState, cursor: Cursor) -> bool:

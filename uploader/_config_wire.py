@@ -21,8 +21,6 @@ _STEP_SYNC, _HIDDEN, _EXPLICIT = 1, 2, 3
 _SUMMARY_NUMBERS = {"min": 1, "max": 2, "mean": 3, "best": 4, "last": 5, "none": 6, "copy": 7, "first": 8}
 _GOAL_NUMBERS = {"min": 1, "minimize": 1, "max": 2, "maximize": 2}
 
-encode_json = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode
-
 
 def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
     """The whole config. `earlier` is what the server holds of sessions that this log doesn't have."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from pathlib import Path
-from typing import Deque, Optional, Tuple
+from typing import Optional, Tuple
 
-from wandb_storage import Entry, LogDamaged, Reader, Writer, is_log_file
+from wandb_storage import Folded, Reader, Record, RowFold, RunState, Writer, is_log_file
 
-# Raw bytes read at once: one block of the log. Records are about ten times as large when they are decoded.
+# Raw bytes read at once: one block of the log.
 READ_BYTES = 1 << 18
 # A file system counts modification times in ticks; what happens within the tick of a look is seen by the next one.
 TICK_SECONDS = 0.1
@@ -28,8 +27,7 @@ class Feed:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.reader = Reader(folder)
-        self._entries: Deque[Entry] = deque()
-        self._position = 1  # of the first record that is not in `_entries`
+        self._fold = RowFold(self.reader, READ_BYTES)
         self._seen: Optional[Signature] = None
 
     def close(self) -> None:
@@ -40,28 +38,26 @@ class Feed:
 
     def seek(self, sequence: int) -> None:
         """Go on with the record `sequence`, back or ahead."""
-        self._entries.clear()
-        self._position = sequence
+        self._fold.seek(sequence)
         self._seen = None
 
-    def next(self) -> Optional[Entry]:
-        """The next record; None at the end. Raises LogDamaged after everything before the damage."""
-        if not self._entries:
-            try:
-                self._entries.extend(self.reader.read(self._position, READ_BYTES))
-            except LogDamaged:
-                # Of several blocks only a later one may be damaged: what stands before it is still good.
-                self._entries.extend(self.reader.read(self._position, 1))
-            if not self._entries:
-                # LMDB holds three descriptors of a log that is read; of hundreds of runs most have nothing to read.
-                self.reader.close()
-                return None
-            self._position = self._entries[-1].sequence + 1
-        return self._entries.popleft()
+    def first_record(self) -> Optional[Record]:
+        """The log's first record that is there."""
+        entries = self.reader.read(1, 1)
+        return entries[0].record if entries else None
+
+    def take(self, state: RunState, rows_max: int, last: int = 0) -> Optional[Folded]:
+        """Take the next record into `state`, or several rows that are alike: `rows_max` at most, and none behind `last`
+        where that is given. None at the end. Raises LogDamaged after everything before the damage."""
+        folded = self._fold.take(state, rows_max, last)
+        if folded is None:
+            # LMDB holds three descriptors of a log that is read; of hundreds of runs most have nothing to read.
+            self.reader.close()
+        return folded
 
     def may_have_grown(self) -> bool:
         """Whether the log's files have changed since this was last asked, or records wait. Costs a few system calls."""
-        if self._entries:
+        if self._fold.waits:
             return True
         signature = self._signature()
         if signature == self._seen:

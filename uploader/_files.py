@@ -15,15 +15,17 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, cast
 
-from wandb_storage import Console, FromLane, Reader, RunState, is_log_file
+from wandb_storage import Console, FromLane, Reader, RunState, Shape, is_log_file
 
 from ._batch import summary_line
 from ._config_wire import config_yaml, wire_config
 from ._cursor import Cursor
+from ._feed import READ_BYTES
 
 # Files that other parts of the client leave in the folder without a record of their own.
 STANDARD_FILES = ("requirements.txt", "diff.patch", "conda-environment.yaml")
 _HASH_BYTES = 1 << 20
+_PRINTING_KINDS = (Console.kind, FromLane.kind, Shape.kind)  # of a lane's records some may need a shape
 
 
 class Source(NamedTuple):
@@ -118,13 +120,15 @@ def _final_lines(folder: Path) -> Iterator[str]:
     written, position = 0, 1
     with Reader(folder) as reader:
         while True:
-            entries = reader.read(position)
-            if not entries:
+            # Most of a log are rows, which needn't be taken apart.
+            frames = reader.read_frames(position, READ_BYTES)
+            if not frames:
                 break
-            position = entries[-1].sequence + 1
-            for entry in entries:
-                if isinstance(entry.record, (Console, FromLane)):
-                    pending.update((line.number, line.text) for line in state.apply(entry.record).console)
+            position = frames[-1][0] + 1
+            for frame in frames:
+                if frame[1] in _PRINTING_KINDS:
+                    lines = state.apply(reader.entry(*frame).record).console
+                    pending.update((line.number, line.text) for line in lines)
             for number in range(written, state.console.settled):
                 yield pending.pop(number)
                 written = number + 1

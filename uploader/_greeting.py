@@ -10,12 +10,13 @@ from wandb_storage import RunStart, RunState
 
 from ._adopt import find_beginning, find_output
 from ._batch import PARKED_KEY
-from ._config_wire import encode_json, read_environment, wire_config
+from ._config_wire import read_environment, wire_config
 from ._cursor import Bucket, Cursor
 from ._documents import CONSOLE_TAIL, RUN_RESUME_STATUS, SAMPLED_HISTORY, UPSERT_BUCKET
 from ._errors import NotUploadable, Refused, TransientError
 from ._feed import Feed
 from ._home import normalize_url
+from ._json import encode_json
 from ._rewind import rewind_at_server
 from ._target import Target
 from ._transport import Transport
@@ -23,12 +24,11 @@ from ._transport import Transport
 
 def check_destination(feed: Feed, base_url: str) -> None:
     """Raises NotUploadable for a run that was started for another server."""
-    feed.seek(1)
-    entry = feed.next()
-    if feed.folder.name.startswith("offline-") or entry is None or not isinstance(entry.record, RunStart):
+    record = feed.first_record()
+    if feed.folder.name.startswith("offline-") or not isinstance(record, RunStart):
         return  # whoever uploads an offline run chooses where to; a log without a start may get one
     try:
-        settings = json.loads(entry.record.settings or "{}")
+        settings = json.loads(record.settings or "{}")
     except ValueError:
         return
     chosen = settings.get("base_url") if isinstance(settings, dict) else None

@@ -16,10 +16,10 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 from wandb_storage import Reader, RunState, beginning
 
 from ._batch import EVENTS, HISTORY, ONE_LINE_BYTES_MAX, OUTPUT, SUMMARY, Batch, output_line, place_of, summary_line
-from ._config_wire import encode_json
 from ._cursor import Cursor
 from ._errors import Refused
 from ._feed import Feed
+from ._json import encode_body, encode_json
 from ._target import AS_LOGGED, Target
 
 # Beyond so many refused lines of one run, it isn't the lines.
@@ -74,7 +74,7 @@ def _park(cursor: Cursor, file: str, number: int, reason: str) -> None:
 
 
 def _body(file: str, number: int, line: str) -> bytes:
-    return encode_json({"files": {file: {"offset": number, "content": [line]}}}).encode()
+    return encode_body({"files": {file: {"offset": number, "content": [line]}}})
 
 
 def send_again(feed: Feed, cursor: Cursor, state: RunState, target: Target, send: Send) -> None:

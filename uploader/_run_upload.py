@@ -32,7 +32,6 @@ from wandb_storage import (
 from ._adopt import new_cursor
 from ._alerts import send_alerts
 from ._batch import ROWS_MAX, Batch, build_bodies, collect, last_body, summary_digest
-from ._config_wire import encode_json
 from ._cursor import Cursor, Trouble
 from ._destination import Destination
 from ._errors import Refused, TooLarge, TransientError
@@ -41,6 +40,7 @@ from ._files import ConsoleText, run_files
 from ._greeting import check_destination, greet
 from ._home import FileLock, Home
 from ._items import note_too_long, send_again, send_apart
+from ._json import encode_body
 from ._retry import Attempts, pace, transmit_seconds
 from ._send_files import FileSender
 from ._target import AS_LOGGED, Target
@@ -212,7 +212,7 @@ class RunUpload:
             return
         uploaded = self._files.uploaded if self._files is not None and now >= self._due and self.alive else []
         if uploaded:
-            self._post(destination, encode_json({"uploaded": sorted(uploaded)}).encode())
+            self._post(destination, encode_body({"uploaded": sorted(uploaded)}))
             uploaded.clear()
         elif now - self._last_sent >= HEARTBEAT_SECONDS:
             self._post(destination, b"{}")
