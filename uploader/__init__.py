@@ -54,6 +54,10 @@ answer is kept for whoever starts the next run (`cached_policies`).
 **Which runs.** Folders `run-*` whose settings name this server, those of dead writers included. `upload` does the same
 for one folder in the foreground, offline runs too.
 
+**Shared runs.** A log may be that of one writer among several (`_writer`): it names itself to the server, which numbers
+each writer's lines by themselves. A cursor that is lost is then made anew, and the lines go out again under the same
+numbers.
+
 `Target` sends a run elsewhere than its log says, or a part of it, with a cursor of its own.
 
 **Errors** are drawn in `_errors`, and what follows from each is a table in `_retry`. `_home` shows the files.

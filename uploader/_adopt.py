@@ -25,6 +25,7 @@ from ._batch import output_stamp
 from ._cursor import Cursor, Earlier
 from ._errors import Refused
 from ._target import AS_LOGGED, Target
+from ._writer import writer_of
 
 # So many of the server's last console lines are compared with the log's.
 OUTPUT_TAIL = 50
@@ -86,7 +87,7 @@ def find_output(folder: Path, count: int, names: Dict[str, Any], tail: ConsoleTa
         before, state = beginning(reader)
         for entry in reader.entries(before + 1):
             for line in state.apply(entry.record).console:
-                number = there.get((_stamp(output_stamp(line)), line.text))
+                number = there.get((_stamp(output_stamp(line)), writer_of(state.start).line(line.text)))
                 if number is not None and number >= line.number:
                     return number - line.number
     return count

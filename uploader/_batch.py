@@ -17,6 +17,7 @@ from ._cursor import Cursor
 from ._feed import Feed
 from ._json import encode_body, encode_json, text_bytes
 from ._target import AS_LOGGED, Target
+from ._writer import Writer, writer_of
 
 # A request of this many rows is answered within a fraction of a second by a server that keeps rows in a database, and
 # the cost of a request no longer shows beside that of its rows.
@@ -81,13 +82,14 @@ def collect(
                 raise LogDamaged(f"records {batch.last + 1} to {last} were here and are gone", feed.folder)
             break
         batch.last, completed = taken
+        writer = writer_of(state.start)
         for row in completed.rows:
             if target.wants(row):
                 _add(batch, HISTORY, batch.history, row)
         for row in completed.system:
-            _add(batch, EVENTS, batch.events, row)
+            _add(batch, EVENTS, batch.events, writer.labelled(row))
         for line in completed.console:
-            text = output_line(line)
+            text = output_line(line, writer)
             batch.console[line.number] = text
             batch.line_bytes += text_bytes(text)
         if not last and (batch.lines >= rows_max or batch.line_bytes >= LINE_BYTES_MAX):
@@ -111,9 +113,9 @@ def place_of(row: Mapping[str, Any]) -> str:
     return encode_json({**{key: row[key] for key in _PLACE_KEYS if key in row}, PARKED_KEY: True})
 
 
-def output_line(line: ConsoleLine) -> str:
+def output_line(line: ConsoleLine, writer: Writer) -> str:
     """A line of `output.log` in the stream: UTC time, and whether it went to stderr."""
-    return f"{'ERROR ' if line.stream == Stream.STDERR else ''}{output_stamp(line)} {line.text}"
+    return f"{'ERROR ' if line.stream == Stream.STDERR else ''}{output_stamp(line)} {writer.line(line.text)}"
 
 
 def output_stamp(line: ConsoleLine) -> str:
@@ -165,8 +167,9 @@ def last_body(cursor: Cursor, state: RunState) -> bytes:
     if SUMMARY not in cursor.parked_items:
         body["files"] = {SUMMARY: {"offset": 0, "content": [summary_line(cursor, state)]}}
     body["uploaded"] = sorted(path for path in cursor.files if path not in cursor.parked_files)
-    body["complete"] = True
-    body["exitcode"] = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
+    if writer_of(state.start).ends:
+        body["complete"] = True
+        body["exitcode"] = state.exit.code if state.exit is not None else EXIT_CODE_UNKNOWN
     return encode_body(body)
 
 

@@ -22,8 +22,9 @@ _SUMMARY_NUMBERS = {"min": 1, "max": 2, "mean": 3, "best": 4, "last": 5, "none":
 _GOAL_NUMBERS = {"min": 1, "minimize": 1, "max": 2, "maximize": 2}
 
 
-def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
-    """The whole config. `earlier` is what the server holds of sessions that this log doesn't have."""
+def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None, writer_id: str = "") -> Dict[str, Any]:
+    """The whole config. `earlier` is what the server holds of sessions that this log doesn't have. `writer_id`: of one
+    among several writers, whose surroundings stand beside those of the others."""
     result: Dict[str, Any] = {key: value for key, value in (earlier or {}).items() if key != "_wandb"}
     result.update((key, {"value": value}) for key, value in state.config.items())
     held = (earlier or {}).get("_wandb")
@@ -39,6 +40,8 @@ def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None) ->
         m=metric_definitions(state.metrics.definitions.values()) or internal.get("m") or [],
     )
     _merge_telemetry(internal["t"], state.telemetry)
+    if writer_id:
+        internal["e"] = {writer_id: {**environment, "writerId": writer_id}}
     if "pinned_keys" in state.telemetry:
         internal["pinned_keys"] = state.telemetry["pinned_keys"]
     result["_wandb"] = {"value": internal}

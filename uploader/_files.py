@@ -21,6 +21,7 @@ from ._batch import summary_line
 from ._config_wire import config_yaml, wire_config
 from ._cursor import Cursor
 from ._feed import READ_BYTES
+from ._writer import writer_of
 
 # Files that other parts of the client leave in the folder without a record of their own.
 STANDARD_FILES = ("requirements.txt", "diff.patch", "conda-environment.yaml")
@@ -42,17 +43,18 @@ class FileRefused(OSError):
 
 def run_files(folder: Path, cursor: Cursor, state: RunState, console: ConsoleText) -> List[Source]:
     """The files of a run that has ended, each once, in a fixed order."""
-    generated: Dict[str, Callable[[], BinaryIO]] = {
-        "config.yaml": lambda: io.BytesIO(config_yaml(wire_config(state, cursor.earlier.config)).encode()),
-        "wandb-summary.json": lambda: io.BytesIO(summary_line(cursor, state).encode()),
-    }
-    if state.start.environment:
-        generated["wandb-metadata.json"] = lambda: io.BytesIO(state.start.environment.encode())
+    writer = writer_of(state.start)
+    generated: Dict[str, Callable[[], BinaryIO]] = {}
+    if writer.primary:
+        generated["config.yaml"] = lambda: io.BytesIO(config_yaml(wire_config(state, cursor.earlier.config)).encode())
+        generated["wandb-summary.json"] = lambda: io.BytesIO(summary_line(cursor, state).encode())
+        if state.start.environment:
+            generated["wandb-metadata.json"] = lambda: io.BytesIO(state.start.environment.encode())
     if state.console.count:
-        generated["output.log"] = console.open
+        generated[writer.output_file] = console.open
     root = folder / "files"
     saved = [path for path in sorted(state.files) if path not in generated]
-    standard = [path for path in STANDARD_FILES if path not in state.files and (root / path).is_file()]
+    standard = [path for path in STANDARD_FILES * writer.primary if path not in saved and (root / path).is_file()]
     sources = [Source(path, opener, False) for path, opener in generated.items()]
     return sources + [source_of(root, path) for path in [*saved, *standard]]
 

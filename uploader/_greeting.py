@@ -20,6 +20,7 @@ from ._json import encode_json
 from ._rewind import rewind_at_server
 from ._target import Target
 from ._transport import Transport
+from ._writer import writer_of
 
 
 def check_destination(feed: Feed, base_url: str) -> None:
@@ -44,9 +45,11 @@ def greet(folder: Path, cursor: Cursor, state: RunState, target: Target, transpo
         if state.rows or state.system_rows or state.console.count:
             raise Refused("the log's first record is no run start, so nothing tells which run it is")
         return False
-    if cursor.bucket is None:
+    writer, first = writer_of(state.start), cursor.bucket is None
+    if first and not writer.shared:
         _find_beginning(folder, cursor, state, target, transport)
-    data = transport.graphql("UpsertBucket", UPSERT_BUCKET, _variables(cursor, state, target))
+    headers = writer.headers(cursor.log_uuid)
+    data = transport.graphql("UpsertBucket", UPSERT_BUCKET, _variables(cursor, state, target), headers)
     try:
         bucket = data["upsertBucket"]["bucket"]
         project = bucket["project"]
@@ -54,7 +57,10 @@ def greet(folder: Path, cursor: Cursor, state: RunState, target: Target, transpo
             str(bucket["id"]), str(project["entity"]["name"]), str(project["name"]), str(bucket["name"]),
             str(bucket.get("displayName") or ""),
         )  # fmt: skip
-    except (KeyError, TypeError):
+        if first and writer.shared:
+            # Rows of the others are there; a server that tells writers apart names the first line of this one.
+            cursor.history = int(bucket.get("historyLineCount") or 0)
+    except (KeyError, TypeError, ValueError):
         raise TransientError(f"UpsertBucket at {transport.host}: the reply doesn't say where the run is") from None
     cursor.upserted = state.label_changes
     cursor.had_tags = cursor.had_tags or bool(state.start.tags)
@@ -107,6 +113,7 @@ def _variables(cursor: Cursor, state: RunState, target: Target) -> Dict[str, Any
     """Every label each time: the last one to arrive is right, however often and late the earlier ones come."""
     start, bucket = state.start, cursor.bucket
     environment = read_environment(state)
+    writer = writer_of(state.start)
     git = environment.get("git")
     git = git if isinstance(git, dict) else {}
     return {
@@ -119,13 +126,14 @@ def _variables(cursor: Cursor, state: RunState, target: Target) -> Dict[str, Any
         "displayName": start.name,
         "notes": start.notes,
         "commit": git.get("commit"),
-        "config": encode_json(wire_config(state, cursor.earlier.config)),
+        "config": encode_json(wire_config(state, cursor.earlier.config, cursor.log_uuid if writer.shared else "")),
         "host": environment.get("host") or start.host or None,
         "debug": None,
         "program": start.program or None,
         "repo": git.get("remote"),
         "jobType": start.job_type,
-        "state": None,
+        # Lines of one among several writers bring no run back to life that had ended.
+        "state": "running" if writer.shared and writer.ends and bucket is None else None,
         "sweep": start.sweep_id,
         # An empty list would clear tags that somebody set at the server; it is meant only where the run had some.
         "tags": list(start.tags) if start.tags or cursor.had_tags else None,

@@ -21,6 +21,7 @@ from ._errors import Refused
 from ._feed import Feed
 from ._json import encode_body, encode_json
 from ._target import AS_LOGGED, Target
+from ._writer import writer_of
 
 # Beyond so many refused lines of one run, it isn't the lines.
 ITEMS_MAX = 100
@@ -117,11 +118,11 @@ def _find_lines(feed: Feed, cursor: Cursor, target: Target) -> Iterator[Tuple[st
                     yield from wanted(HISTORY, history, row)
                     history += 1
             for row in completed.system:
-                yield from wanted(EVENTS, events, row)
+                yield from wanted(EVENTS, events, writer_of(state.start).labelled(row))
                 events += 1
             for line in completed.console:
                 number = cursor.earlier.output_lines + line.number
                 if item_name(OUTPUT, number) in cursor.parked_items:
-                    output[number] = output_line(line)
+                    output[number] = output_line(line, writer_of(state.start))
     for number, text in output.items():
         yield OUTPUT, number, text

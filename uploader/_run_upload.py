@@ -46,6 +46,7 @@ from ._send_files import FileSender
 from ._target import AS_LOGGED, Target
 from ._transport import StreamReply
 from ._watch import LiveFiles
+from ._writer import writer_of
 
 # How often a living run's log is looked at, and one that has long been quiet.
 POLL_SECONDS = 0.5
@@ -328,7 +329,8 @@ class RunUpload:
 
     def _post(self, destination: Destination, body: bytes) -> None:
         """One request to the run's stream."""
-        reply = destination.transport().file_stream(self._stream_path(), body, destination.takes_gzip())
+        headers = writer_of(self._state.start).headers(self.cursor.log_uuid)
+        reply = destination.transport().file_stream(self._stream_path(), body, destination.takes_gzip(), headers)
         self._note_reply(reply)
 
     def _rewind(self) -> None:

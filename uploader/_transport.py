@@ -46,6 +46,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 USER_AGENT = "wandb-uploader"
 Key = Callable[[], Optional[str]]
 Headers = Mapping[str, str]
+NO_HEADERS: Headers = {}
 
 
 class Manner(NamedTuple):
@@ -142,12 +143,14 @@ class Transport:
     def close(self) -> None:
         self._session.close()
 
-    def graphql(self, operation: str, document: str, variables: Mapping[str, Any]) -> Dict[str, Any]:
+    def graphql(
+        self, operation: str, document: str, variables: Mapping[str, Any], headers: Headers = NO_HEADERS
+    ) -> Dict[str, Any]:
         """The `data` of the reply. Raises Refused where the server answers with errors."""
         body = json.dumps({"operationName": operation, "query": document, "variables": variables}).encode()
         what = f"{operation} at {self.host}"
         raw, _ = self._send(
-            "POST", f"{self.base_url}/graphql", body, {"Content-Type": "application/json"},
+            "POST", f"{self.base_url}/graphql", body, {"Content-Type": "application/json", **headers},
             self._manner.graphql_seconds, what, self._auth(), conflict_passes=operation == "UpsertBucket",
         )  # fmt: skip
         value = _json_object(raw, what)
@@ -158,9 +161,11 @@ class Transport:
             raise TransientError(f"{what}: the reply holds no data, so it isn't from a W&B server")
         return data
 
-    def file_stream(self, path: Tuple[str, str, str], body: bytes, compress: bool = False) -> StreamReply:
+    def file_stream(
+        self, path: Tuple[str, str, str], body: bytes, compress: bool = False, headers: Headers = NO_HEADERS
+    ) -> StreamReply:
         """Send lines of the run `path` = (entity, project, run)."""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **headers}
         if compress and len(body) >= GZIP_BYTES_MIN:
             body, headers["Content-Encoding"] = _gzip(body), "gzip"
         entity, project, run = (quote(part, safe="") for part in path)

@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, NamedTuple
+from typing import Iterator
 
 import pytest
-import requests
+from own_server import Server, eventually, stop_uploader
 
 import wandb
 from wandb_storage import Reader, RunStart
 
 
-class Server(NamedTuple):
-    url: str
-    key: str
-
-    def run(self, run_id: str) -> Dict[str, Any]:
-        """What the server knows of a run of the project `p`; empty while it knows nothing."""
-        query = 'query Q($r: String!) { project(name: "p") { run(name: $r) { id state historyLineCount commit } } }'
-        reply = requests.post(
-            f"{self.url}/graphql", json={"query": query, "variables": {"r": run_id}}, auth=("api", self.key), timeout=30
-        )
-        return ((reply.json()["data"] or {}).get("project") or {}).get("run") or {}
-
-    def stop(self, storage_id: str) -> None:
-        query = "mutation M($id: ID!) { stopRun(input: {id: $id}) { success } }"
-        body = {"query": query, "variables": {"id": storage_id}}
-        reply = requests.post(f"{self.url}/graphql", json=body, auth=("api", self.key), timeout=30)
-        assert "errors" not in reply.json(), reply.text
-
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError("it did not happen in 30 s")
-
-
-@pytest.fixture
-def server(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """`wandb server` on a free port, which ends with the test, and the uploader with it."""
-    ready = own_place / "ready.json"
-    command = [sys.executable, "-m", "wandb", "server", "--port", "0", "--data", str(own_place / "data")]
-    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
-    try:
-        eventually(ready.exists)
-        known = json.loads(ready.read_text())
-        monkeypatch.setenv("WANDB_BASE_URL", known["url"])
-        monkeypatch.setenv("WANDB_API_KEY", known["api_key"])
-        yield Server(known["url"], known["api_key"])
-        stop = [sys.executable, "-m", "wandb_uploader", "stop", "--dir", "wandb", "--url", known["url"]]
-        subprocess.run(stop, capture_output=True, check=False)
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def test_rows_reach_the_server_while_the_run_lasts_and_finish_names_the_page(server: Server) -> None:
     program = """
 import sys, wandb
-run = wandb.init(project="p", id="live", settings={"git_commit": "abc123"})
+run = wandb.init(id="live", settings={"git_commit": "abc123"})
 for step in range(50):
     run.log({"loss": 1.0 / (step + 1)})
 sys.stdin.readline()
@@ -81,7 +31,7 @@ sys.stdin.readline()
     _, said = script.communicate("\n")
     assert script.returncode == 0
     assert f"{server.url}/" in said
-    assert "/p/runs/live" in said
+    assert "/runs/live" in said
     assert "Synced 4 W&B file(s), 0 media file(s) and 0 other file(s)" in said
     assert server.run("live")["state"] == "finished"
     assert server.run("live")["commit"] == "abc123"  # found out while the run went on
@@ -90,7 +40,7 @@ sys.stdin.readline()
 def test_a_stop_from_the_page_interrupts_the_program(server: Server) -> None:
     program = """
 import time, wandb
-with wandb.init(project="p", id="stopped") as run:
+with wandb.init(id="stopped") as run:
     while True:
         run.log({"a": 1})
         time.sleep(0.01)
@@ -120,16 +70,11 @@ def test_a_server_that_is_away_holds_nobody_up(own_place: Path, monkeypatch: pyt
 
 ELSEWHERE = """
 import wandb
-with wandb.init(project="p", id="moved", name="named", tags=["t"], config={"lr": 0.1}) as run:
+with wandb.init(id="moved", name="named", tags=["t"], config={"lr": 0.1}) as run:
     for step in range(5):
         run.log({"loss": 1.0 / (step + 1)})
     run.summary["best"] = 0.2
 """
-
-
-def stop_uploader(folder: Path, url: str) -> None:
-    command = [sys.executable, "-m", "wandb_uploader", "stop", "--dir", str(folder / "wandb"), "--url", url]
-    subprocess.run(command, capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -144,7 +89,7 @@ def moved(server: Server, own_place: Path) -> Iterator[Server]:
 
 
 def test_a_run_that_is_only_at_the_server_goes_on_from_there(moved: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    with wandb.init(project="p", id="moved", resume="must", config={"epochs": 3}) as run:
+    with wandb.init(id="moved", resume="must", config={"epochs": 3}) as run:
         assert (run.resumed, run.starting_step, run.name, run.tags) == (True, 5, "named", ("t",))
         assert run.config.as_dict() == {"lr": 0.1, "epochs": 3}
         assert run.summary["best"] == 0.2
@@ -156,16 +101,16 @@ def test_a_run_that_is_only_at_the_server_goes_on_from_there(moved: Server, caps
 
 def test_resume_never_and_must_ask_the_server_too(moved: Server) -> None:
     with pytest.raises(wandb.UsageError, match=r"moved exists at http.*never"):
-        wandb.init(project="p", id="moved", resume="never")
+        wandb.init(id="moved", resume="never")
     with pytest.raises(wandb.UsageError, match=r"no run absent here or at http"):
-        wandb.init(project="p", id="absent", resume="must")
-    with wandb.init(project="p", id="absent", resume="allow") as run:
+        wandb.init(id="absent", resume="must")
+    with wandb.init(id="absent", resume="allow") as run:
         assert (run.resumed, run.starting_step) == (False, 0)
     eventually(lambda: moved.run("absent").get("state") == "finished")
 
 
 def test_a_run_that_went_back_is_shortened_at_the_server_and_a_fork_is_there_whole(server: Server) -> None:
-    with wandb.init(project="p", id="base") as run:
+    with wandb.init(id="base") as run:
         for step in range(5):
             run.log({"loss": 1.0 / (step + 1)})
     assert server.run("base")["historyLineCount"] == 5
@@ -195,7 +140,7 @@ def test_a_server_that_says_nothing_is_waited_for_only_so_long(
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
         settings = {"resume_timeout": 0.2, "finish_timeout": 0.1}
-        with wandb.init(project="p", id="unknown", resume="must", settings=settings) as run:
+        with wandb.init(id="unknown", resume="must", settings=settings) as run:
             run.log({"a": 1})
         said = capsys.readouterr().err
         assert "no answer" in said

@@ -201,7 +201,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     # A full disk that refuses a new folder, and nothing before, can't be had without being root.
-    monkeypatch.setattr("wandb.sdk.wandb_init.new_run_folder", refuse)
+    monkeypatch.setattr("wandb.sdk._open_run.new_run_folder", refuse)
 
 
 @pytest.mark.usefixtures("full_disk")

@@ -225,6 +225,8 @@ def _folder_of(run_id: str) -> Path:
 
 def _read_fields(folder: Path) -> Dict[str, Any]:
     """What `pickled` would say, from the beginning of the run's log: `init` puts identity and config there."""
+    from .wandb_settings import Settings
+
     state = RunState()
     with Reader(folder) as reader:
         for entry in reader.read(reader.first_sequence):
@@ -234,7 +236,8 @@ def _read_fields(folder: Path) -> Dict[str, Any]:
     settings = {
         "run_id": run_id, "entity": start.entity, "project": start.project, "run_name": start.name,
         "run_notes": start.notes, "run_tags": start.tags or None, "run_group": start.group,
-        "run_job_type": start.job_type, **json.loads(start.settings or "{}"),
+        "run_job_type": start.job_type,
+        **{name: value for name, value in json.loads(start.settings or "{}").items() if name in Settings._fields},
     }  # fmt: skip
     return {
         "folder": os.fspath(folder), "disabled": False, "settings": settings, "config": state.config,

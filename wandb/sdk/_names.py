@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from typing import List, Sequence
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -35,6 +36,16 @@ def _choice(options: Sequence[str]) -> str:
 def new_run_id(length: int = 8) -> str:
     """Letters and digits, eight of them as every client makes them."""
     return "".join(_choice(_ALPHABET) for _ in range(length))
+
+
+def name_of_run(run_id: str) -> str:
+    """adjective-noun, the same wherever it is asked for.
+
+    >>> name_of_run("w7x2k9aa") == name_of_run("w7x2k9aa")
+    True
+    """
+    number = zlib.crc32(run_id.encode())
+    return f"{_ADJECTIVES[number % len(_ADJECTIVES)]}-{_NOUNS[number // len(_ADJECTIVES) % len(_NOUNS)]}"
 
 
 def new_run_name(number: int) -> str:

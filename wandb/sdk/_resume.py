@@ -48,6 +48,9 @@ def find_origin(settings: Settings, folder: Path) -> Origin:
     if settings.fork_from is not None or settings.resume_from is not None:
         return _find_branch(settings, folder)
     resume = settings.resume
+    if settings.shared:
+        # The logs of the run that are here belong to other writers, who may be alive.
+        return Origin() if resume is None or settings.mode == "offline" else Origin(restored=_ask_server(settings))
     if resume == "auto" and settings.run_id is None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             settings.update({"run_id": json.loads((folder / _RESUME_FILE).read_text())["run_id"]}, _RESUME_FILE)

@@ -6,30 +6,27 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
-from wandb_storage import ConfigChange, Labels, Log, LogError, RunStart, SummaryChange, boot_id, dump_json
+from wandb_storage import LogError
 
-from .._run_folders import run_folders
 from ..errors import AuthenticationError, DataError, Error, UsageError
 from . import _globals, _jupyter, _report, _resume
-from ._branch import copy_beginning
 from ._config_sources import initial_config
 from ._documents import write_documents
-from ._environment import describe_environment, program_path
 from ._exit import program_end
-from ._folders import link_latest, make_wandb_folder, new_run_folder
-from ._live_log import bring_log_home, create_log
-from ._names import new_run_id, new_run_name
-from ._restored import Restored, restored_from
-from ._settings._sources import DEFAULT, INIT, INIT_SETTINGS
+from ._folders import link_latest, make_wandb_folder
+from ._live_log import bring_log_home
+from ._names import new_run_id
+from ._open_run import open_run
+from ._settings._sources import INIT, INIT_SETTINGS
 from ._settings._told import tell
 from ._terminal import follow_settings, termerror, termwarn
 from ._upload import start_uploader
 from .lib.disabled import RunDisabled
 from .wandb_login import api_key_for, ask_for_key
 from .wandb_run import Run
-from .wandb_settings import DEFAULT_PROJECT, Settings, merged
+from .wandb_settings import NO_KEY, Settings, merged
 
 _running: List[Run] = []
 
@@ -76,7 +73,8 @@ def init(
     config: its configuration, a dictionary, a Namespace, absl's FLAGS or the path of a YAML file; include or exclude
     top-level keys. `config-defaults.yaml` in the working directory holds defaults, `WANDB_CONFIG` (JSON) overrides.
     dir: the folder in which the `wandb` folder stands.
-    mode: "online" uploads in the background, "offline" doesn't, "disabled" records nothing.
+    mode: "online" uploads in the background, "offline" doesn't, "disabled" records nothing. "shared" is online for
+    several processes that write the run with the same `id`: docs/shared.md.
     force: raise where there is no API key, instead of logging offline.
     reinit: while a run is active, "return_previous" (the default) returns it, True or "finish_previous" finishes it
     first (the default in notebooks), "create_new" starts another beside it.
@@ -131,9 +129,13 @@ def _start(settings: Settings, config: Dict[str, Any]) -> Run:
     if settings.mode == "disabled":
         return _start_disabled(settings, config)
     if settings.mode != "offline" and not _has_key(settings):
-        settings.update({"mode": "offline"}, "no API key")
+        settings.update({"mode": "offline"}, NO_KEY)
+    if settings.shared:
+        from ._shared import join_others
+
+        join_others(settings)
     folder = make_wandb_folder(settings.root_dir)
-    run = _open_run(settings, folder, config)
+    run = open_run(settings, folder, config, on_finish=_finished)
     if settings.symlink:
         link_latest(Path(run.sync_dir))
     if settings.mode != "offline":
@@ -179,106 +181,6 @@ def _has_key(settings: Settings) -> bool:
         f"run `wandb login --host {settings.base_url}` (a server of your own: `wandb server`) and then `wandb sync`"
     )
     return False
-
-
-# --- opening the log --------------------------------------------------------------------------------------------------
-
-
-def _open_run(settings: Settings, folder: Path, config: Dict[str, Any]) -> Run:
-    origin = _resume.find_origin(settings, folder)
-    start = time.time()
-    path, log, restored = _begin_log(settings, folder, origin, start, rewound=settings.resume_from is not None)
-    try:
-        log.append(_run_start(settings, start, restored))
-        if restored.elsewhere and restored.resumed:
-            log.append(ConfigChange(json=dump_json(restored.config), time=start))
-            log.append(SummaryChange(json=dump_json(restored.summary), time=start))
-        if restored.resumed and settings.source("run_tags") == INIT:
-            log.append(Labels(tags=list(settings.run_tags or ()), tags_changed=True, time=start))
-        run = Run(settings, path, log, start, restored, on_finish=_finished)
-        known = restored.resumed or restored.branch_run is not None
-        run.config.update(config, allow_val_change=settings.allow_val_change or known)
-        log.flush()
-    except BaseException:
-        log.close()
-        raise
-    _resume.remember(settings, folder)
-    return run
-
-
-def _begin_log(
-    settings: Settings, folder: Path, origin: _resume.Origin, start: float, rewound: bool
-) -> Tuple[Path, Log, Restored]:
-    """The run's folder, the log that it writes into, and what its earlier sessions left."""
-    if origin.folder is not None and origin.branch is None:
-        log = _resume.open_again(origin.folder, settings)
-        try:
-            restored = _resume.restore(origin.folder, settings)
-            _resume.say_recovered(log)
-        except BaseException:
-            log.close()
-            raise
-        return origin.folder, log, restored
-    if origin.branch is not None:
-        assert origin.state is not None
-        _resume.take_labels_of_log(settings, origin.state, name=rewound)
-        if rewound:
-            settings.update({"run_id": origin.branch.run_id}, "init(resume_from=)")
-    path, log = _new_log(settings, folder)
-    if origin.folder is None or origin.branch is None:
-        return path, log, origin.restored or Restored()
-    try:
-        state = copy_beginning(origin.folder, origin.branch, log, _run_start(settings, start, Restored()))
-    except BaseException:
-        log.close()
-        raise
-    _resume.say_branched(settings, origin.folder, origin.branch, rewound)
-    restored = restored_from(state)
-    restored.resumed = rewound
-    restored.step = origin.branch.step + 1
-    restored.branch_run, restored.branch_step = origin.branch
-    return path, log, restored
-
-
-def _new_log(settings: Settings, folder: Path) -> Tuple[Path, Log]:
-    settings.update({"run_id": settings.run_id or new_run_id()}, "generated")
-    if settings.run_name is None:
-        settings.update({"run_name": new_run_name(len(run_folders(folder)) + 1)}, "generated")
-    if settings.project is None:
-        settings.update({"project": DEFAULT_PROJECT}, DEFAULT)
-    assert settings.run_id is not None
-    path = new_run_folder(folder, settings.run_id, settings.mode == "offline")
-    return path, create_log(path, settings)
-
-
-def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart:
-    from wandb import __version__
-
-    program = program_path(settings)
-    return RunStart(
-        run_id=settings.run_id or "",
-        entity=settings.entity,
-        project=settings.project,
-        name=settings.run_name,
-        notes=settings.run_notes,
-        tags=list(settings.run_tags or ()),
-        group=settings.run_group,
-        job_type=settings.run_job_type,
-        sweep_id=settings.sweep_id,
-        time=start,
-        host=os.uname().nodename,
-        pid=os.getpid(),
-        boot_id=boot_id(),
-        program=program,
-        version=__version__,
-        settings=dump_json({"base_url": settings.base_url, "mode": settings.mode}),
-        environment=dump_json(describe_environment(program, settings, start)),
-        resumed=restored.resumed or restored.elsewhere,
-        first_step=restored.step,
-        branch_run=restored.branch_run,
-        branch_step=restored.branch_step,
-        runtime_before=restored.runtime if restored.elsewhere else 0.0,
-    )
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

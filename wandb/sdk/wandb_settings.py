@@ -22,6 +22,8 @@ from ._terminal import termwarn
 # What a user gets without an account: the server of `wandb server`.
 DEFAULT_BASE_URL = "http://127.0.0.1:8080"
 DEFAULT_PROJECT = "uncategorized"
+# The source of the mode where there is no API key.
+NO_KEY = "no API key"
 
 Values = Union[None, "Settings", Mapping[str, Any]]
 
@@ -108,6 +110,19 @@ class Settings(OfficialSettings):
         "Seconds without progress after which `finish` leaves the upload to the background: 0 at once, `inf` never.",
         default=30.0,
         policy=True,
+    )
+
+    # --- several writers of one run ---
+    x_label: Optional[str] = setting(
+        kinds.identifier,
+        "What marks this writer's system metrics and console lines; in `shared` mode its rank or host by default.",
+        default=None,
+    )
+    x_primary: bool = setting(
+        kinds.flag, "Whether this writer brings the files that the client makes itself.", default=True
+    )
+    x_update_finish_state: bool = setting(
+        kinds.flag, "Whether the run has ended at the server when this writer has.", default=True
     )
 
     # --- what is kept, and how safely ---
@@ -210,6 +225,12 @@ class Settings(OfficialSettings):
     max_end_of_run_summary_metrics: int = setting(
         kinds.integer, "Metrics whose last value is printed at the end.", default=10, policy=True
     )
+
+    @property
+    def shared(self) -> bool:
+        """Whether others write the run too, though this writer be offline for want of a key."""
+        modes = (self.given("mode"), *(self.overridden("mode") if self.source("mode") == NO_KEY else ()))
+        return any(given.value == "shared" for given in modes[:2])
 
 
 # A value that a source has for a setting, and whether it is passed over where it makes no sense.

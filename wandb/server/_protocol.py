@@ -16,6 +16,7 @@ from ._json_response import StrictJSONResponse
 from ._limits import GRAPHQL_BYTES_MAX, STREAM_BYTES_MAX
 from ._services import OWN_TRANSACTION, RequestContext
 from ._stream import apply_stream_request, parse_stream_request
+from ._writers import writer_of
 
 
 class _RollbackError(Exception):
@@ -49,7 +50,10 @@ def _answer_graphql(request: Request, user: User, body: bytes) -> dict[str, Any]
     after_commit = []
     try:
         with transaction() as connection:
-            context = RequestContext(services, connection, user, base_url_of(request), services.clock(), bool(changes))
+            context = RequestContext(
+                services, connection, user, base_url_of(request), services.clock(), bool(changes),
+                writer=writer_of(request.headers),
+            )  # fmt: skip
             response = executor.execute(query, variables, operation, context)
             if "errors" in response:
                 raise _RollbackError(response)
@@ -73,7 +77,7 @@ def _answer_stream(request: Request, user: User, body: bytes) -> dict[str, Any]:
     with services.database.write() as connection:
         run = run_of_path(request, connection, user)
         require_change(user, run.entity)
-        answer = apply_stream_request(connection, run, stream_request, services.clock())
+        answer = apply_stream_request(connection, run, stream_request, services.clock(), writer_of(request.headers))
     if stream_request.chunks:
         services.indexer.consider(run.id)
     return answer

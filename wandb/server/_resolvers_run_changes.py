@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from typing import Any
 
 from graphql import GraphQLError
@@ -25,6 +26,7 @@ from ._names import (
 from ._resolvers import DEFAULT_PROJECT, allowed_entity, project_for_writing
 from ._services import RequestContext
 from ._store import (
+    HISTORY,
     SETTABLE_STATES,
     Run,
     branch_point,
@@ -39,6 +41,7 @@ from ._store import (
     update_run,
 )
 from ._values import parse_object
+from ._writers import first_line
 
 # Input field to column, for values that are taken over as they are.
 _PLAIN_COLUMNS = {
@@ -63,14 +66,24 @@ def _upsert_bucket(_: None, context: RequestContext, input: dict[str, Any]) -> d
         project, _made = project_for_writing(context, key.entity, key.project)
         run = create_run(context.connection, project, context.user, key.name, context.now)
     changes = _changes(run, input)
+    if context.writer and "config" in changes:
+        # Each writer knows its own part of the config.
+        changes["config"] = json.dumps({**(parse_object(run.config) or {}), **json.loads(changes["config"])})
     if "state" in changes:
         # Saying that a run runs is a sign of life.
         changes["heartbeat_at"] = context.now
+    if changes.get("state") == "running":
+        changes.update(finished_at=None, exit_code=None)
     update_run(context.connection, run.id, changes)
     if inserted:
         _inherit(context, run.id, key)
+    bucket = run_by_id(context.connection, run.id)
+    if context.writer:
+        # By this number a writer begins. One that has lost its place finds it again.
+        first = first_line(context.connection, run.id, context.writer, HISTORY)
+        bucket = replace(bucket, history_count=bucket.history_count if first is None else first)
     return {
-        "bucket": run_by_id(context.connection, run.id),
+        "bucket": bucket,
         "inserted": inserted,
         "serverSettings": {"serverMessages": []},
     }

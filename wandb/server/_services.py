@@ -80,6 +80,8 @@ class RequestContext:
     now: float
     # Whether the request changes something, so that it needs more than leave to look.
     changes: bool = False
+    # The name of the client among those that share a run; empty where a run has one alone.
+    writer: str = ""
     # Called when the transaction is durable, for what a rollback could not undo.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 

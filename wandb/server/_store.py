@@ -19,6 +19,7 @@ from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._names import RunKey, new_display_name
 from ._tables import files, lines, projects, runs, users
 from ._values import parse_object
+from ._writers import forget_writers
 
 HISTORY, EVENTS, LOG = "h", "e", "l"
 
@@ -213,6 +214,7 @@ def update_run(connection: Connection, run_id: int, values: dict[str, Any]) -> N
 
 def delete_run(connection: Connection, run_id: int) -> None:
     drop_blocks(connection, run_id)
+    forget_writers(connection, run_id)
     for table in (lines, files):
         connection.execute(delete(table).where(table.c.run_id == run_id))
     connection.execute(delete(runs).where(runs.c.id == run_id))
@@ -359,6 +361,7 @@ def sampled_rows(
 def rewind_history(connection: Connection, run: Run, last_kept: int) -> int:
     """Forget the history after a step; the new line count is returned."""
     drop_blocks(connection, run.id, HISTORY)
+    forget_writers(connection, run.id, HISTORY)
     in_history = (lines.c.run_id == run.id) & (lines.c.kind == HISTORY)
     connection.execute(delete(lines).where(in_history, lines.c.step > last_kept))
     highest = connection.execute(select(func.max(lines.c.line)).where(in_history)).scalar()

@@ -2,12 +2,15 @@
 
 A request is applied in one transaction. Lines are placed by number, so repeating a request, which
 clients do whenever an answer got lost, changes nothing. What was answered with 200 is on disk.
+
+Where several writers share a run, the numbers are each writer's own (`_writers`), summaries add up, and what comes late
+doesn't bring a run back to life that one of them has ended.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -18,6 +21,7 @@ from ._limits import LINE_NUMBER_MAX, TRANSMIT_SECONDS
 from ._store import EVENTS, HISTORY, LOG, Run, update_run
 from ._tables import lines
 from ._values import parse_object
+from ._writers import place
 
 _KINDS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
@@ -95,22 +99,44 @@ def _storable(line: str) -> str:
     return line if line.isascii() else line.encode("utf-8", "replace").decode()
 
 
-def apply_stream_request(connection: Connection, run: Run, request: StreamRequest, now: float) -> dict[str, Any]:
-    """Write a request to its run and return the answer for the client."""
+def apply_stream_request(
+    connection: Connection, run: Run, request: StreamRequest, now: float, writer: str = ""
+) -> dict[str, Any]:
+    """Write a request to its run and return the answer for the client. `writer` names one of several."""
     values: dict[str, Any] = {"heartbeat_at": now}
     for chunk in request.chunks:
         if chunk.name == _SUMMARY:
             # The last line wins: older clients append a line for each version.
-            if chunk.content and parse_object(chunk.content[-1]) is not None:
-                values["summary"] = chunk.content[-1]
+            summary = parse_object(chunk.content[-1]) if chunk.content else None
+            if summary is not None:
+                values["summary"] = _added(run.summary, summary) if writer else chunk.content[-1]
+        elif chunk.name in _KINDS and writer:
+            values.update(_write_lines_of(connection, run, _KINDS[chunk.name], chunk, writer))
         elif chunk.name in _KINDS:
             values.update(_write_lines(connection, run, _KINDS[chunk.name], chunk))
-    values.update(_state_after(run, request, now))
+    if request.complete or not writer or run.finished_at is None:
+        values.update(_state_after(run, request, now))
     update_run(connection, run.id, values)
     answer: dict[str, Any] = {"exitcode": None, "limits": {"transmit_seconds": TRANSMIT_SECONDS}}
     if values.get("stop_requested", run.stop_requested):
         answer["stopped"] = True
     return answer
+
+
+def _added(before: str, summary: dict[str, Any]) -> str:
+    """A summary with what another writer says."""
+    return json.dumps({**(parse_object(before) or {}), **summary})
+
+
+def _write_lines_of(connection: Connection, run: Run, kind: str, chunk: Chunk, writer: str) -> dict[str, Any]:
+    """Place the lines of one writer; the changed columns of the run are returned."""
+    column, values = _COUNTS[kind], dict[str, Any]()
+    for piece in place(connection, run.id, writer, kind, chunk.offset, len(chunk.content), getattr(run, column)):
+        start = piece.first - chunk.offset
+        part = Chunk(chunk.name, piece.line, chunk.content[start : start + piece.length])
+        values.update(_write_lines(connection, run, kind, part, sent_again=False))
+        run = replace(run, **values)
+    return values
 
 
 def _state_after(run: Run, request: StreamRequest, now: float) -> dict[str, Any]:
@@ -131,8 +157,9 @@ def _state_after(run: Run, request: StreamRequest, now: float) -> dict[str, Any]
     return values
 
 
-def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> dict[str, Any]:
-    """Place lines by number; the changed columns of the run are returned."""
+def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk, sent_again: bool = True) -> dict[str, Any]:
+    """Place lines by number; the changed columns of the run are returned. `sent_again`: rows at new places may be those
+    that the run has already."""
     if not chunk.content:
         return {}
     column = _COUNTS[kind]
@@ -142,7 +169,7 @@ def _write_lines(connection: Connection, run: Run, kind: str, chunk: Chunk) -> d
     steps = (
         [_step_of(content, number) for number, content in enumerate(chunk.content, chunk.offset)] if kind != LOG else []
     )
-    known = _known_rows(connection, run, steps) if kind == HISTORY and end > count else {}
+    known = _known_rows(connection, run, steps) if kind == HISTORY and end > count and sent_again else {}
     rows = []
     end = min(end, count)
     first_rewritten: int | None = None

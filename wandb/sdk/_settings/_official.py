@@ -85,12 +85,10 @@ class OfficialSettings(Layered):
     x_jupyter_name: Optional[str] = accepted(kinds.text, default=None)
     x_jupyter_path: Optional[str] = accepted(kinds.text, default=None)
     x_jupyter_root: Optional[str] = accepted(kinds.text, default=None)
-    x_label: Optional[str] = accepted(kinds.text, default=None)
     x_live_policy_rate_limit: Optional[int] = accepted(kinds.integer, default=None)
     x_live_policy_wait_time: Optional[int] = accepted(kinds.integer, default=None)
     x_log_level: int = accepted(kinds.integer, default=20)
     x_network_buffer: Optional[int] = accepted(kinds.integer, default=None)
-    x_primary: bool = accepted(kinds.flag, default=True)
     x_proxies: Optional[Mapping[str, str]] = accepted(kinds.mapping, default=None, secret=True)
     x_runqueue_item_id: Optional[str] = accepted(kinds.text, default=None)
     x_server_side_derived_summary: bool = accepted(kinds.flag, default=False)
@@ -111,7 +109,6 @@ class OfficialSettings(Layered):
     x_sync: bool = accepted(kinds.flag, default=False)
     x_sync_dir_suffix: str = accepted(kinds.text, default="")
     x_transaction_log_flush_interval: float = accepted(kinds.seconds, default=15.0)
-    x_update_finish_state: bool = accepted(kinds.flag, default=True)
 
     # --- the first generation ---
     magic: Any = accepted(kinds.anything, default=None)
