@@ -8,7 +8,7 @@ without LMDB, which writes nothing and survives any damage.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Generator, Iterator, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from ._blocks import check_count, decompress_block
 from ._decode import RowDecoder, Undecodable, decode, decode_inner
@@ -29,6 +29,7 @@ READ_BYTES = 4 << 20
 # How often to look before a segment that is read without LMDB is called damaged.
 _LOOKS = 4
 _ROW = Row.kind
+Answer = TypeVar("Answer")
 _END = 1 << 63
 
 
@@ -185,9 +186,13 @@ class Reader:
         # Whoever closed the log may have done so a moment ago; what he had committed is there by now.
         blocks = self._look(start, bytes_max)
         if not blocks:
-            raise LogDamaged(f"records {start} to {last} are missing: the log was closed behind record {last}",
-                             self._segments[-1].path)  # fmt: skip
+            raise self._taken_back(start, last)
         return blocks
+
+    def _taken_back(self, start: int, last: int) -> LogDamaged:
+        return LogDamaged(
+            f"records {start} to {last} are missing: the log was closed behind record {last}", self._segments[-1].path
+        )
 
     def _look(self, start: int, bytes_max: int) -> List[Tuple[StoredBlock, int]]:
         index = self._segment_of(start)
@@ -212,16 +217,29 @@ class Reader:
         info = self._segments[index]
         last = index + 1 == len(self._segments)
         stop = 1 << 63 if last else self._segments[index + 1].identity.first_sequence
+        stored_blocks = self._ask(info.path, lambda segment: segment.read(start, bytes_max))
+        return [(stored, stop) for stored in stored_blocks if stored.first_sequence < stop]
+
+    def last_committed(self) -> int:
+        """The number of the last committed record; 0 where none has been committed. Raises LogDamaged."""
+        self._segments = segments(self.folder, self.run_id, self._live)
+        path, identity = self._segments[-1]
+        last = self._ask(path, lambda segment: segment.last_sequence(identity.first_sequence))
+        closed = closed_behind(owner_path(self.folder, self.run_id))
+        if closed > last:
+            last = self._ask(path, lambda segment: segment.last_sequence(identity.first_sequence))
+            if closed > last:
+                raise self._taken_back(last + 1, closed)
+        return last
+
+    def _ask(self, path: Path, question: Callable[[Union[Segment, SegmentFile]], Answer]) -> Answer:
         # A log that somebody recovers, or writes, while it is read without LMDB changes under the reader: look again.
-        for attempt in range(_LOOKS):
+        for _ in range(_LOOKS - 1):
             try:
-                stored_blocks = self._segment(info.path).read(start, bytes_max)
-                break
+                return question(self._segment(path))
             except LogDamaged:
                 self._close_segment()
-                if attempt == _LOOKS - 1:
-                    raise
-        return [(stored, stop) for stored in stored_blocks if stored.first_sequence < stop]
+        return question(self._segment(path))
 
     def _segment(self, path: Path) -> Union[Segment, SegmentFile]:
         live = path == self._segments[-1].path and (

@@ -197,6 +197,8 @@ def test_a_closed_log_that_was_taken_back_is_an_error_and_then_a_loss_with_evide
     assert missing > 1
     assert isinstance(error, LogDamaged)
     assert f"records {len(found) + 1} to {len(whole)} are missing: the log was closed behind record" in str(error)
+    with Reader(dead) as reader, pytest.raises(LogDamaged, match=f"the log was closed behind record {len(whole)}"):
+        reader.last_committed()
     report = verify(dead)
     assert report.gaps == [(len(found) + 1, len(whole))]
     again, lost = recovered(dead)

@@ -54,6 +54,19 @@ def test_appended_records_are_there_before_flush_after_it_and_after_close(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run-r.owner", "run-r.wandb", "run-r.wandb-lock"]
 
 
+def test_a_reader_knows_the_last_committed_record_without_reading_the_others(tmp_path: Path) -> None:
+    with Log.create(tmp_path, "r") as log, Reader(tmp_path) as reader:
+        assert reader.last_committed() == 0
+        append(log, *range(5))
+        log.flush()
+        assert reader.last_committed() == log.committed == 6
+    with Log.open(tmp_path) as log:
+        assert reader.last_committed() == 6, "of the next segment, which is empty"
+        append(log, 5)
+    with Reader(tmp_path) as after:
+        assert reader.last_committed() == after.last_committed() == log.committed
+
+
 def test_records_commit_by_themselves_within_a_second(tmp_path: Path) -> None:
     """Promise P2: nobody has to call flush."""
     with Log.create(tmp_path, "r") as log:

@@ -119,7 +119,6 @@ def clean(base_url: str, folders: Sequence[Path], hours: float, ask: bool) -> No
 
 
 def _is_removable(folder: Path, base_url: str, hours: float) -> bool:
-    from wandb.replay._glance import last_committed
     from wandb_storage import LogError, Reader
     from wandb_uploader import run_status
 
@@ -128,7 +127,7 @@ def _is_removable(folder: Path, base_url: str, hours: float) -> bool:
         return False
     try:
         with Reader(folder) as reader:
-            if reader.writer() is not None or last_committed(reader, status.sequence_acked) > status.sequence_acked:
+            if reader.writer() is not None or reader.last_committed() > status.sequence_acked:
                 return False
     except LogError:
         return False

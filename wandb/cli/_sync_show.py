@@ -84,11 +84,10 @@ def view(folders: Sequence[Path]) -> None:
 
 
 def _records(folder: Path) -> int:
-    from wandb.replay._glance import last_committed
     from wandb_storage import Reader
 
     with Reader(folder) as reader:
-        return last_committed(reader)
+        return reader.last_committed()
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def list_runs(home: Path) -> List[Listed]:
     listed = []
     for run in run_folders(home):
         known = uploads.get(run.path.name, [])
-        listed.append(Listed(glance(run, max((one.sequence_acked for one in known), default=0)), known))
+        listed.append(Listed(glance(run), known))
     return listed
 
 

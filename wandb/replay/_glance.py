@@ -37,14 +37,14 @@ class Glance:
     error: Optional[LogError] = None
 
 
-def glance(run: RunFolder, acknowledged: int = 0) -> Glance:
-    """Look at a run. `acknowledged`: a record that is known to be there, to search from."""
+def glance(run: RunFolder) -> Glance:
+    """Look at a run."""
     size = disk_bytes(run.path)
     try:
         with Reader(run.path) as reader:
             if _log_bytes(reader.folder) <= FOLD_BYTES_MAX:
                 return _fold(run, reader, size)
-            return _look_at_ends(run, reader, size, acknowledged)
+            return _look_at_ends(run, reader, size)
     except LogElsewhere as error:
         return Glance(run.path, run.run_id, run.offline, "elsewhere", size, error=error)
     except LogError as error:
@@ -57,10 +57,10 @@ def _fold(run: RunFolder, reader: Reader, size: int) -> Glance:
     return _glance(run, reader, found, size, found.state.start, found.state.rows)
 
 
-def _look_at_ends(run: RunFolder, reader: Reader, size: int, acknowledged: int) -> Glance:
+def _look_at_ends(run: RunFolder, reader: Reader, size: int) -> Glance:
     first = next((entry.record for entry in reader.entries()), None)
     start = first if isinstance(first, RunStart) else beginning(reader).state.start
-    last = last_committed(reader, acknowledged)
+    last = reader.last_committed()
     found = _read(reader, max(reader.first_sequence, last - _LAST_RECORDS), RunState())
     return _glance(run, reader, found, size, start, None)
 
@@ -84,26 +84,6 @@ def _glance(run: RunFolder, reader: Reader, found: Scan, size: int, start: RunSt
         run.path, run.run_id, run.offline, ended.state, size, start.name, start.project, start.time,
         found.last_sequence, rows, found.damage,
     )  # fmt: skip
-
-
-def last_committed(reader: Reader, known: int = 0) -> int:
-    """The number of the log's last committed record, found by doubling and halving: some 40 reads of a block at most.
-
-    Raises LogDamaged where one of them is unreadable.
-    """
-    low = max(known, reader.first_sequence - 1)
-    reach = 1
-    while reader.read(low + reach, 1):
-        low += reach
-        reach *= 2
-    high = low + reach  # there is no such record, and `low` is one
-    while high - low > 1:
-        middle = (low + high) // 2
-        if reader.read(middle, 1):
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _log_bytes(folder: Path) -> int:
