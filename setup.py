@@ -17,6 +17,7 @@ SERVER = [
 ]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 PARQUET = ["pyarrow>=14"]
+SWEEPS = ["numpy>=1.21", "scikit-learn>=1.3", "scipy>=1.9"]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
     "absl-py>=2.0",
@@ -79,6 +80,7 @@ setup(
         "server": SERVER,
         "postgresql": [*SERVER, *POSTGRESQL],
         "parquet": PARQUET,
+        "sweeps": SWEEPS,
         "demo": [*SERVER, *DEMO],
         "dev": [*SERVER, *POSTGRESQL, *PARQUET, *DEMO, *DEV],
     },
