@@ -186,14 +186,14 @@ def test_sync_takes_ids_files_and_patterns(shell: Shell, server: Server) -> None
     outcome = shell("sync", "named3", file, f"wandb/*{second.name[-6:]}", "--url", server.url, key=server.key)
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.count("done, 1 row ") == 3
-    assert shell("sync", "nobody", "--url", server.url).returncode == 1
-    assert shell("sync", "wandb/nothing*", "--url", server.url).returncode == 1
+    assert shell("sync", "nobody", "--url", server.url).returncode == 3
+    assert shell("sync", "wandb/nothing*", "--url", server.url).returncode == 3
 
 
 def test_a_key_that_the_server_refuses_ends_it(shell: Shell, server: Server) -> None:
     write_run(shell.folder, "refused", 1)
     outcome = shell("sync", "--url", server.url)
-    assert outcome.returncode == 1
+    assert outcome.returncode == 5
     assert "API key" in outcome.stderr
     assert KEY not in outcome.stderr
 

@@ -60,7 +60,7 @@ def test_an_unknown_id_lists_near_ones(home: Path, capsys: pytest.CaptureFixture
     with pytest.raises(LogNotFound, match="it holds aaa, bbb, abc12345"):
         find_run("zzz")
     outcome = wandb_command(capsys, "replay", "abc123")
-    assert (outcome.code, outcome.out) == (1, "")
+    assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err == "wandb: ERROR there is no run abc123 in wandb; did you mean abc12345?\n"
 
 

@@ -1,11 +1,8 @@
 """The `wandb` command.
 
 Each subcommand stands in a module of its own, which is imported when that command runs: help and version come at once,
-and a machine without the server's libraries has all the other commands. Errors are one line on stderr; exit codes:
-
-    0    done
-    1    it could not be done, the line says why
-    2    the command line makes no sense
+and a machine without the server's libraries has all the other commands. Errors are one line on stderr, and the exit
+code tells their kind (`EXIT_CODES`).
 """
 
 from __future__ import annotations
@@ -13,30 +10,53 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple, Type, cast
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple, Type, cast
 
 import click
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+DONE, FAILED, USAGE, NO_RUN, NO_SERVER, NO_KEY, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+EXIT_CODES: Dict[int, str] = {
+    DONE: "Done. Of a check: nothing is wrong.",
+    FAILED: "It could not be done, or not all of it; a line on stderr says why. Of a check: something is wrong.",
+    USAGE: "The command line makes no sense. Of `wandb verify`: the log is damaged.",
+    NO_RUN: "There is no such run, or no log of it.",
+    NO_SERVER: "The server can't be reached, or doesn't do what it was asked.",
+    NO_KEY: "There is no API key, or the server refuses it.",
+    DIFFERENT: "What `wandb replay --diff` compares is not the same.",
+    INTERRUPTED: "Ctrl-C.",
+}
+
 
 class _Place(NamedTuple):
-    """Where a command is defined, and the line about it in the list of commands."""
+    """Where a command is defined, and the line about it in the list of commands.
+
+    Commands with the same `together` share a line. A hidden one works, and is in docs/cli.md.
+    """
 
     module: str
     attribute: str
     help: str
+    together: str = ""
+    hidden: bool = False
 
+
+_MODES = "How runs of this folder are logged from now on."
 
 _COMMANDS: Dict[str, _Place] = {
-    "disabled": _Place("mode", "disabled", "Record nothing of this folder's runs."),
-    "enabled": _Place("mode", "enabled", "Record this folder's runs again, and upload them."),
-    "login": _Place("login", "login", "Keep an API key, and the server it belongs to."),
-    "offline": _Place("mode", "offline", "Keep this folder's runs here."),
-    "online": _Place("mode", "online", "Upload this folder's runs while they run."),
-    "replay": _Place("replay", "replay", "Tell a run from its log: what it was, how it ended and how we know."),
-    "server": _Place("server", "server", "Run a server with a dashboard on this machine."),
+    "replay": _Place("replay", "replay", "Tell, view, export, compare or branch a run from its log."),
     "status": _Place("status", "status", "List the runs here, what is uploaded, what waits and why."),
-    "sync": _Place("sync", "sync", "Upload runs now, and wait until they are on the server."),
     "verify": _Place("verify", "verify", "Check a run's log; save what is intact of it."),
+    "sync": _Place("sync", "sync", "Upload runs now, and wait until they are on the server."),
+    "online": _Place("mode", "online", "Upload this folder's runs while they run.", _MODES),
+    "offline": _Place("mode", "offline", "Keep this folder's runs here.", _MODES),
+    "enabled": _Place("mode", "enabled", "Record this folder's runs again, and upload them.", _MODES),
+    "disabled": _Place("mode", "disabled", "Record nothing of this folder's runs.", _MODES),
+    "login": _Place("login", "login", "Keep an API key, and the server it belongs to."),
+    "server": _Place("server", "server", "Run a server with a dashboard on this machine."),
+    "completion": _Place("completion", "completion", "Let the shell complete commands, options and runs."),
 }
 
 _EXAMPLES = """\b
@@ -61,19 +81,51 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f".{place.module}", __name__)
         return cast(click.Command, getattr(module, place.attribute))
 
+    def resolve_command(
+        self, ctx: click.Context, args: List[str]
+    ) -> Tuple[Optional[str], Optional[click.Command], List[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(_no_command(args[0]))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records: Dict[str, Tuple[str, str]] = {}
+        for name, place in _COMMANDS.items():
+            if not place.hidden:
+                line = place.together or name
+                names = f"{records[line][0]}, {name}" if line in records else name
+                records[line] = (names, place.together or place.help)
         with formatter.section("Commands"):
-            formatter.write_dl([(name, place.help) for name, place in _COMMANDS.items()])
+            formatter.write_dl(list(records.values()), col_max=22)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> List[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        names = [name for name, place in _COMMANDS.items() if name.startswith(incomplete) and not place.hidden]
+        found = [CompletionItem(name, help=_COMMANDS[name].help) for name in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
+        except (KeyboardInterrupt, click.Abort) as error:
+            click.echo(err=True)
+            # A prompt that nobody can answer, since stdin has ended, is no Ctrl-C.
+            unanswered = isinstance(error.__context__, EOFError)
+            raise click.exceptions.Exit(FAILED if unanswered else INTERRUPTED) from None
         except Exception as error:
             if _debugging():
                 raise
-            fail(_describe(error))
+            fail(_describe(error), _exit_code(error))
+
+
+def _no_command(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, _COMMANDS, n=3)
+    return f"There is no command {name!r}." + (f" Did you mean {' or '.join(near)}?" if near else "")
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -104,10 +156,10 @@ def complain(message: str) -> None:
     click.echo(f"{prefix} {message}", err=True, color=False if plain else None)
 
 
-def fail(message: str) -> NoReturn:
-    """Say what went wrong and end with exit code 1."""
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say what went wrong and end with an exit code."""
     complain(message)
-    raise click.exceptions.Exit(1)
+    raise click.exceptions.Exit(code)
 
 
 def _debugging() -> bool:
@@ -123,10 +175,20 @@ def _describe(error: Exception) -> str:
 
 
 def _expected_errors() -> Tuple[Type[Exception], ...]:
-    """The errors of this project's packages, whose messages are written for the user.
+    """The errors of this project's packages, whose messages are written for the user."""
+    return _imported(("wandb_storage", "LogError"), ("wandb_uploader", "UploadError"), ("wandb.errors", "Error"))
 
-    Only a package that was imported can have raised one.
-    """
-    names = (("wandb_storage", "LogError"), ("wandb_uploader", "UploadError"), ("wandb.errors", "Error"))
+
+def _exit_code(error: Exception) -> int:
+    kinds = {
+        NO_RUN: _imported(("wandb_storage", "LogNotFound")),
+        NO_KEY: _imported(("wandb_uploader", "CredentialError"), ("wandb.errors", "AuthenticationError")),
+        NO_SERVER: _imported(("wandb_uploader", "UploadError"), ("wandb.errors", "CommError")),
+    }
+    return next((code for code, types in kinds.items() if isinstance(error, types)), FAILED)
+
+
+def _imported(*names: Tuple[str, str]) -> Tuple[Type[Exception], ...]:
+    """Exceptions by module and name: only a package that was imported can have raised one."""
     found = (getattr(sys.modules.get(module), name, None) for module, name in names)
     return tuple(error for error in found if isinstance(error, type) and issubclass(error, Exception))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import glob
 import shutil
 import time
 from pathlib import Path
@@ -11,27 +10,9 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
 import click
 
-from . import fail
-
 if TYPE_CHECKING:
     from wandb_storage import RunStart
     from wandb_uploader import RunStatus, Target
-
-
-def named_runs(paths: Sequence[str]) -> List[Path]:
-    """Folders by path, pattern, id or `latest`; of a wandb directory, all runs in it."""
-    from wandb.replay import find_run, run_folders
-
-    found: Dict[Path, Path] = {}
-    for path in paths:
-        matches = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
-        if not matches:
-            fail(f"nothing matches {path}")
-        for match in matches:
-            inside = [run.path for run in run_folders(Path(match))]
-            for folder in inside or [find_run(match)]:
-                found[folder.absolute()] = folder
-    return list(found.values())
 
 
 def unsynced_runs(base_url: str, everything: bool, retry_parked: bool) -> List[Path]:

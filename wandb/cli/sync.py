@@ -9,7 +9,7 @@ import click
 
 from . import complain, fail
 from ._official import imported
-from ._sync_runs import clean, filtered, mark_synced, named_runs, target_of, unsynced_runs
+from ._sync_runs import clean, filtered, mark_synced, target_of, unsynced_runs
 from ._sync_show import report, show_plan, shown, view
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def sync(
     PATH is a run's folder, a wandb directory, a pattern, an id or `latest`; without it, all offline runs of ./wandb
     that are not uploaded yet. Repeating it changes nothing. Exit code 1 if something was refused or didn't get through.
     """
-    from wandb.replay import run_folders, wandb_directory
+    from wandb.replay import find_runs, run_folders, wandb_directory
     from wandb.sdk._upload import uploader_environment
     from wandb.sdk.wandb_settings import merged
 
     settings = merged(("--url", {"base_url": url} if url else {}))
     base_url = settings.base_url
     if paths:
-        folders = named_runs(paths)
+        folders = find_runs(paths)
     elif only_clean:
         folders = [run.path for run in run_folders(wandb_directory())]
     else:

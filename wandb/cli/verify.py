@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import click
 
-from . import complain
+from . import NO_RUN, complain
+from ._help import RUN, command, option
+from ._progress import shown
 
 if TYPE_CHECKING:
     from wandb_storage import SalvageReport, VerifyReport
-    from wandb_storage._survey import Progress
 
-_EXAMPLES = """\b
-Examples:
-  wandb verify                            the newest run here
-  wandb verify a1b2c3d4 --json | jq .severity
-  wandb verify a1b2c3d4 --salvage rescued/run-20260105_120311-a1b2c3d4
-"""
-_NO_LOG = 3
 # What is listed one by one; --json has all.
 _LISTED_MAX = 10
-# Smaller logs are read before a bar could be seen.
-_BAR_BYTES = 32 << 20
 
 
-@click.command("verify", epilog=_EXAMPLES)
-@click.argument("run", default="latest")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document with every figure.")
-@click.option(
+@command(
+    "verify",
+    [
+        "wandb verify                            the newest run here",
+        "wandb verify a1b2c3d4 --json | jq .severity",
+        "wandb verify a1b2c3d4 --salvage rescued/run-20260105_120311-a1b2c3d4",
+    ],
+)
+@click.argument("run", default="latest", type=RUN)
+@option("--json", "as_json", is_flag=True, help="One JSON document with every figure.")
+@option(
     "--salvage", "out", type=click.Path(path_type=Path), metavar="OUT",
     help="Write every intact record to a new log in the folder OUT.",
 )  # fmt: skip
-@click.option("--dir", "directory", type=click.Path(path_type=Path), help="Look for the run here, not in ./wandb.")
+@option("--dir", "directory", type=click.Path(path_type=Path), help="Look for the run here, not in ./wandb.")
 def verify(run: str, as_json: bool, out: Optional[Path], directory: Optional[Path]) -> None:
     """Check the log of RUN: every checksum, every number, every record; nothing is changed.
 
@@ -50,14 +46,14 @@ def verify(run: str, as_json: bool, out: Optional[Path], directory: Optional[Pat
 
     try:
         folder = find_run(run, directory)
-        with _shown() as progress:
+        with shown("verifying") as progress:
             report = wandb_storage.verify(folder, progress)
     except (wandb_storage.LogNotFound, wandb_storage.ForeignFile, wandb_storage.NewerFormat) as error:
         complain(str(error))
-        raise click.exceptions.Exit(_NO_LOG) from None
+        raise click.exceptions.Exit(NO_RUN) from None
     salvaged: Optional[SalvageReport] = None
     if out is not None:
-        with _shown() as progress:
+        with shown("verifying") as progress:
             salvaged = wandb_storage.salvage(folder, out, progress)
     if as_json:
         click.echo(json.dumps({**_fields(report), "salvaged": _salvage_fields(salvaged)}, indent=2))
@@ -160,29 +156,3 @@ def _tell_salvage(report: SalvageReport) -> None:
     missing = f", without {report.missing:,} that are missing" if report.missing else ""
     click.echo(f"{clean(str(report.out))}: {count(report.records, 'record')} and {count(report.rows, 'row')} of them "
                f"saved{missing}")  # fmt: skip
-
-
-@contextlib.contextmanager
-def _shown() -> Iterator[Optional[Progress]]:
-    """Progress as a bar on a terminal, which goes away."""
-    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("verifying"), BarColumn(bar_width=30), TaskProgressColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True, highlight=False), transient=True,
-    )  # fmt: skip
-    task = bar.add_task("verify", total=None)
-
-    def show(done: int, total: int) -> None:
-        if total >= _BAR_BYTES:
-            bar.start()
-            bar.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()

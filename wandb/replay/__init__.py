@@ -20,11 +20,15 @@ from typing import Any
 
 from .._run_folders import RunFolder, run_folders
 from ._ended import Ended
-from ._folders import find_run, wandb_directory
+from ._folders import find_run, find_runs, wandb_directory
+from ._history import History
 from ._replay import Replay, replay
 from ._scan import Session
 
-__all__ = ["Ended", "Replay", "RunFolder", "Session", "find_run", "replay", "run_folders", "wandb_directory"]
+__all__ = [
+    "Ended", "History", "Replay", "RunFolder", "Session", "find_run", "find_runs", "replay", "run_folders",
+    "wandb_directory",
+]  # fmt: skip
 
 
 class _CallableModule(ModuleType):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, List
+from typing import IO, TYPE_CHECKING, Any, List, Mapping, Sequence
 
 from wandb_storage import Column, Columns
 
@@ -14,38 +14,39 @@ if TYPE_CHECKING:
     import pyarrow
 
     from ._history import History
+    from ._replay import Replay
+    from ._selection import Selection
 
 INSTALL = '"wandb[parquet]"'
 
 
-def schema_of(history: History) -> pyarrow.Schema:
+def arrow_schema(kinds: Mapping[str, str]) -> pyarrow.Schema:
     """A field for each key. Raises Error where pyarrow is not installed."""
     arrow = need("pyarrow", INSTALL, "a table of Arrow")
     types = {
         DOUBLE: arrow.float64(), INTEGER: arrow.int64(), TRUTH: arrow.bool_(), TEXT: arrow.string(),
         JSON: arrow.string(),
     }  # fmt: skip
-    # What a column of text really holds stands in its metadata.
-    return arrow.schema(
-        [arrow.field(key, types[kind], metadata={"wandb": kind}) for key, kind in history.types().items()]
-    )
+    # Whether a column of text is text or JSON stands in its metadata.
+    return arrow.schema([arrow.field(key, types[kind], metadata={"wandb": kind}) for key, kind in kinds.items()])
 
 
 def to_table(history: History) -> pyarrow.Table:
     """All of it in memory."""
-    schema = schema_of(history)
+    schema = arrow_schema(history.types())
     import pyarrow
 
-    return pyarrow.Table.from_batches(batches(history, schema), schema)
+    return pyarrow.Table.from_batches((record_batch(batch, schema) for batch in history.columns()), schema)
 
 
-def batches(history: History, schema: pyarrow.Schema) -> Iterator[pyarrow.RecordBatch]:
-    """The rows, as record batches of the schema."""
+def record_batch(batch: Columns, schema: pyarrow.Schema, run_id: str = "") -> pyarrow.RecordBatch:
+    """The rows in columns of the schema; `run_id` is for a schema that begins with a column for it."""
     import pyarrow
 
-    for batch in history.columns():
-        columns = [_array(batch, field) for field in schema]
-        yield pyarrow.RecordBatch.from_arrays(columns, schema=schema)
+    columns = [
+        pyarrow.repeat(run_id, batch.rows) if field.metadata is None else _array(batch, field) for field in schema
+    ]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _array(batch: Columns, field: pyarrow.Field) -> pyarrow.Array:
@@ -87,3 +88,19 @@ def _objects(column: Column, field: pyarrow.Field) -> List[Any]:
         return values
     there = column.present or b"\1" * len(values)
     return [strict_json(value) if present and value is not None else None for value, present in zip(values, there)]
+
+
+def write_parquet(replays: Sequence[Replay], selection: Selection, file: IO[bytes]) -> None:
+    """Write a Parquet file, a row group a batch; several runs are told apart by a column `run_id`."""
+    need("pyarrow", INSTALL, "Parquet")
+    import pyarrow
+    from pyarrow import parquet
+
+    several = len(replays) > 1
+    schema = arrow_schema(selection.types(replays))
+    if several:
+        schema = schema.insert(0, pyarrow.field("run_id", pyarrow.string()))
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for replay in replays:
+            for batch in selection.batches(replay):
+                writer.write_batch(record_batch(batch, schema, replay.run_id))

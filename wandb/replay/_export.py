@@ -7,7 +7,6 @@ truth is `true` or `false`, and what is neither number nor text is JSON.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import json
@@ -16,39 +15,59 @@ from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from wandb_storage import Column, Columns, ConsoleLine, LogDamaged, Record
 
+from ._history import holding
 from ._json import strict_json
 from ._replay import Replay, order_keys
 from ._scan import Scan, Session
+from ._selection import Selection
 
 # The last lines of the console that a JSON document holds.
 CONSOLE_LINES = 100
 _NUMBERS = ("float64", "int64")
 
 
-def write_json(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> None:
-    """One JSON document of all that the log tells, one row of the history a line."""
-    replay = replay.pinned()
+def write_json(replays: Sequence[Replay], selection: Selection, file: IO[str]) -> None:
+    """One JSON document of all that the log tells, one row of the history a line; of several runs, a list of them."""
+    several = len(replays) > 1
+    file.write("[\n" if several else "")
+    for index, replay in enumerate(replays):
+        file.write(",\n" if index else "")
+        _write_document(replay, selection, file)
+    file.write("]\n" if several else "")
+
+
+def _write_document(replay: Replay, selection: Selection, file: IO[str]) -> None:
     file.write("{\n")
     for name, value in _facts(replay).items():
         file.write(f"{json.dumps(name)}: {strict_json(value)},\n")
     file.write('"history": [')
     before = "\n"
-    for row in _rows(replay, keys):
-        ordered = row if keys is not None else {key: row[key] for key in order_keys(row)}
-        file.write(before + strict_json(ordered))
+    for row in _rows(replay, selection):
+        file.write(before + strict_json(row))
         before = ",\n"
     file.write("\n]}\n")
 
 
-def write_csv(replay: Replay, keys: Optional[Sequence[str]], file: IO[str]) -> None:
-    """The history as a table with a line of titles."""
-    replay = replay.pinned()
-    titles = replay.keys if keys is None else ["_step", *(key for key in keys if key != "_step")]
+def _rows(replay: Replay, selection: Selection) -> Iterator[Dict[str, Any]]:
+    for batch in selection.batches(replay):
+        if selection.keys is None:
+            for row in batch.dicts():
+                yield {key: row[key] for key in order_keys(row)}
+        else:
+            yield from holding(batch, selection.keys)
+
+
+def write_csv(replays: Sequence[Replay], selection: Selection, file: IO[str]) -> None:
+    """The history as a table with a line of titles; several runs are told apart by a column `run_id`."""
+    several = len(replays) > 1
+    keys = selection.keys
+    titles = list(selection.types(replays)) if keys is None else list(dict.fromkeys(["_step", *keys]))
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(titles)
-    with contextlib.suppress(LogDamaged):  # the caller tells of it when what is readable is out
-        for batch in replay.columns(titles):
-            cells = zip(*(_cells(batch.columns.get(key), batch.rows) for key in titles))
+    writer.writerow([*(["run_id"] if several else []), *titles])
+    for replay in replays:
+        for batch in selection.batches(replay):
+            columns = [_cells(batch.columns.get(key), batch.rows) for key in titles]
+            cells = zip(*([repeat(replay.run_id)] if several else []), *columns)
             writer.writerows(cells if keys is None else compress(cells, _rows_with(batch, keys)))
 
 
@@ -68,17 +87,6 @@ def _rows_with(batch: Columns, keys: Sequence[str]) -> Iterable[int]:
     if any(column.present is None for column in columns):
         return repeat(1, batch.rows)
     return map(any, zip(*(column.present for column in columns))) if columns else repeat(0, batch.rows)
-
-
-def _rows(replay: Replay, keys: Optional[Sequence[str]]) -> Iterator[Dict[str, Any]]:
-    """Up to the damage, where there is one: the caller tells of it when what is readable is out."""
-    rows = iter(replay.history(keys))
-    while True:
-        try:
-            row = next(rows)
-        except (StopIteration, LogDamaged):
-            return
-        yield row
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

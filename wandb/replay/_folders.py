@@ -1,15 +1,17 @@
 """Where the runs are, and which one is meant.
 
-`wandb_directory` is the folder that holds the runs, and `find_run` finds the one that a person names.
+`wandb_directory` is the folder that holds the runs, `find_run` finds the one that a person names, `find_runs` several.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import fnmatch
+import glob
 import os
 from pathlib import Path
-from typing import Iterator, List, Optional, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 from wandb_storage import LogNotFound, find_import, find_run_id
 
@@ -62,6 +64,31 @@ def find_run(run: AnyPath = _LATEST, directory: Optional[AnyPath] = None) -> Pat
         listed = "".join(f"\n  {path}" for path in found)
         raise LogNotFound(f"{len(found)} runs have the id {text}; name the folder of the one you mean:{listed}")
     raise LogNotFound(_not_found(text, home, runs))
+
+
+def find_runs(names: Sequence[str], directory: Optional[AnyPath] = None) -> List[Path]:
+    """The folders of all runs that are meant: each by what `find_run` takes, a pattern of paths or ids, or a wandb
+    directory, which means all runs in it.
+
+    Raises LogNotFound where one of the names means nothing.
+    """
+    found: Dict[Path, Path] = {}
+    for name in names:
+        for folder in _meant(name, directory):
+            found.setdefault(folder.absolute(), folder)
+    return list(found.values())
+
+
+def _meant(name: str, directory: Optional[AnyPath]) -> List[Path]:
+    if glob.has_magic(name) and not os.path.exists(name):
+        home = wandb_directory(directory)
+        matches = sorted(glob.glob(os.path.expanduser(name)))
+        ids = [run.path for run in run_folders(home) if fnmatch.fnmatch(run.run_id, name)]
+        if not matches and not ids:
+            raise LogNotFound(f"nothing matches {name}, neither a path nor the id of a run in {home}")
+        return [folder for match in matches for folder in _meant(match, directory)] or ids
+    inside = [run.path for run in run_folders(Path(name).expanduser())]
+    return inside or [find_run(name, directory)]
 
 
 def _find_latest(directory: Path) -> Path:

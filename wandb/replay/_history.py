@@ -6,7 +6,7 @@ Nothing is read before somebody asks, and each reading goes through the log anew
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Sequence
 
 from wandb_storage import Columns, read_columns
 
@@ -43,16 +43,17 @@ class History:
             if self._keys is None:
                 yield from batch.dicts()
             else:
-                yield from _holding(batch, self._keys)
+                yield from holding(batch, self._keys)
 
-    def columns(self) -> Iterator[Columns]:
+    def columns(self, progress: Callable[[int], object] = bool) -> Iterator[Columns]:
         """Batches of bounded size, each with `rows` and `columns`: several times as fast as the rows one by one.
 
         A column's `values` are an array or bytes that NumPy takes as they are, or a list where they are no plain
         numbers; `present` marks the rows that have the key. Rows that have none of the wanted keys are there, too.
+        `progress` is told, of each batch anew, how many rows of the run have been read.
         """
         read = read_columns(self._folder, self._range.keys(self._keys), self._stop)
-        return self._range.choose(read, self._keys)
+        return self._range.choose(_counted(read, progress), self._keys)
 
     def types(self) -> Dict[str, str]:
         """Of each key that the rows may have, what its column in a table is: double, integer, truth, text or json."""
@@ -83,7 +84,13 @@ class History:
         return to_polars(self)
 
 
-def _holding(batch: Columns, keys: Sequence[str]) -> Iterator[HistoryRow]:
+def _counted(batches: Iterator[Columns], progress: Callable[[int], object]) -> Iterator[Columns]:
+    for batch in batches:
+        yield batch
+        progress(batch.rows)
+
+
+def holding(batch: Columns, keys: Sequence[str]) -> Iterator[HistoryRow]:
     """Of each row that holds any of the keys, `_step` and those of the keys that it holds."""
     for row in batch.dicts():
         chosen = {key: row[key] for key in keys if key in row}

@@ -1,0 +1,82 @@
+"""Help that fits a screen: options that belong together share a line, and every command shows an example.
+
+An option's own words stand in docs/cli.md, which is made from the commands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_COMPLETIONS_MAX = 200
+
+
+class _Option(click.Option):
+    """An option that may share a line of the help with others: those that have the same `together`."""
+
+    def __init__(self, *arguments: Any, together: Optional[str] = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.together = together
+
+
+class Command(click.Command):
+    """A command whose help joins options that belong together."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records: List[Tuple[str, str]] = []
+        shared: Dict[str, int] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None or not isinstance(parameter, click.Option):
+                continue
+            together = getattr(parameter, "together", None)
+            if together is None:
+                records.append(record)
+            elif together in shared:
+                place = shared[together]
+                records[place] = (f"{records[place][0]}, {record[0]}", together)
+            else:
+                shared[together] = len(records)
+                records.append((record[0], together))
+        with formatter.section("Options"):
+            formatter.write_dl(records, col_max=34)
+
+
+def examples(lines: Sequence[str]) -> str:
+    """The end of a command's help; the text that stands behind two spaces says what a line is for."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines) + "\n"
+
+
+def command(name: str, lines: Sequence[str], **options: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with its examples."""
+    return click.command(name, cls=Command, epilog=examples(lines), **options)
+
+
+def option(*names: str, together: Optional[str] = None, **options: Any) -> Callable[[_F], _F]:
+    """`click.option`, with the text of the line that it shares with others."""
+    return click.option(*names, cls=_Option, together=together, **options)
+
+
+class RunName(click.ParamType):  # type: ignore[type-arg] # of which older versions of click have none
+    """A run as a person names it; the shell completes ids of the wandb folder, the newest first."""
+
+    name = "run"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> List[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from wandb.replay import run_folders, wandb_directory
+
+        if "/" in incomplete or incomplete.startswith("."):
+            return [CompletionItem(incomplete, type="file")]
+        ids = dict.fromkeys(run.run_id for run in reversed(run_folders(wandb_directory())))
+        names = [name for name in ("latest", *ids) if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names[:_COMPLETIONS_MAX]]
+
+
+RUN = RunName()
