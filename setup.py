@@ -20,6 +20,17 @@ PARQUET = ["pyarrow>=14"]
 SWEEPS = ["numpy>=1.21", "scikit-learn>=1.3", "scipy>=1.9"]
 # Not needed to write event files, but a hundred times as fast at their checksums.
 TENSORBOARD = ["google-crc32c>=1.5"]
+# What some media need; without it they say which library is missing.
+MEDIA = [
+    "av>=12",
+    "bokeh>=3.1",
+    "matplotlib>=3.7",
+    "numpy>=1.24",
+    "pandas>=2.0",
+    "pillow>=10.1",
+    "plotly>=5.18",
+    "soundfile>=0.12",
+]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
     "absl-py>=2.0",
@@ -86,7 +97,8 @@ setup(
         "sweeps": SWEEPS,
         "tensorboard": TENSORBOARD,
         "demo": [*SERVER, *DEMO],
-        "dev": [*SERVER, *POSTGRESQL, *PARQUET, *TENSORBOARD, *DEMO, *DEV],
+        "media": MEDIA,
+        "dev": [*SERVER, *POSTGRESQL, *PARQUET, *TENSORBOARD, *MEDIA, *DEMO, *DEV],
     },
     entry_points={
         "console_scripts": [

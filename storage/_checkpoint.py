@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 
 from ._errors import LogDamaged, LogUnavailable, NewerFormat
 from ._reader import Reader
-from ._segment import fsync_folder
+from ._segment import fsync_path
 from ._state import RunState
 
 CHECKPOINT_FORMAT = 1
@@ -77,7 +77,7 @@ def write_checkpoint(folder: Path, run_id: str, log_uuid: str, found: Beginning)
         file.flush()
         os.fsync(fd)
     os.replace(temporary, path)
-    fsync_folder(folder)
+    fsync_path(folder)
 
 
 def _parse(raw: bytes, path: Path, log_uuid: str) -> Beginning:

@@ -6,17 +6,20 @@ a signal handler that logs, a thread that is stopped) can leave a commit half do
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import queue
 import sys
 import threading
 import time
-from typing import Callable, NamedTuple, Optional
+from pathlib import Path
+from typing import Callable, Deque, Dict, NamedTuple, Optional
 
 from ._blocks import pack_blocks
 from ._errors import LogError, LogUnavailable
 from ._format import COMMIT_SECONDS
 from ._owner import Closed
-from ._segment import mapped_errors
+from ._segment import fsync_path, mapped_errors
 from ._segment_writer import SegmentWriter
 from ._tail import Tail
 
@@ -61,6 +64,7 @@ class Committer:
         # Reentrant, unlike an Event: a signal handler may ask for a commit while the code that it interrupted does.
         self._requests: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._changed = threading.Condition()
+        self._unsynced: Deque[Path] = collections.deque()  # files that records name which are not committed yet
         self._attempt = 0  # commits that were begun
         self._failed_attempt = 0  # the last that failed
         self.thread = threading.Thread(target=self._run, daemon=True, name=name)
@@ -78,6 +82,10 @@ class Committer:
     def request(self, urgency: int) -> None:
         """LATER: something was appended. NOW: commit at once. CLOSE: commit, seal and end."""
         self._requests.put(urgency)
+
+    def sync_first(self, path: Path) -> None:
+        """Sync this file or folder before the next commit."""
+        self._unsynced.append(path)
 
     def wait(self, target: int) -> None:
         """Return when record `target` is durable. Raises LogUnavailable where the disk refuses."""
@@ -166,6 +174,20 @@ class Committer:
             self.sealed = True
             self._take_over(0.0)  # what is durable now needs no lane
 
+    def _sync_files(self) -> None:
+        """Sync what records name that were appended before the tail was retired, each once."""
+        paths: Dict[Path, None] = {}
+        with contextlib.suppress(IndexError):
+            while True:
+                paths[self._unsynced.popleft()] = None
+        for path in paths:
+            try:
+                fsync_path(path)
+            except FileNotFoundError:
+                pass  # somebody has removed it
+            except OSError as error:
+                self._warn(f"{path} can't be brought to the disk ({error}); a power loss may take it")
+
     def _look_at_lanes(self) -> None:
         if self._take_over(_LANES_TURN_SECONDS):
             self.request(NOW)
@@ -187,6 +209,7 @@ class Committer:
     def _commit_retired(self) -> None:
         assert self.retired is not None
         tail, last = self.retired
+        self._sync_files()
         if tail.starts_segment and self.committed < tail.first_sequence:
             self._segments.start_next(stands_alone=True)
             tail.starts_segment = False

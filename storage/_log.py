@@ -32,7 +32,7 @@ from ._owner import OwnerLock
 from ._records import Record, Row, Shape
 from ._recovery import Recovered, merge_lanes, recover_locked
 from ._rows import UNKNOWN_LAYOUT, Append, RowEncoder, dump_json
-from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
+from ._segment import Identity, Segment, create_segment, fsync_path, mapped_errors, segment_path
 from ._segment_writer import SegmentWriter
 from ._tail import Tail, tail_paths
 
@@ -121,7 +121,7 @@ class Log:
             with mapped_errors(path):
                 owner.sign()
                 create_segment(path, identity)
-                fsync_folder(folder.parent)
+                fsync_path(folder.parent)
                 return writer(folder, identity, owner, warn, lane)
         except BaseException:
             owner.release()
@@ -362,6 +362,11 @@ class Log:
         return LogClosed("the log is closed", self.folder)
 
     # --- committing ---------------------------------------------------------------------------------------------------
+
+    def sync_first(self, path: Path) -> None:
+        """What is appended from here on names this file, or a file in this folder: it is brought to the disk before
+        that is committed. Records wait for no file that is gone or that the disk refuses."""
+        self._committer.sync_first(path)
 
     def flush(self) -> None:
         """Return when everything appended before this call survives a power loss.

@@ -31,7 +31,7 @@ from ._segment import (
     Segment,
     begin_segment,
     drop_unnamed,
-    fsync_folder,
+    fsync_path,
     mapped_errors,
     name_segment,
     segment_path,
@@ -117,7 +117,7 @@ class Merge:
                     lane.write_note(self._log_uuid)
         if gone:
             with contextlib.suppress(OSError):
-                fsync_folder(self._folder)
+                fsync_path(self._folder)
                 for path in gone:
                     shutil.rmtree(path, ignore_errors=True)
 

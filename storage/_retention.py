@@ -26,7 +26,7 @@ from ._errors import LogError, LogInUse
 from ._folder import SegmentInfo, has_lanes, is_log_file, own_log, segments
 from ._home import log_folder
 from ._reader import Reader
-from ._segment import SegmentFile, create_segment, fsync_folder, lock_path, mapped_errors, segment_path
+from ._segment import SegmentFile, create_segment, fsync_path, lock_path, mapped_errors, segment_path
 from ._tail import join_tails, load_tails
 
 # What takes the place of a whole log, with its checkpoint, is about half as large: below this, removing gains nothing.
@@ -243,7 +243,7 @@ class _Owned:
             os.unlink(one.path)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(lock_path(one.path))
-            fsync_folder(self._folder)
+            fsync_path(self._folder)
             gone.append(one)
 
     def _last_sequence(self) -> Tuple[Optional[int], str]:

@@ -26,7 +26,7 @@ from ._format import COMMIT_BYTES, FRAME_HEADER, Frame, seal_frame
 from ._owner import Writer
 from ._records import Row, WriterLost
 from ._rows import RowEncoder
-from ._segment import Identity, Segment, create_segment, fsync_folder, mapped_errors, segment_path
+from ._segment import Identity, Segment, create_segment, fsync_path, mapped_errors, segment_path
 from ._segment_writer import SegmentWriter
 from ._survey import Damage, Gap, Progress, Survey
 from ._verify import MISSING_KIND, Census, survey_lanes
@@ -73,7 +73,7 @@ def salvage(folder: Path, out: Path, progress: Optional[Progress] = None) -> Sal
         try:
             report = _Copy(survey, work).run(folder, out)
             os.rename(work, out)  # over an empty folder, too
-            fsync_folder(out.absolute().parent)
+            fsync_path(out.absolute().parent)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise

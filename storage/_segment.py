@@ -85,8 +85,9 @@ def lock_path(path: Path) -> Path:
     return path.with_name(path.name + "-lock")
 
 
-def fsync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def fsync_path(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
@@ -169,7 +170,7 @@ def name_segment(path: Path) -> None:
     """Give a segment that was begun its name, durably. Raises OSError."""
     os.rename(unnamed(path), path)
     lock_path(unnamed(path)).unlink()
-    fsync_folder(path.parent)
+    fsync_path(path.parent)
 
 
 def _seal(last_sequence: int) -> bytes:

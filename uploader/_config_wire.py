@@ -17,6 +17,7 @@ from wandb_storage import MetricDefinition, RunState
 
 _PYTHON, _CLI, _CORE, _PLATFORM, _FEATURES = "4", "5", "12", "13", "3"
 _NAME, _GLOB, _STEP_INDEX, _OPTIONS, _SUMMARY, _GOAL = "1", "2", "5", "6", "7", "8"
+_LABELS = frozenset({"visualize", "viz", "mask/class_labels", "bounding_box/class_labels"})
 _STEP_SYNC, _HIDDEN, _EXPLICIT = 1, 2, 3
 _SUMMARY_NUMBERS = {"min": 1, "max": 2, "mean": 3, "best": 4, "last": 5, "none": 6, "copy": 7, "first": 8}
 _GOAL_NUMBERS = {"min": 1, "minimize": 1, "max": 2, "maximize": 2}
@@ -42,6 +43,7 @@ def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None, wr
     _merge_telemetry(internal["t"], state.telemetry)
     if writer_id:
         internal["e"] = {writer_id: {**environment, "writerId": writer_id}}
+    _merge_labels(internal, state.telemetry)
     if "pinned_keys" in state.telemetry:
         internal["pinned_keys"] = state.telemetry["pinned_keys"]
     result["_wandb"] = {"value": internal}
@@ -87,6 +89,14 @@ def _merge_telemetry(wire: Dict[str, Any], logged: Mapping[str, Any]) -> None:
     for key, value in logged.items():
         if key.isdigit() and key not in (_PYTHON, _CLI, _CORE, _PLATFORM):
             wire[key] = value
+
+
+def _merge_labels(internal: Dict[str, Any], logged: Mapping[str, Any]) -> None:
+    """How charts are drawn and what classes are called: `kind:key` in the log, one object a kind on the server."""
+    for name, value in logged.items():
+        kind, colon, key = name.partition(":")
+        if colon and kind in _LABELS:
+            internal[kind] = {**internal.get(kind, {}), key: value}
 
 
 # --- YAML -------------------------------------------------------------------------------------------------------------

@@ -36,7 +36,19 @@ if TYPE_CHECKING:
     from . import sdk as sdk
     from . import util as util
     from . import wandb_run as wandb_run
-    from .data_types import Histogram
+    from .data_types import (
+        Audio,
+        Classes,
+        Graph,
+        Histogram,
+        Html,
+        Image,
+        Molecule,
+        Object3D,
+        Plotly,
+        Video,
+        box3d,
+    )
     from .replay import replay
     from .sdk._child import _attach, attach
     from .sdk._debugger import set_trace
@@ -60,13 +72,23 @@ summary: Summary = cast(Any, BeforeInit("summary"))
 # Where the names live that are loaded on first use.
 _HOMES = {
     "AlertLevel": ".sdk.wandb_alerts",
+    "Audio": ".data_types",
+    "Classes": ".data_types",
     "Config": ".sdk.wandb_config",
+    "Graph": ".data_types",
     "Histogram": ".data_types",
+    "Html": ".data_types",
+    "Image": ".data_types",
+    "Molecule": ".data_types",
+    "Object3D": ".data_types",
+    "Plotly": ".data_types",
     "Run": ".sdk.wandb_run",
     "Settings": ".sdk.wandb_settings",
     "Summary": ".sdk.wandb_summary",
+    "Video": ".data_types",
     "_attach": ".sdk._child",
     "attach": ".sdk._child",
+    "box3d": ".data_types",
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
     "join": ".sdk.wandb_init",
@@ -87,18 +109,28 @@ _MODULES = frozenset({"data_types", "env", "helper", "sdk", "util", "wandb_run"}
 
 __all__ = [
     "AlertLevel",
+    "Audio",
+    "Classes",
     "CommError",
     "Config",
     "Error",
+    "Graph",
     "Histogram",
+    "Html",
+    "Image",
+    "Molecule",
+    "Object3D",
+    "Plotly",
     "Run",
     "Settings",
     "Summary",
     "UsageError",
+    "Video",
     "__version__",
     "_attach",
     "alert",
     "attach",
+    "box3d",
     "config",
     "define_metric",
     "ensure_configured",

@@ -17,13 +17,67 @@ from typing import TYPE_CHECKING, Any, List
 from ._base import BatchableMedia, Media, WBValue
 
 if TYPE_CHECKING:
+    from ._audio import Audio
+    from ._bokeh import Bokeh
+    from ._box3d import box3d
+    from ._boxes import BoundingBoxes2D
+    from ._classes import Classes
+    from ._graph import Edge, Graph, Node
     from ._histogram import Histogram
+    from ._html import Html
+    from ._image import Image
+    from ._json_metadata import JSONMetadata
+    from ._mask import ImageMask
+    from ._molecule import Molecule
+    from ._object3d import Object3D
+    from ._plotly import Plotly
+    from ._trace_tree import WBTraceTree
+    from ._video import Video
 
-__all__ = ["BatchableMedia", "Histogram", "Media", "WBValue"]
+__all__ = [
+    "Audio",
+    "BatchableMedia",
+    "Bokeh",
+    "BoundingBoxes2D",
+    "Classes",
+    "Edge",
+    "Graph",
+    "Histogram",
+    "Html",
+    "Image",
+    "ImageMask",
+    "JSONMetadata",
+    "Media",
+    "Molecule",
+    "Node",
+    "Object3D",
+    "Plotly",
+    "Video",
+    "WBTraceTree",
+    "WBValue",
+    "box3d",
+]
 
 # In which module of this package the classes are.
 HOMES = {
+    "Audio": "_audio",
+    "Bokeh": "_bokeh",
+    "BoundingBoxes2D": "_boxes",
+    "Classes": "_classes",
+    "Edge": "_graph",
+    "Graph": "_graph",
     "Histogram": "_histogram",
+    "Html": "_html",
+    "Image": "_image",
+    "ImageMask": "_mask",
+    "JSONMetadata": "_json_metadata",
+    "Molecule": "_molecule",
+    "Node": "_graph",
+    "Object3D": "_object3d",
+    "Plotly": "_plotly",
+    "Video": "_video",
+    "WBTraceTree": "_trace_tree",
+    "box3d": "_box3d",
 }
 
 if not TYPE_CHECKING:

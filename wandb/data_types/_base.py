@@ -219,6 +219,10 @@ class Media(WBValue):
         self._run_path = run._keep_media(content, name_of)
         self._run = run
 
+    def _log_to(self, run: RunSink, key: str, step: Union[int, str]) -> None:
+        """What `log` does with a value before it asks for its JSON object."""
+        self.bind_to_run(run, key, step)
+
     def to_json(self, run_or_artifact: Any) -> Json:
         """The JSON object, for the run that the value is bound to, or for an artifact."""
         home = media_home(run_or_artifact)

@@ -79,6 +79,11 @@ class Content:
         return self._md5
 
     @property
+    def in_memory(self) -> bool:
+        """Whether nobody can change the bytes any more."""
+        return self._data is not None
+
+    @property
     def path(self) -> Optional[Path]:
         """The file that holds the bytes; None while they are in memory."""
         return self._path

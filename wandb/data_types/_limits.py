@@ -7,3 +7,17 @@ from __future__ import annotations
 MEMORY_BYTES_MAX = 64 << 20
 # What is copied or hashed at a time.
 CHUNK_BYTES = 1 << 20
+# Of one layer over one image: a page that draws more is no picture any more.
+BOXES_MAX = 100_000
+# An image of more pixels than this, 512 MiB and more when it is decoded, is a bomb or a mistake.
+PIXELS_MAX = 178_956_970
+# On a side: what PNG readers, JPEG and browsers take.
+SIDE_MAX = 65_500
+# Of sound: ten hours at 48 kHz in stereo are 3.5 billion; half a billion, 2 GiB of a WAV file, is what players open.
+SAMPLES_MAX = 500_000_000
+# Of a page, a figure or a molecule, which a browser loads whole.
+TEXT_BYTES_MAX = 256 << 20
+# Of frames before they are encoded, which are copied on the way.
+VIDEO_BYTES_MAX = 4 << 30
+# Of a point cloud; a browser draws no more of them.
+POINTS_MAX = 5_000_000

@@ -55,6 +55,12 @@ class LaneToBe:
         lane = self._lane()
         return lane.append_row(row, step, time, flags, known_only) if lane is not None else self._lose()
 
+    def sync_first(self, path: Path) -> None:
+        """As `Log.sync_first`."""
+        lane = self._lane()
+        if lane is not None:
+            lane.sync_first(path)
+
     def flush(self) -> None:
         """Nothing waits."""
 
@@ -125,6 +131,7 @@ def _enter_all() -> None:
             watcher.abandon()
         run._watchers = []
         run._files = None  # the files that the parent follows are the parent's
+        run._media = None
         if run._watches is not None:
             run._watches.enter_child()
         if run._log is not None and not run._finished:

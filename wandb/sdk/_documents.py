@@ -23,7 +23,8 @@ def write_documents(run: Run) -> None:
 
     environment = dump_json({"python": sys.version.split()[0]})
     start = RunStart(version=__version__, environment=environment)
-    state = RunState(start=start, config=run.config.as_dict(), metrics=run._metrics or MetricRules())
+    labels = run._media.labels if run._media is not None else {}
+    state = RunState(start=start, config=run.config.as_dict(), metrics=run._metrics or MetricRules(), telemetry=labels)
     runtime = run._runtime()
     summary = {**dict(run.summary.items()), "_runtime": runtime, "_wandb": {"runtime": int(runtime)}}
     files = Path(run.dir)

@@ -20,7 +20,10 @@ from .wandb_alerts import AlertLevel, alert_record
 from .wandb_settings import Settings
 
 if TYPE_CHECKING:
+    from ..data_types._content import Content
+    from ..data_types._sink import NameOf
     from ._run_files import Location, RunFiles
+    from ._run_media import RunMedia
     from ._watch import Watches
 
 
@@ -31,6 +34,7 @@ class RunActions(RunFacts):
         super().__init__(settings, folder, start, restored)
         self._lock = threading.RLock()
         self._files: Optional[RunFiles] = None
+        self._media: Optional[RunMedia] = None
         self._watches: Optional[Watches] = None
 
     def log(
@@ -119,6 +123,27 @@ class RunActions(RunFacts):
 
                 self._files = RunFiles(Path(self.dir), self._append)
             return self._files
+
+    # --- media, as the data types know a run (wandb/data_types/_sink.py) ----------------------------------------------
+
+    _media_home = "run"
+
+    def _keep_media(self, content: Content, name_of: NameOf) -> str:
+        return self._media_files().keep(content, name_of)
+
+    def _keep_labels(self, kind: str, key: str, labels: Any) -> None:
+        self._media_files().keep_labels(kind, key, labels)
+
+    def _media_files(self) -> RunMedia:
+        with self._lock:
+            if self._media is None:
+                from ._run_media import RunMedia
+
+                self._media = RunMedia(Path(self.dir), self._append, self._sync_first)
+            return self._media
+
+    def _sync_first(self, path: Path) -> None:
+        raise NotImplementedError
 
     def watch(
         self,

@@ -25,11 +25,14 @@ import decimal
 import enum
 import os
 import types
-from typing import Any, Callable, Dict, Mapping, NoReturn, Set
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NoReturn, Optional, Set, Union
 
 from ..errors import DataError
 from ._histogram import histogram
 from ._terminal import termwarn
+
+if TYPE_CHECKING:
+    from ..data_types._logged import LoggedMedia
 
 # Nesting beyond this is a mistake, a structure that contains itself say, and no dashboard shows it.
 DEPTH_MAX = 32
@@ -40,6 +43,8 @@ ELEMENTS_MAX = 100_000
 LISTED_MAX = 32
 # Of a parameter that is no data, this much of its text is kept.
 _TEXT_MAX = 1000
+# Libraries whose figures become media; those of pandas are its frames.
+_FIGURES = frozenset({"bokeh", "matplotlib", "plotly"})
 # A program that makes types in a loop must not fill the memory with how they are stored.
 _KNOWN_TYPES_MAX = 1000
 
@@ -48,8 +53,9 @@ _PLAIN_OR_TEXT = frozenset({float, int, bool, type(None), str})
 _ONLY_TEXT: Set[type] = {str}
 
 
-def storable_row(data: Any) -> Dict[str, Any]:
-    """The dictionary of a `log` call as the log stores it: the same object where nothing needs converting.
+def storable_row(data: Any, run: Any = None, step: Union[int, str] = "") -> Dict[str, Any]:
+    """The dictionary of a `log` call as the log stores it: the same object where nothing needs converting. `run` keeps
+    the media in it, in files that `step` names.
 
     Raises DataError that names the key and the type.
     """
@@ -62,10 +68,10 @@ def storable_row(data: Any) -> Dict[str, Any]:
             f"wandb.log must be passed a dictionary, not {_name(type(data))}; "
             "for one value, wandb.log({'name': value})"
         )
-    return storable_mapping(data, "log")
+    return storable_mapping(data, "log", run, step)
 
 
-def storable_mapping(data: Mapping[Any, Any], what: str) -> Dict[str, Any]:
+def storable_mapping(data: Mapping[Any, Any], what: str, run: Any = None, step: Union[int, str] = "") -> Dict[str, Any]:
     """A dictionary of storable values; top-level keys must be strings. `what`: log, config or summary.
 
     Raises DataError.
@@ -74,24 +80,47 @@ def storable_mapping(data: Mapping[Any, Any], what: str) -> Dict[str, Any]:
     for key, value in data.items():
         if not isinstance(key, str):
             raise DataError(f"{what}: the key {key!r} is {_name(type(key))}; keys must be strings")
-        result[str(key)] = value if type(value) in _PLAIN_OR_TEXT else storable(value, key, what == "config")
+        if type(value) in _PLAIN_OR_TEXT:
+            result[str(key)] = value
+            continue
+        walk = _Walk(what == "config", run, step)
+        stored = _convert_item(value, key, key, walk)
+        if stored is not MOVED:
+            result[str(key)] = stored
+        if walk.logged is not None:
+            result.update(walk.logged.moved)
     return result
 
 
-def storable(value: Any, path: str, for_config: bool = False) -> Any:
+def storable(value: Any, path: str, for_config: bool = False, run: Any = None, step: Union[int, str] = "") -> Any:
     """A value as the log stores it. `path` names its key in errors. Raises DataError."""
-    return _convert(value, path, _Walk(for_config))
+    return _convert_item(value, path, path.rpartition(".")[2], _Walk(for_config, run, step))
+
+
+# Stands for a chart, which is stored as a table under another key.
+MOVED = object()
 
 
 class _Walk:
-    """The way through one value: how deep it has come, how many elements it may still take, and for whom."""
+    """The way through one value: how deep it has come, how many elements it may still take, for whom, and which run
+    keeps the media, under which key."""
 
-    __slots__ = ("depth", "for_config", "left")
+    __slots__ = ("depth", "for_config", "key", "left", "logged", "run", "step")
 
-    def __init__(self, for_config: bool) -> None:
+    def __init__(self, for_config: bool, run: Any = None, step: Union[int, str] = "") -> None:
         self.depth = 0
         self.left = ELEMENTS_MAX
         self.for_config = for_config
+        self.run, self.step, self.key = run, step, ""
+        self.logged: Optional[LoggedMedia] = None
+
+    def media(self) -> LoggedMedia:
+        """What keeps the media."""
+        if self.logged is None:
+            from ..data_types._logged import LoggedMedia
+
+            self.logged = LoggedMedia(self.run, self.step, MOVED)
+        return self.logged
 
     def enter(self, count: int, path: str) -> None:
         """Go down into a container of so many elements."""
@@ -111,20 +140,32 @@ _Store = Callable[[Any, str, _Walk], Any]
 
 def _convert(value: Any, path: str, walk: _Walk) -> Any:
     kind = type(value)
-    if kind in _PLAIN_OR_TEXT:
-        return value
+    return value if kind in _PLAIN_OR_TEXT else _store_of(kind)(value, path, walk)
+
+
+def _store_of(kind: type) -> _Store:
     store = _stores.get(kind)
     if store is None:
         if len(_stores) >= _KNOWN_TYPES_MAX:
             _stores.clear()
         store = _stores[kind] = _find_store(kind)
-    return store(value, path, walk)
+    return store
+
+
+def _convert_item(value: Any, path: str, key: str, walk: _Walk) -> Any:
+    """A value that stands under a key, by which media in it are named."""
+    before, walk.key = walk.key, key
+    result = _convert(value, path, walk)
+    walk.key = before
+    return result
 
 
 _stores: Dict[type, _Store] = {}
 
 
 def _find_store(kind: type) -> _Store:
+    if _is_media(kind):
+        return _media
     for parent, store in _STORES.items():
         if issubclass(kind, parent):
             return store
@@ -147,6 +188,14 @@ def _find_store(kind: type) -> _Store:
     return _refuse
 
 
+def _is_media(kind: type) -> bool:
+    """Whether values of a type are kept in files: the types of `wandb.data_types`, and what becomes one of them."""
+    if hasattr(kind, "_log_type") or hasattr(kind, "_log_chart"):
+        return True
+    library = kind.__module__.partition(".")[0]
+    return library in _FIGURES or (library == "pandas" and kind.__name__ == "DataFrame")
+
+
 # --- containers -------------------------------------------------------------------------------------------------------
 
 
@@ -155,15 +204,20 @@ def _mapping(value: Mapping[Any, Any], path: str, walk: _Walk) -> Dict[str, Any]
     result = {
         key if type(key) is str else _key(key, path): item
         if type(item) in _PLAIN_OR_TEXT
-        else _convert(item, f"{path}.{key}", walk)
+        else _convert_item(item, f"{path}.{key}", key, walk)
         for key, item in value.items()
     }
     walk.depth -= 1
+    if walk.logged is not None and walk.logged.moved:
+        return {key: item for key, item in result.items() if item is not MOVED}
     return result
 
 
 def _sequence(value: Any, path: str, walk: _Walk) -> Any:
     walk.enter(len(value), path)
+    if walk.run is not None and len(value) and _store_of(type(value[0])) is _media:
+        walk.depth -= 1
+        return walk.media().batch(value, path, walk.key)
     result = [
         item if type(item) in _PLAIN_OR_TEXT else _convert(item, f"{path}[{index}]", walk)
         for index, item in enumerate(value)
@@ -266,6 +320,19 @@ def _enum(value: enum.Enum, path: str, walk: _Walk) -> Any:
     return result
 
 
+def _module(value: types.ModuleType, path: str, walk: _Walk) -> Any:
+    """`pyplot` stands for its current figure."""
+    if value.__name__ == "matplotlib.pyplot":
+        return _media(value, path, walk)
+    return _refuse(value, path, walk)
+
+
+def _media(value: Any, path: str, walk: _Walk) -> Any:
+    if walk.run is None:
+        return _refuse(value, path, walk)
+    return walk.media().stored(value, path, walk.key)
+
+
 def _refuse(value: Any, path: str, walk: _Walk) -> Any:
     if not walk.for_config:
         _raise_refused(value, path)
@@ -301,6 +368,7 @@ _STORES: Dict[type, _Store] = {
     bytes: _bytes,
     bytearray: _bytes,
     types.SimpleNamespace: _attributes,
+    types.ModuleType: lambda value, path, walk: _module(value, path, walk),
 }
 
 

@@ -79,7 +79,7 @@ class Run(RunActions):
         self._latest = restored.summary
         self._history = HistorySample()
         self._config = Config(restored.config, self._config_changed)
-        self._summary = Summary(self._latest, self._summary_changed)
+        self._summary = Summary(self._latest, self._summary_changed, self)
         self._watchers: List[Union[ConsoleCapture, Periodic, Surroundings]] = []
         remember(self)
 
@@ -124,7 +124,8 @@ class Run(RunActions):
         now = time.time()
         # Most rows are like one before, in keys and types: then they are known to be storable without another look.
         if type(data) is not dict or not self._log_row(data, step, commit, now, True):
-            self._log_row(storable_row(data), step, commit, now, False)
+            at = self._progress.step if step is None else self._explicit_step(step)
+            self._log_row(storable_row(data, self, at), step, commit, now, False)
 
     def _log_row(
         self, row: Dict[str, Any], step: Optional[int], commit: Optional[bool], now: float, known_only: bool
@@ -244,6 +245,10 @@ class Run(RunActions):
         except LogClosed as error:
             self._closed(error)
 
+    def _sync_first(self, path: Path) -> None:
+        if self._log is not None and not self._finished:
+            self._log.sync_first(path)
+
     def _refuse(self, what: str) -> NoReturn:
         raise UsageError(
             f"the run {self.id} is finished, and {what} comes too late; call wandb.init() to start another, "
@@ -290,6 +295,8 @@ class Run(RunActions):
         self.unwatch()
         if self._files is not None:
             self._files.finish()
+        if self._media is not None:
+            self._media.finish()
         if self._seal():
             self._on_finish(self, bool(quiet))
 

@@ -24,13 +24,15 @@ class Summary:
     Reading gives what the rows logged so far add up to (see `define_metric`), and what was set here.
     """
 
-    def __init__(self, values: Dict[str, Any], changed: Changed) -> None:
+    def __init__(self, values: Dict[str, Any], changed: Changed, run: Any = None) -> None:
+        """`run` keeps the media that are set here."""
         self.__dict__["_values"] = values
         self.__dict__["_changed"] = changed
+        self.__dict__["_run"] = run
 
     def update(self, d: Optional[Mapping[str, Any]] = None, **more: Any) -> None:
         """Set several keys."""
-        values = storable_mapping({**(d or {}), **more}, "summary")
+        values = storable_mapping({**(d or {}), **more}, "summary", self.__dict__["_run"], "summary")
         if values:
             self.__dict__["_changed"](values, [])
             self.__dict__["_values"].update(values)
@@ -47,7 +49,7 @@ class Summary:
         if type(value) is dict:
             value = values[key] = Nested(
                 value,
-                lambda inner, item: storable(item, f"{key}.{inner}"),
+                lambda inner, item: storable(item, f"{key}.{inner}", run=self.__dict__["_run"], step="summary"),
                 lambda: self.__dict__["_changed"]({key: values[key]}, []),
             )
         return value

@@ -1,0 +1,39 @@
+"""Fixtures: a folder, a home and an environment of its own for each test, and a server that all share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from own_server import Server, running_server, stop_uploader
+
+import wandb
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in [name for name in os.environ if name.startswith("WANDB_") and not name.startswith("WANDB_TEST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    wandb.teardown()
+
+
+@pytest.fixture(scope="session")
+def server_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(server_of_all: Server, own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The tests' server, and a project that is the test's own. The uploader ends with the test."""
+    monkeypatch.setenv("WANDB_BASE_URL", server_of_all.url)
+    monkeypatch.setenv("WANDB_API_KEY", server_of_all.key)
+    monkeypatch.setenv("WANDB_PROJECT", own_place.name)
+    yield server_of_all._replace(project=own_place.name)
+    stop_uploader(own_place, server_of_all.url)

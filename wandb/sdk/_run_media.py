@@ -1,0 +1,161 @@
+"""The media of a run: files below `media/` in its folder, each under a name that holds its digest.
+
+A file is complete, and in the page cache of the operating system, before the record that names it is appended: it
+survives the death of the process as the row does. The log brings it to the disk before it commits that record, so that
+both survive a power loss together.
+
+Where the disk refuses, media wait in memory up to a bound, as records do, and are written when it takes them; the row
+is logged in any case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+from wandb_storage import FileSaved, Record, Telemetry, dump_json
+
+from ..data_types._content import Content
+from ..data_types._sink import NameOf
+from ..errors import DataError
+from ._terminal import termwarn
+
+# Media that the disk refuses wait in memory, up to this much of them.
+WAITING_BYTES_MAX = 64 << 20
+
+
+class RunMedia:
+    """The media of one run in one process; safe between threads."""
+
+    def __init__(self, root: Path, append: Callable[[Record], None], sync_first: Callable[[Path], None]) -> None:
+        """`sync_first` is told of each file, and of each folder that gets one, before `append` gets the record."""
+        self._root = root
+        self._append, self._sync_first = append, sync_first
+        self._lock = threading.Lock()
+        self._folders: Dict[Path, None] = {}  # that exist
+        self.labels: Dict[str, Any] = {}  # `kind:key`, as the log has them
+        self._waiting: Dict[str, bytes] = {}
+        self._waiting_bytes = 0
+        self._lost = 0
+        self._warned = False
+
+    def keep(self, content: Content, name_of: NameOf) -> str:
+        """Keep a medium's bytes; return their path in the run's files. Raises DataError where they can't be read."""
+        if self._waiting:
+            self._write_waiting()
+        path = name_of(content) if content.in_memory else ""
+        if path and (self._root / path).exists():  # the name holds the digest: it is the same file
+            content.moved_to(self._root / path)
+            return path
+        try:
+            path = self._write(content, name_of)
+        except OSError as error:
+            return self._put_off(content, name_of, error)
+        content.moved_to(self._root / path)
+        self._record(path)
+        return path
+
+    def keep_labels(self, kind: str, key: str, labels: Any) -> None:
+        """Keep in the run's config what is the same for all steps: how a chart is drawn, the names of classes."""
+        name = f"{kind}:{key}"
+        text = dump_json({name: labels})
+        with self._lock:
+            if self.labels.get(name) == labels:
+                return
+            self.labels[name] = labels
+        self._append(Telemetry(json=text, time=time.time()))
+
+    def finish(self) -> None:
+        """Write what waits, and say what is lost."""
+        self._write_waiting()
+        lost = self._lost + len(self._waiting)
+        if lost:
+            termwarn(f"the disk refused {lost} media of the run until its end; their rows name files that aren't there")
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def _write(self, content: Content, name_of: NameOf) -> str:
+        """Write the bytes under a temporary name, and then under the one that their digest gives them."""
+        temporary = self._folder("media") / f".{os.getpid()}.{threading.get_ident()}.saving"
+        try:
+            with _open_new(temporary) as file:
+                content.copy_to(file)
+            path = name_of(content)
+            target = self._root / path
+            self._folder(os.path.dirname(path))
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        return path
+
+    def _folder(self, name: str) -> Path:
+        """A folder below the run's files, made where it isn't there yet."""
+        folder = self._root / name
+        if folder not in self._folders:
+            missing: List[Path] = []
+            parent = folder
+            while not parent.is_dir():
+                missing.append(parent)
+                parent = parent.parent
+            for one in reversed(missing):
+                with contextlib.suppress(FileExistsError):
+                    one.mkdir(0o700)
+                self._sync_first(one.parent)
+            self._folders[folder] = None
+        return folder
+
+    def _record(self, path: str) -> None:
+        target = self._root / path
+        self._sync_first(target)
+        self._sync_first(target.parent)
+        self._append(FileSaved(path=path, policy="now", time=time.time()))
+
+    # --- when the disk refuses ----------------------------------------------------------------------------------------
+
+    def _put_off(self, content: Content, name_of: NameOf, error: OSError) -> str:
+        try:
+            data = content.read()
+        except OSError as unreadable:
+            raise DataError(f"the file of a medium can't be read: {unreadable}") from unreadable
+        held = Content.of_bytes(data, content.extension)
+        path = name_of(held)
+        with self._lock:
+            if self._waiting_bytes + len(data) <= WAITING_BYTES_MAX:
+                self._waiting[path] = data
+                self._waiting_bytes += len(data)
+            else:
+                self._lost += 1
+            warned, self._warned = self._warned, True
+        self._folders.clear()  # somebody may have removed one
+        if not warned:
+            termwarn(
+                f"the disk refuses a medium ({error.strerror or error}: {self._root / path}). Logging goes on; media "
+                f"wait in memory, up to {WAITING_BYTES_MAX >> 20} MiB, and are written when the disk takes them"
+            )
+        return path
+
+    def _write_waiting(self) -> None:
+        with self._lock:
+            waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
+        for path, data in list(waiting.items()):
+            content = Content(data, None, "", "")
+            try:
+                self._write(content, lambda content, path=path: path)  # type: ignore[misc]
+            except OSError:
+                break
+            del waiting[path]
+            self._record(path)
+        with self._lock:
+            for path, data in waiting.items():
+                self._waiting[path] = data
+                self._waiting_bytes += len(data)
+
+
+def _open_new(path: Path) -> Any:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb")
