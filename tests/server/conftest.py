@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import browser as browser
 from browser import page as page
 from live_server import LiveServer
 

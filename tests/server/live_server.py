@@ -112,6 +112,11 @@ class LiveServer:
     def run_api(self, rest: str = "", name: str = "r1", project: str = "demo") -> Any:
         return self.json(f"/api/runs/{self.user}/{project}/{name}{rest}")
 
+    def series(self, query: str = "", name: str = "r1", project: str = "demo") -> Any:
+        """The charts of a run: for each metric its places and values."""
+        found = self.run_api(f"/series{query}", name, project)
+        return {key: {**column, "x": found["xs"][column["x"]]} for key, column in found["series"].items()}
+
     def as_new_user(self, name: str) -> requests.Session:
         """A session of a user who is made for it and owns nothing."""
         with self.services.database.write() as connection:

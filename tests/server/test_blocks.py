@@ -56,9 +56,9 @@ def test_rows_that_change_below_a_block_are_charted_anew(server: LiveServer) -> 
     server.upsert()
     server.rows([{"_step": step, "v": step} for step in range(BLOCK_ROWS + 10)])
     wait_for_blocks(server, 1)
-    assert server.run_api("/series")["series"]["v"]["high"][-1] == BLOCK_ROWS + 9
+    assert server.series()["v"]["high"][-1] == BLOCK_ROWS + 9
     server.rows([{"_step": 0, "v": 1e9}])
-    assert max(server.run_api("/series")["series"]["v"]["high"]) == 1e9
+    assert max(server.series()["v"]["high"]) == 1e9
     wait_for_blocks(server, 1)
 
 
@@ -71,4 +71,4 @@ def test_a_rewound_run_has_no_blocks_of_what_it_lost(server: LiveServer) -> None
     }) { rewoundRun { historyLineCount } } }"""
     assert server.execute(rewind)["rewindRun"]["rewoundRun"]["historyLineCount"] == 10
     wait_for_blocks(server, 0)
-    assert server.run_api("/series")["series"]["v"]["last"] == list(range(10))
+    assert server.series()["v"]["last"] == list(range(10))

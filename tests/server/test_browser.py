@@ -37,7 +37,7 @@ def test_charts_draw_and_follow_a_running_run(server: LiveServer, page: Page, tm
     chart = page.locator(".chart", has_text="train/loss")
     page.wait_for_selector('.chart[data-points="200"] canvas')
     assert page.title() == "followed · wandb server"
-    assert chart.locator("canvas").evaluate(COLOURED) > 200
+    assert chart.locator("canvas").first.evaluate(COLOURED) > 200
     page.screenshot(path=str(tmp_path / "run.png"), full_page=True)
     server.rows(rows(200, 260), offset=200)
     page.wait_for_selector('.chart[data-points="260"]')
@@ -50,7 +50,7 @@ def test_a_chart_can_be_read_and_zoomed_with_mouse_and_keys(server: LiveServer, 
     server.rows(rows(0, 5000))
     page.goto(f"{server.url}/{server.user}/demo/runs/r1")
     page.wait_for_selector('.chart[data-points="625"]')
-    canvas = page.locator(".chart canvas").first
+    canvas = page.locator(".chart canvas[role=img]").first
     canvas.focus()
     page.keyboard.press("Home")
     assert "step 7" in page.locator(".tip").first.inner_text()
@@ -65,7 +65,8 @@ def test_a_chart_can_be_read_and_zoomed_with_mouse_and_keys(server: LiveServer, 
     page.wait_for_selector('.chart:first-child:not([data-points="625"])')
     canvas.dblclick()
     page.wait_for_selector('.chart[data-points="625"]')
-    page.get_by_role("button", name="log").first.click()
+    page.get_by_role("button", name="log", exact=True).first.click()
+    assert "logY=train/acc" in page.url
 
 
 def test_names_and_values_are_never_markup(server: LiveServer, page: Page) -> None:
@@ -83,8 +84,12 @@ def test_names_and_values_are_never_markup(server: LiveServer, page: Page) -> No
 def test_the_run_table_sorts_by_a_column(server: LiveServer, page: Page) -> None:
     for name, loss in (("a", 3), ("b", 1), ("c", 2)):
         server.upsert(name, displayName=name, summaryMetrics=json.dumps({"loss": loss}))
-    page.goto(f"{server.url}/{server.user}/demo")
-    page.get_by_role("button", name="loss").click()
-    assert page.locator("tbody td:first-child").all_inner_texts() == ["a", "c", "b"]
-    page.get_by_role("button", name="loss").click()
-    assert page.locator("tbody td:first-child").all_inner_texts() == ["b", "c", "a"]
+    page.goto(f"{server.url}/{server.user}/demo?mode=table")
+    names = page.locator("tbody tr[data-run] .name-cell")
+    for expected in (["a", "c", "b"], ["b", "c", "a"]):
+        page.get_by_role("button", name="loss").click()
+        page.wait_for_function(
+            "expected => [...document.querySelectorAll('tr[data-run]')].map(r => r.dataset.run).join() === expected",
+            arg=",".join(expected),
+        )
+        assert [text.strip() for text in names.all_inner_texts()] == expected

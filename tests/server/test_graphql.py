@@ -135,7 +135,7 @@ def test_what_is_missing_is_null_and_no_error(server: LiveServer) -> None:
 def test_rewinding_forgets_later_rows(server: LiveServer) -> None:
     server.upsert()
     server.rows([{"_step": step, "a": step} for step in range(10)])
-    assert server.run_api("/series?keys=a")["series"]["a"]["x"][-1] == 9
+    assert server.series("?keys=a")["a"]["x"][-1] == 9
     query = """
     mutation RewindRun($runName: String!, $entity: String, $project: String, $metricName: String!,
         $metricValue: Float!) {
@@ -145,7 +145,7 @@ def test_rewinding_forgets_later_rows(server: LiveServer) -> None:
     """
     answer = server.execute(query, runName="r1", project="demo", metricName="_step", metricValue=4)
     assert answer["rewindRun"]["rewoundRun"]["historyLineCount"] == 5
-    assert server.run_api("/series?keys=a")["series"]["a"]["x"] == [0, 1, 2, 3, 4]
+    assert server.series("?keys=a")["a"]["x"] == [0, 1, 2, 3, 4]
 
 
 def test_deleting_a_run_deletes_all_of_it(server: LiveServer) -> None:

@@ -84,7 +84,7 @@ def test_a_run_of_the_official_client_arrives_whole_and_reads_back(peer: Peer, s
     assert server.get(f"/files/{server.user}/peer/{name}/data.txt").text == "saved bytes"
     console = server.run_api("/console", name=name, project="peer")["lines"]
     assert {(line["level"], line["text"]) for line in console} >= {(None, "hello stdout"), ("error", "hello stderr")}
-    series = server.run_api("/series", name=name, project="peer")["series"]
+    series = server.series(name=name, project="peer")
     assert series["loss"]["last"] == [1 / (step + 1) for step in range(100)]
     assert series["odd"]["marks"] == [[50, "NaN"]]
     assert run["events_keys"]

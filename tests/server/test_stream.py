@@ -198,7 +198,7 @@ def test_values_that_would_break_a_reader_are_stored_and_read(server: LiveServer
     run = server.run_api()
     assert run["summary"] == {"_runtime": int("9" * 400), "b": "\ud800", "c": "Infinity"}
     assert run["seconds"] == 0
-    assert server.run_api("/series?x=_runtime")["series"] == {}
+    assert server.series("?x=_runtime") == {}
     assert server.run_api("/console")["lines"][0]["text"] == "half ? a character"
     assert history(server) == content[1:]
     assert server.run("historyKeys")["historyKeys"]["lastStep"] == 2

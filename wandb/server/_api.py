@@ -2,7 +2,6 @@
 
 ================================================  ==================================================
 ``GET /api/projects``                             projects the user may see
-``GET /api/projects/{entity}/{project}/runs``     the run table, newest first
 ``GET /api/runs/{entity}/{project}/{run}``        one run, its files, names of its metrics
 ``GET  .../series``                               metrics in buckets (``stream x keys from to``)
 ``GET  .../console``                              console lines (``from``), without it the last ones
@@ -16,7 +15,6 @@ A project's artifacts and sweeps are in ``_api_project``.
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from sqlalchemy import Connection
@@ -38,22 +36,20 @@ from ._limits import FORM_BYTES_MAX, PAGE_SIZE_MAX
 from ._names import RunKey
 from ._pages import local_path, sign_in_path
 from ._resolvers_run_changes import request_stop
-from ._series import AXES, range_index
+from ._series import charts_of, parsed_bound
 from ._services import RequestContext
 from ._store import (
     EVENTS,
     HISTORY,
     LOG,
     Run,
-    find_project,
     find_run,
     iterate_lines,
     line_count,
     list_projects,
-    list_runs,
     project_activity,
 )
-from ._views import project_view, run_detail, run_view
+from ._views import project_view, run_detail, step_metrics
 
 _STREAMS = {"history": HISTORY, "events": EVENTS}
 
@@ -71,21 +67,6 @@ def _projects(request: Request) -> Response:
     return StrictJSONResponse({"projects": views})
 
 
-def _runs(request: Request) -> Response:
-    services = services_of(request)
-    entity, name = request.path_params["entity"], request.path_params["project"]
-    now = services.clock()
-    with services.database.read() as connection:
-        require_entity(require_user(request, connection), entity)
-        project = find_project(connection, entity, name)
-        if project is None:
-            raise HTTPException(404, f"project {entity}/{name} was not found")
-        found = list_runs(connection, project.id)
-    # A table of more rows than this serves nobody; the total tells that there are more.
-    newest = found[: -PAGE_SIZE_MAX - 1 : -1]
-    return StrictJSONResponse({"total": len(found), "runs": [run_view(run, now) for run in newest]})
-
-
 def _run(request: Request) -> Response:
     services = services_of(request)
     with services.database.read() as connection:
@@ -96,6 +77,7 @@ def _run(request: Request) -> Response:
             "logged": [_artifact_link(connection, item) for item in artifacts_of_run(connection, run.id)],
             "used": [_artifact_link(connection, item) for item in artifacts_used_by_run(connection, run.id)],
         }
+        detail["axes"] = list(step_metrics(run.config).items())
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():
             axis = "_step" if kind == HISTORY else "_runtime"
@@ -127,41 +109,21 @@ def _readable_run(request: Request, connection: Connection) -> Run:
 def _series(request: Request) -> Response:
     query = request.query_params
     kind = _STREAMS.get(query.get("stream", "history"))
+    if kind is None:
+        raise HTTPException(400, "'stream' is history or events")
     axis = query.get("x", "_step" if kind == HISTORY else "_runtime")
-    if kind is None or axis not in AXES:
-        raise HTTPException(400, f"'stream' is history or events, 'x' one of {', '.join(AXES)}")
-    keys = query.getlist("keys")
-    bounds = _bound(query.get("from"), -math.inf), _bound(query.get("to"), math.inf)
+    bounds = parsed_bound(query.get("from"), low=True), parsed_bound(query.get("to"), low=False)
     services = services_of(request)
     with services.database.read() as connection:
         run = _readable_run(request, connection)
         count = line_count(run, kind)
-        if bounds == (-math.inf, math.inf):
-            index = services.series.index(connection, run, kind, axis, services.index_rows_max)
-            reached = index.next_line
-        else:
-            index = range_index(connection, run, kind, axis, *bounds)
-            reached = count
-        tag = f'"{run.id}-{run.rewrites}-{reached}"'
+        charts = charts_of(connection, services.series, run, kind, axis, bounds, services.index_rows_max)
+        tag = f'"{run.id}-{run.rewrites}-{charts.reached}"'
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"ETag": tag})
-        with index.lock:
-            names = [key for key in keys if key in index.columns] if keys else list(index.columns)
-            series = {name: index.columns[name].to_json() for name in names}
-    body = {"x": axis, "rows": count, "complete": reached >= count, "series": series}
-    return StrictJSONResponse(body, headers={"ETag": tag, "Cache-Control": "no-cache"})
-
-
-def _bound(text: str | None, default: float) -> float:
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
-        raise HTTPException(400, "'from' and 'to' must be numbers")
-    return value
+            return Response(status_code=304, headers=headers)
+        body = {"x": axis, "rows": count, "complete": charts.reached >= count, **charts.to_json(query.getlist("keys"))}
+    return StrictJSONResponse(body, headers=headers)
 
 
 def _console(request: Request) -> Response:
@@ -212,7 +174,6 @@ _RUN_PATH = "/api/runs/{entity}/{project}/{run}"
 
 API_ROUTES = [
     Route("/api/projects", _projects),
-    Route("/api/projects/{entity}/{project}/runs", _runs),
     Route(_RUN_PATH, _run),
     Route(_RUN_PATH + "/series", _series),
     Route(_RUN_PATH + "/console", _console),

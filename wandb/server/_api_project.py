@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ._access import base_url_of, require_change, require_entity, require_user, services_of
+from ._access import services_of
+from ._api_runs import project_of
 from ._artifact_commit import entry_place
 from ._artifacts import (
     Collection,
@@ -36,7 +37,7 @@ from ._artifacts import (
 from ._json_response import StrictJSONResponse
 from ._limits import PAGE_SIZE_MAX
 from ._services import RequestContext
-from ._store import Project, Run, find_project, find_run_by_id
+from ._store import Project, Run, find_run_by_id
 from ._sweeps import Sweep, best_loss, find_sweep, list_sweeps, metric_of, runs_expected, runs_of_sweep, update_sweep
 from ._values import strict_json
 from ._views import run_view
@@ -45,22 +46,9 @@ from ._views import run_view
 _SWEEP_STATES = {"pause": "PAUSED", "resume": "RUNNING", "finish": "FINISHED", "cancel": "CANCELED"}
 
 
-def _project_of(request: Request, connection: Connection, *, change: bool = False) -> tuple[Project, RequestContext]:
-    parameters = request.path_params
-    services = services_of(request)
-    user = require_user(request, connection)
-    require_entity(user, parameters["entity"])
-    if change:
-        require_change(user, parameters["entity"])
-    project = find_project(connection, parameters["entity"], parameters["project"])
-    if project is None:
-        raise HTTPException(404, f"project {parameters['entity']}/{parameters['project']} was not found")
-    return project, RequestContext(services, connection, user, base_url_of(request), services.clock(), change)
-
-
 def _artifacts(request: Request) -> Response:
     with services_of(request).database.read() as connection:
-        project, _context = _project_of(request, connection)
+        project, _context = project_of(request, connection)
         views = [_collection_view(connection, item) for item in list_collections(connection, project.id)]
     views.sort(key=lambda view: -float(view["updated_at"]))
     return StrictJSONResponse({"artifacts": views})
@@ -81,7 +69,7 @@ def _collection_view(connection: Connection, collection: Collection) -> dict[str
 
 def _artifact(request: Request) -> Response:
     with services_of(request).database.read() as connection:
-        project, context = _project_of(request, connection)
+        project, context = project_of(request, connection)
         name, label = request.path_params["name"], request.path_params["version"]
         collection = find_collection(connection, project.id, name)
         place = None if collection is None else find_membership(connection, collection, label)
@@ -136,7 +124,7 @@ def _run_link(context: RequestContext, run: Run | None) -> dict[str, str] | None
 
 def _sweeps(request: Request) -> Response:
     with services_of(request).database.read() as connection:
-        project, _context = _project_of(request, connection)
+        project, _context = project_of(request, connection)
         views = [_sweep_view(connection, sweep) for sweep in list_sweeps(connection, project.id)]
     return StrictJSONResponse({"sweeps": views})
 
@@ -167,7 +155,7 @@ def _known_sweep(request: Request, connection: Connection, project: Project) -> 
 
 def _sweep(request: Request) -> Response:
     with services_of(request).database.read() as connection:
-        project, context = _project_of(request, connection)
+        project, context = project_of(request, connection)
         sweep = _known_sweep(request, connection, project)
         runs = [run_view(run, context.now) for run in runs_of_sweep(connection, sweep)]
         view = {**_sweep_view(connection, sweep), "config": sweep.config, "members": runs[-PAGE_SIZE_MAX:]}
@@ -179,7 +167,7 @@ def _change_sweep(request: Request) -> Response:
     if state is None:
         raise HTTPException(400, f"a sweep can be asked to {', '.join(_SWEEP_STATES)}")
     with services_of(request).database.write() as connection:
-        project, context = _project_of(request, connection, change=True)
+        project, context = project_of(request, connection, change=True)
         sweep = _known_sweep(request, connection, project)
         update_sweep(connection, sweep.id, {"state": state, "updated_at": context.now})
     return StrictJSONResponse({"state": state})

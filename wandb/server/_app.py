@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ._access import services_of
 from ._api import API_ROUTES
 from ._api_project import PROJECT_API_ROUTES
+from ._api_runs import RUNS_API_ROUTES
 from ._body import BodyEncodingError, BodyTooLargeError
 from ._bytes import DigestMismatchError
 from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
@@ -102,7 +103,7 @@ def create_app(
         services.database.close()
 
     app = Starlette(
-        routes=[*_PROTOCOL_ROUTES, *API_ROUTES, *PROJECT_API_ROUTES, *PAGE_ROUTES],
+        routes=[*_PROTOCOL_ROUTES, *API_ROUTES, *PROJECT_API_ROUTES, *RUNS_API_ROUTES, *PAGE_ROUTES],
         middleware=[Middleware(_SecurityHeaders)],
         exception_handlers={
             HTTPException: _http_error,

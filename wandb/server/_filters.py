@@ -8,6 +8,7 @@ from typing import Any
 
 from .._filters import MISSING, RunView, sortable_time
 from ._store import Run
+from ._views import run_seconds
 
 # Names that the public Api and its users have for the same column.
 _COLUMNS: Mapping[str, Callable[[Run], Any]] = {
@@ -28,6 +29,7 @@ _COLUMNS: Mapping[str, Callable[[Run], Any]] = {
     "created_at": lambda run: sortable_time(run.created_at),
     "createdAt": lambda run: sortable_time(run.created_at),
     "heartbeat_at": lambda run: sortable_time(run.heartbeat_at),
+    "rows": lambda run: run.history_count,
     "heartbeatAt": lambda run: sortable_time(run.heartbeat_at),
 }
 
@@ -36,6 +38,8 @@ def run_view(run: Run, now: float) -> RunView[Run]:
     def column(key: str) -> Any:
         if key == "state":
             return run.state_at(now)
+        if key == "seconds":
+            return run_seconds(run, now)
         return _COLUMNS[key](run) if key in _COLUMNS else MISSING
 
     return RunView(run, column, lambda: _object(run.config), lambda: _object(run.summary))

@@ -59,8 +59,8 @@ BUCKETS_MAX = 1024
 # Metrics that are indexed for charts, per run. One column costs at most 32 KiB of memory.
 METRICS_MAX = 2000
 
-# Runs whose chart columns are kept in memory.
-INDEXED_RUNS_MAX = 32
+# Columns that are kept in memory of the runs that somebody looked at: together at most 256 MiB.
+INDEXED_COLUMNS_MAX = 8192
 
 # Rows that one request of the dashboard reads into an index: about a second of work. A long run that
 # nobody looked at since the server started appears in parts instead of after a long wait.
@@ -97,3 +97,18 @@ NAME_CHARACTERS_MAX = 128
 # Seconds between two stream requests of one run that the server asks for, by name in each answer. Clients that don't
 # know the name keep their own pace, 15 seconds; ours takes it, and a page shows a row about as fast as it is logged.
 TRANSMIT_SECONDS = 0.5
+
+# The run table. Who asks for more than the first part gets it in parts of at most the second size.
+TABLE_RUNS_PER_ANSWER = 1000
+TABLE_RUNS_MAX = 10_000
+
+# Columns that are told of a project's config and summary, those of each that a table shows where nobody chose, and
+# values that tell whether a column differs between runs.
+COLUMNS_MAX = 5000
+COLUMNS_CHOSEN_MAX = 5
+DISTINCT_VALUES_MAX = 64
+CELL_CHARACTERS_MAX = 200
+
+# Runs whose metrics one request may ask for, and the ids and tags of a change in bulk.
+CHARTED_RUNS_MAX = 200
+CHANGE_BYTES_MAX = MEBIBYTE

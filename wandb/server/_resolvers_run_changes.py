@@ -177,14 +177,19 @@ def request_stop(context: RequestContext, run: Run) -> bool:
 
 def _delete_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     run = _existing_run(context, _key_of_id(context, input["id"]))
-    if input.get("deleteArtifacts"):
+    forget_run(context, run, bool(input.get("deleteArtifacts")))
+    return {"clientMutationId": input.get("clientMutationId")}
+
+
+def forget_run(context: RequestContext, run: Run, with_artifacts: bool) -> None:
+    """Delete a run and its files, and if asked the artifacts that it logged."""
+    if with_artifacts:
         for artifact in artifacts_of_run(context.connection, run.id):
             for place in delete_artifact(context.connection, artifact):
                 context.after_commit.append(functools.partial(context.services.bytes.delete, place))
     delete_alerts(context.connection, run.id)
     delete_run(context.connection, run.id)
     context.after_commit.append(functools.partial(context.services.bytes.delete_under, str(run.id)))
-    return {"clientMutationId": input.get("clientMutationId")}
 
 
 def _create_run_files(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ only themselves: the index of a run remembers how far it has read.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import threading
@@ -19,14 +20,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
 
+from .._filters import lookup
 from ._blocks import Block, classified, find_block, flattened
-from ._limits import BLOCK_ROWS, BUCKETS_MAX, INDEXED_RUNS_MAX, MARKS_MAX, METRICS_MAX
+from ._limits import BLOCK_ROWS, BUCKETS_MAX, INDEXED_COLUMNS_MAX, MARKS_MAX, METRICS_MAX
 from ._store import HISTORY, Run, iterate_lines, line_count, rows_between
 from ._values import finite_number, spelled
 
 # Values under these keys place a row; they are not metrics of their own.
 AXES = ("_step", "_runtime", "_timestamp")
+
+# The bounds of a look at all of a run.
+EVERYWHERE = (-math.inf, math.inf)
 
 # Zooming goes by doubles, which are exact up to here.
 _STEP_MAX = 2**53
@@ -91,20 +97,28 @@ class Column:
         self._x, self._last = self._x[1::2], self._last[1::2]
         self._width *= 2
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, points_max: int = BUCKETS_MAX) -> dict[str, Any]:
         """Plain lists in order of x, with null where a bucket ends in a value that is not finite.
 
-        ``low`` and ``high`` are left out while each bucket is a single point.
+        ``low`` and ``high`` are left out while each bucket is a single point. For a chart with fewer pixels
+        neighbours are merged until there are at most ``points_max``.
         """
         order = sorted(range(len(self._x)), key=self._x.__getitem__)
+        size = -(-len(order) // points_max) or 1
+        if size > 1:
+            groups = [order[at : at + size] for at in range(0, len(order), size)]
+            lows = [functools.reduce(_lower, map(self._low.__getitem__, group)) for group in groups]
+            highs = [functools.reduce(_higher, map(self._high.__getitem__, group)) for group in groups]
+            order = [group[-1] for group in groups]
+        else:
+            lows, highs = [self._low[index] for index in order], [self._high[index] for index in order]
         answer: dict[str, Any] = {
-            "x": [self._x[index] for index in order],
+            "x": [_short(self._x[index]) for index in order],
             "last": [_finite(self._last[index]) for index in order],
             "marks": self._marks,
         }
-        if self._width > 1:
-            answer["low"] = [_finite(self._low[index]) for index in order]
-            answer["high"] = [_finite(self._high[index]) for index in order]
+        if self._width > 1 or size > 1:
+            answer["low"], answer["high"] = [_finite(value) for value in lows], [_finite(value) for value in highs]
         return answer
 
 
@@ -118,6 +132,11 @@ def _higher(a: float, b: float) -> float:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _short(value: float) -> float | int:
+    """The same number in fewer characters: steps are whole."""
+    return int(value) if value.is_integer() else value
 
 
 @dataclass
@@ -216,7 +235,7 @@ class RunIndex:
     def add_row(self, step: int, row: dict[str, Any]) -> None:
         if self.last_step is None or step > self.last_step:
             self.last_step = step
-        x = finite_number(step if self._axis == "_step" else row.get(self._axis))
+        x = finite_number(step if self._axis == "_step" else lookup(row, self._axis))
         for key, value in flattened(row):
             kind, number = classified(value)
             facts = self.facts.get(key)
@@ -250,8 +269,9 @@ class SeriesCache:
         with self._lock:
             index = self._indexes.setdefault(key, RunIndex(axis))
             self._indexes.move_to_end(key)
-            while len(self._indexes) > INDEXED_RUNS_MAX:
-                self._indexes.popitem(last=False)
+            held = sum(len(index.columns) for index in self._indexes.values())
+            while held > INDEXED_COLUMNS_MAX and len(self._indexes) > 1:
+                held -= len(self._indexes.popitem(last=False)[1].columns)
         with index.lock:
             if index.catch_up(connection, run, kind, lines_max):
                 return index
@@ -260,6 +280,12 @@ class SeriesCache:
         with self._lock:
             self._indexes[key] = fresh
         return fresh
+
+    def reached(self, run: Run, kind: str, axis: str) -> int:
+        """How many lines of a run are in its index by now."""
+        with self._lock:
+            index = self._indexes.get((run.id, kind, axis))
+        return 0 if index is None else index.next_line
 
 
 def range_index(connection: Connection, run: Run, kind: str, axis: str, first: float, last: float) -> RunIndex:
@@ -275,10 +301,62 @@ def range_index(connection: Connection, run: Run, kind: str, axis: str, first: f
         if place is None:
             continue
         row = json.loads(content)
-        x = finite_number(row.get(axis))
+        x = finite_number(lookup(row, axis))
         if x is not None and first <= x <= last:
             index.add_row(line, row)
     return index
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Metrics of a run over one axis, as far as its rows have been read."""
+
+    index: RunIndex
+    reached: int
+    read: int
+
+    def to_json(self, keys: Sequence[str], points_max: int = BUCKETS_MAX) -> dict[str, Any]:
+        """The columns of these keys, or of all. Those with the same places share them: ``x`` is a number in ``xs``."""
+        xs: list[list[float]] = []
+        series: dict[str, Any] = {}
+        with self.index.lock:
+            names = [key for key in keys if key in self.index.columns] if keys else list(self.index.columns)
+            for name in names:
+                found = self.index.columns[name].to_json(points_max)
+                if found["x"] not in xs:
+                    xs.append(found["x"])
+                series[name] = {**found, "x": xs.index(found["x"])}
+        return {"xs": xs, "series": series}
+
+
+def charts_of(
+    connection: Connection,
+    cache: SeriesCache,
+    run: Run,
+    kind: str,
+    axis: str,
+    bounds: tuple[float, float],
+    lines_max: int,
+) -> Charts:
+    """The charts of a run, of all its rows or of those between two bounds."""
+    if bounds == EVERYWHERE:
+        before = cache.reached(run, kind, axis)
+        index = cache.index(connection, run, kind, axis, lines_max)
+        return Charts(index, index.next_line, max(0, index.next_line - before))
+    return Charts(range_index(connection, run, kind, axis, *bounds), line_count(run, kind), line_count(run, kind))
+
+
+def parsed_bound(text: str | None, *, low: bool) -> float:
+    """One end of the part of an axis that a request asks for; infinite where it names none."""
+    if text is None:
+        return -math.inf if low else math.inf
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise HTTPException(400, "'from' and 'to' must be numbers")
+    return value
 
 
 def history_keys(index: RunIndex) -> dict[str, Any]:

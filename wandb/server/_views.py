@@ -22,8 +22,8 @@ def project_view(project: Project, run_count: int, active_at: float | None) -> d
     }
 
 
-def run_view(run: Run, now: float) -> dict[str, Any]:
-    """A run as a row of the run table."""
+def run_row(run: Run, now: float) -> dict[str, Any]:
+    """What the run table knows of a run besides its config and summary."""
     return {
         "id": run.name,
         "name": run.display_name,
@@ -35,9 +35,16 @@ def run_view(run: Run, now: float) -> dict[str, Any]:
         "tags": json.loads(run.tags),
         "group": run.run_group,
         "job_type": run.job_type,
-        "config": user_config(run),
-        "summary": user_summary(run),
+        "sweep": run.sweep,
+        "notes": run.notes,
+        # Changes whenever the run has something new to draw.
+        "version": f"{run.rewrites}-{run.history_count}",
     }
+
+
+def run_view(run: Run, now: float) -> dict[str, Any]:
+    """A run with its config and its summary."""
+    return {**run_row(run, now), "config": user_config(run), "summary": user_summary(run)}
 
 
 def run_detail(run: Run, now: float, stored: list[StoredFile]) -> dict[str, Any]:
@@ -54,7 +61,6 @@ def run_detail(run: Run, now: float, stored: list[StoredFile]) -> dict[str, Any]
         "host": run.host,
         "commit": run.commit_hash,
         "log_lines": run.log_count,
-        # Changes whenever there is something new to draw.
         "version": f"{run.rewrites}-{run.history_count}-{run.events_count}",
         "files": [{"name": file.name, "size": file.size, "updated_at": file.updated_at} for file in stored],
     }
@@ -101,6 +107,26 @@ def user_config(run: Run) -> dict[str, Any]:
         for key, entry in config.items()
         if key not in ("_wandb", "wandb_version")
     }
+
+
+def step_metrics(config: str) -> dict[str, str]:
+    """Which metrics are drawn over another, by name or pattern, as `define_metric` said.
+
+    The definitions are a list under ``_wandb.m`` with numbers for keys: 1 is a name, 2 a pattern, 5 the place of
+    the step metric in the list, counted from 1.
+    """
+    internal = json.loads(config).get("_wandb")
+    value = internal.get("value") if isinstance(internal, dict) else None
+    found = value.get("m") if isinstance(value, dict) else None
+    definitions = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    result = {}
+    for one in definitions:
+        place, name = one.get("5"), one.get("1") or one.get("2")
+        if isinstance(place, int) and 0 < place <= len(definitions) and isinstance(name, str):
+            step = definitions[place - 1].get("1")
+            if isinstance(step, str):
+                result[name] = step
+    return result
 
 
 def user_summary(run: Run) -> dict[str, Any]:

@@ -19,6 +19,13 @@ export async function post(path) {
   if (!response.ok) throw new Error((await response.json()).error);
 }
 
+export async function postJson(path, body) {
+  const response = await fetch(path, { method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
 export function path(...parts) {
   return parts.map(encodeURIComponent).join("/");
 }

@@ -1,23 +1,21 @@
-// Which page the address means.
+// Which page the address means, and what every page has: the theme, the shortcuts, the way to other pages.
 
-import { showArtifact, showArtifacts } from "./artifacts.js";
 import { h } from "./dom.js";
-import { showProjects } from "./projects.js";
-import { showRun } from "./run.js";
-import { showRuns } from "./runs.js";
-import { showSweep, showSweeps } from "./sweeps.js";
+import { startShell } from "./shell.js";
 
 const main = document.getElementById("main");
 const [entity, project, part, ...rest] = location.pathname.split("/").slice(1).map(decodeURIComponent);
 
-try {
-  if (part === "runs" && rest.length) showRun(main, entity, project, rest[0]);
-  else if (part === "artifacts" && rest.length === 3) showArtifact(main, entity, project, ...rest);
-  else if (part === "artifacts") showArtifacts(main, entity, project);
-  else if (part === "sweeps" && rest.length) showSweep(main, entity, project, rest[0]);
-  else if (part === "sweeps") showSweeps(main, entity, project);
-  else if (project !== undefined) showRuns(main, entity, project);
-  else showProjects(main, entity);
-} catch (error) {
-  main.replaceChildren(h("p", { class: "notice" }, String(error)));
+// Each page loads the modules that it needs.
+async function show() {
+  if (part === "runs" && rest.length) return (await import("./run.js")).showRun(main, entity, project, rest[0]);
+  if (part === "artifacts" && rest.length === 3) return (await import("./artifacts.js")).showArtifact(main, entity, project, ...rest);
+  if (part === "artifacts") return (await import("./artifacts.js")).showArtifacts(main, entity, project);
+  if (part === "sweeps" && rest.length) return (await import("./sweeps.js")).showSweep(main, entity, project, rest[0]);
+  if (part === "sweeps") return (await import("./sweeps.js")).showSweeps(main, entity, project);
+  if (project) return (await import("./workspace.js")).showWorkspace(main, entity, project);
+  return (await import("./projects.js")).showProjects(main, entity);
 }
+
+startShell();
+show().catch((error) => main.replaceChildren(h("p", { class: "notice" }, String(error))));

@@ -3,14 +3,14 @@
 import { getJson, path, repeat } from "./api.js";
 import { h, setTrail } from "./dom.js";
 import { ago, bytes, flat, moment, number, value } from "./format.js";
-import { plainTable, projectTabs } from "./project.js";
+import { plainTable, projectHead } from "./project.js";
 
 const WAIT_MS = 10_000;
 
 export function showArtifacts(main, entity, project) {
   setTrail([entity, "/"], [project, `/${path(entity, project)}`], ["Artifacts"]);
   const body = h("div");
-  main.replaceChildren(h("div", { class: "head" }, h("h1", null, project)), projectTabs(entity, project, "Artifacts"), body);
+  main.replaceChildren(projectHead(entity, project, "Artifacts"), body);
   repeat(async () => {
     const { artifacts } = await getJson(`/api/projects/${path(entity, project)}/artifacts`);
     body.replaceChildren(artifacts.length ? collections(entity, project, artifacts) : h("p", { class: "card empty" }, "No run of this project has logged an artifact yet."));

@@ -9,6 +9,16 @@ export function number(value) {
   return String(Number(value.toPrecision(5)));
 }
 
+// A number for the marks of an axis.
+export function compact(item) {
+  const size = Math.abs(item);
+  if (size >= 1e15 || (size && size < 1e-3)) return item.toExponential(1).replace("e+", "e").replace(".0e", "e");
+  for (const [unit, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (size >= unit * 10 || (size >= unit && unit > 1e3)) return `${Number((item / unit).toPrecision(4))}${letter}`;
+  }
+  return String(Number(item.toPrecision(4)));
+}
+
 export function value(item) {
   if (item === null || item === undefined) return "";
   if (typeof item === "number") return number(item);
@@ -53,4 +63,8 @@ export function flat(object, prefix = "") {
       ? flat(item, `${prefix}${key}.`)
       : [[prefix + key, item]],
   );
+}
+
+export function count(number_, one, many = `${one}s`) {
+  return `${number(number_)} ${number_ === 1 ? one : many}`;
 }

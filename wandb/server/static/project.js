@@ -3,12 +3,12 @@
 import { path } from "./api.js";
 import { h } from "./dom.js";
 
-const PARTS = [["", "Runs"], ["/artifacts", "Artifacts"], ["/sweeps", "Sweeps"]];
+const PARTS = [["", "Runs"], ["/artifacts", "Artifacts"], ["/sweeps", "Sweeps"], ["/queues", "Queues"], ["/settings", "Settings"]];
 
-export function projectTabs(entity, project, current) {
+export function projectHead(entity, project, current) {
   const base = `/${path(entity, project)}`;
   const links = PARTS.map(([part, text]) => h("a", { href: base + part, "aria-current": text === current ? "page" : null }, text));
-  return h("nav", { class: "tabs", "aria-label": "Parts of the project" }, links);
+  return h("div", { class: "head" }, h("h1", null, project), h("nav", { class: "tabs", "aria-label": "Parts of the project" }, links));
 }
 
 // A table with a heading row; a column is [heading, class].

@@ -1,10 +1,11 @@
 // The page of one run.
 
 import { getJson, path, post, repeat } from "./api.js";
-import { ChartPanel } from "./charts.js";
+import { colorOf, colorOfText } from "./colors.js";
 import { ConsolePanel } from "./console.js";
-import { h, setText, setTrail } from "./dom.js";
+import { h, replaceIfChanged, setText, setTrail } from "./dom.js";
 import { ago, bytes, duration, flat, moment, number, value } from "./format.js";
+import { ChartPanel, sectionOfSystem } from "./panels.js";
 
 const LIVE = new Set(["running", "preempting", "pending"]);
 const LIVE_WAIT_MS = 1000;
@@ -30,18 +31,18 @@ class RunPage {
     this.stop = h("button", { type: "button", class: "danger", hidden: true, onclick: () => this.#stop() }, "Stop run");
     this.facts = h("p", { class: "facts" });
     this.panels = {
-      charts: new ChartPanel(base, "history"),
+      charts: new ChartPanel(source(base, "history")),
       overview: { element: h("div", { class: "columns" }) },
-      system: new ChartPanel(base, "events"),
+      system: new ChartPanel(source(base, "events"), { prefix: "system", axes: ["_runtime", "_timestamp"], sectionOf: sectionOfSystem, note: "No measurements of the machine yet." }),
       console: new ConsolePanel(base),
       files: { element: h("div") },
     };
     this.links = Object.fromEntries(
       [["charts", "Charts"], ["overview", "Overview"], ["system", "System"], ["console", "Console"], ["files", "Files"]].map(([name, text]) => [name, h("a", { href: `#${name}` }, text, " ", h("small"))]),
     );
-    this.content = h("section");
+    this.content = h("section", { class: "run-panel" });
     // Shown with the first answer: until then there is nothing true to show.
-    this.element = h("div", { hidden: true }, h("div", { class: "head" }, this.title, this.state, this.tags, this.stop), this.facts, h("nav", { class: "tabs", "aria-label": "Parts of the run" }, Object.values(this.links)), this.content);
+    this.element = h("div", { hidden: true }, h("div", { class: "head" }, this.title, this.state, this.tags, this.stop), this.facts, h("nav", { class: "tabs line", "aria-label": "Parts of the run" }, Object.values(this.links)), this.content);
     this.select();
   }
 
@@ -85,8 +86,9 @@ class RunPage {
     // Nothing to fetch for charts when no row was added or rewritten.
     if (this.version !== run.version) {
       this.version = run.version;
-      this.panels.charts.setKeys(run.history_keys);
-      this.panels.system.setKeys(run.events_keys);
+      const runs = [{ id: run.id, name: run.name, color: colorOf(0), version: run.version }];
+      this.panels.charts.show({ runs, keys: run.history_keys, axes: run.axes });
+      this.panels.system.show({ runs, keys: run.events_keys });
     }
     this.#overview(run);
     this.#filesTable(run);
@@ -147,10 +149,15 @@ function pairs(title, entries, empty) {
   return h("section", { class: "card" }, h("h2", null, title), body);
 }
 
-// Rebuilding an element every second would drop the reader's selection and focus.
-function replaceIfChanged(element, source, build) {
-  const text = JSON.stringify(source);
-  if (element.source === text) return;
-  element.source = text;
-  element.replaceChildren(...build());
+// The numbers of one stream of a run, as a panel asks for them.
+function source(base, stream) {
+  return {
+    colorOf: colorOfText,
+    async fetch({ axis, range, keys, runs }) {
+      const query = new URLSearchParams({ stream, x: axis, ...(range ? { from: range[0], to: range[1] } : {}) });
+      keys.forEach((key) => query.append("keys", key));
+      const { xs, series, complete } = await getJson(`${base}/series?${query}`);
+      return { complete, runs: { [runs[0]]: { xs, series } } };
+    },
+  };
 }

@@ -4,7 +4,7 @@ import { getJson, path, post, repeat } from "./api.js";
 import { h, setTrail } from "./dom.js";
 import { ago, duration, flat, moment, number, value } from "./format.js";
 import { parallelCoordinates } from "./parallel.js";
-import { plainTable, projectTabs } from "./project.js";
+import { plainTable, projectHead } from "./project.js";
 
 const WAIT_MS = 5000;
 const AXES_MAX = 8;
@@ -13,7 +13,7 @@ const OVER = new Set(["FINISHED", "CANCELED", "STOPPED"]);
 export function showSweeps(main, entity, project) {
   setTrail([entity, "/"], [project, `/${path(entity, project)}`], ["Sweeps"]);
   const body = h("div");
-  main.replaceChildren(h("div", { class: "head" }, h("h1", null, project)), projectTabs(entity, project, "Sweeps"), body);
+  main.replaceChildren(projectHead(entity, project, "Sweeps"), body);
   repeat(async () => {
     const { sweeps } = await getJson(`/api/projects/${path(entity, project)}/sweeps`);
     body.replaceChildren(sweeps.length ? sweepTable(entity, project, sweeps) : h("p", { class: "card empty" }, "No sweeps yet. Make one with wandb.sweep(config), or with `wandb sweep config.yaml`."));
