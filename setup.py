@@ -9,7 +9,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 SERVER = [
+    "alembic>=1.13.3",
     "graphql-core>=3.2.3",
+    "httptools>=0.6",
+    "numpy>=1.26",
     "sqlalchemy>=2.0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",

@@ -51,8 +51,9 @@ class LiveServer:
         self.services: Services = app.state.services
         with self.services.database.write() as connection:
             key = ensure_first_user(connection, self.services.secret, self.clock())
-            self.user = first_user(connection).name
-        self.key = key or ""
+            user = first_user(connection)
+            self.user = user.name
+            self.key = key or create_api_key(connection, self.services.secret, user, self.clock())
         # asyncio turns off Nagle's delay only on sockets that name their protocol.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))

@@ -143,7 +143,9 @@ def test_data_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 
     (tmp_path / "data").mkdir()
     with closing(sqlite3.connect(tmp_path / "data" / "server.db")) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES ('99')")
+        connection.commit()
     answer = finish(["--port", "0", "--data", str(tmp_path / "data")])
     assert answer.returncode == 1
     assert "upgrade wandb" in answer.stderr

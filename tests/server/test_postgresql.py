@@ -12,6 +12,8 @@ from live_server import LiveServer
 from postgres import Cluster, running_cluster
 from test_artifacts import *  # noqa: F403 - collected here again, with the fixture below
 from test_blocks import *  # noqa: F403
+from test_formats import test_runs_of_format_2_are_all_there as test_runs_of_format_2_are_all_there
+from test_lines import *  # noqa: F403
 from test_stream import *  # noqa: F403
 
 from wandb.server._database import DatabaseUrlError, open_database
@@ -24,8 +26,13 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def server(cluster: Cluster, tmp_path: Path) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path / "data", database_url=cluster.new_database()) as running:
+def database_url(cluster: Cluster) -> str:
+    return cluster.new_database()
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
+    with LiveServer(tmp_path / "data", database_url=database_url) as running:
         yield running
 
 

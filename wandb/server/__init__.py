@@ -34,16 +34,18 @@ Layers, each knowing only the ones below it
 ``_resolvers*``              GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``
 ``_services``                what requests share, and what one request knows
 ``_indexer`` ``_series``     blocks of columns in the background; charts of blocks and rows
-``_stream``                  applying a run stream request
+``_ingest`` ``_stream``      run stream requests, applied in groups; what one makes of its run
 ``_sweeps`` ``_queues``      what agents are told; ``_sweep_search`` chooses what a sweep tries
 ``_artifacts``               collections, versions, aliases, links; ``_artifact_commit`` manifests
 ``_teams`` ``_policies``     who belongs together; what a scope says of settings
 ``_alerts``                  what a script wants a person to see
-``_store`` ``_filters``      projects, runs and lines; filters and orders of lists
+``_store`` ``_filters``      projects and runs; filters and orders of lists
+``_samples`` ``_lines``      evenly chosen rows; lines by number and by step; ``_chunks`` their bytes
 ``_blocks``                  numbers of a run column by column
 ``_files`` ``_bytes``        rows of run files; bytes by place; ``_signing`` URLs that open them
 ``_auth``                    users, keys, sessions
 ``_database``                transactions over ``_tables`` and ``_artifact_tables``
+``_formats``                 tables of a new database, ``migrations`` of an older one
 ``_limits``                  every bound; ``_names`` and ``_values`` what clients may send
 ===========================  ====================================================================
 """

@@ -32,10 +32,19 @@ def cookie_name(services: Services) -> str:
 
 def require_key(request: Request, connection: Connection) -> User:
     """The user of the request's API key."""
+    key = sent_key(request)
+    return known_user(user_of_key(connection, services_of(request).secret, key))
+
+
+def sent_key(request: Request) -> str:
     key = key_in_header(request.headers)
     if key is None:
         raise _unauthorized("no API key was sent; log in with `wandb login --host URL`")
-    user = user_of_key(connection, services_of(request).secret, key)
+    return key
+
+
+def known_user(user: User | None) -> User:
+    """The user that a key was looked up for."""
     if user is None:
         raise _unauthorized(
             "this server does not know the API key; make one on its machine with "
@@ -88,10 +97,18 @@ def require_change(user: User, entity: str) -> None:
 
 def run_of_path(request: Request, connection: Connection, user: User) -> Run:
     """The run that a path names, if the user may see it."""
+    key = run_key_of_path(request)
+    require_entity(user, key.entity)
+    return known_run(key, find_run(connection, key))
+
+
+def run_key_of_path(request: Request) -> RunKey:
     parameters = request.path_params
-    require_entity(user, parameters["entity"])
-    key = RunKey(parameters["run"], parameters["project"], parameters["entity"])
-    run = find_run(connection, key)
+    return RunKey(parameters["run"], parameters["project"], parameters["entity"])
+
+
+def known_run(key: RunKey, run: Run | None) -> Run:
+    """The run that was looked up by its names."""
     if run is None:
         raise HTTPException(404, f"run {'/'.join(reversed(key))!r} was not found")
     return run

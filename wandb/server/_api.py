@@ -33,22 +33,13 @@ from ._console import parse_console_line
 from ._files import list_files
 from ._json_response import StrictJSONResponse
 from ._limits import FORM_BYTES_MAX, PAGE_SIZE_MAX
+from ._lines import EVENTS, HISTORY, LOG, iterate_lines
 from ._names import RunKey
 from ._pages import local_path, sign_in_path
 from ._resolvers_run_changes import request_stop
 from ._series import charts_of, parsed_bound
 from ._services import RequestContext
-from ._store import (
-    EVENTS,
-    HISTORY,
-    LOG,
-    Run,
-    find_run,
-    iterate_lines,
-    line_count,
-    list_projects,
-    project_activity,
-)
+from ._store import Run, find_run, line_count, list_projects, project_activity
 from ._views import project_view, run_detail, step_metrics
 
 _STREAMS = {"history": HISTORY, "events": EVENTS}

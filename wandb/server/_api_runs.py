@@ -29,12 +29,13 @@ from ._access import base_url_of, require_change, require_entity, require_user, 
 from ._body import read_body
 from ._json_response import StrictJSONResponse
 from ._limits import BUCKETS_MAX, CHANGE_BYTES_MAX, CHARTED_RUNS_MAX, TABLE_RUNS_MAX, TABLE_RUNS_PER_ANSWER
+from ._lines import HISTORY
 from ._names import RunKey
 from ._resolvers_run_changes import forget_run, request_stop
 from ._run_table import cells_of, chosen_columns, columns_of, table_page
 from ._series import EVERYWHERE, charts_of, parsed_bound
 from ._services import RequestContext
-from ._store import HISTORY, Project, Run, find_project, find_run, line_count, list_runs, update_run
+from ._store import Project, Run, find_project, find_run, line_count, list_runs, update_run
 from ._views import run_row, step_metrics
 
 

@@ -98,7 +98,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         services.indexer.start()
+        services.ingest.start()
         yield
+        services.ingest.stop()
         services.indexer.stop()
         services.database.close()
 

@@ -4,21 +4,22 @@ SQLite, in a file of the data directory, unless the server is told the URL of a 
 committed survives a crash of the server and of the machine: SQLite is in WAL mode with ``synchronous=FULL``, so a
 commit returns after the log was forced to disk, and PostgreSQL does the same by itself.
 
-One writer at a time, in all server processes that share a database: what a transaction read is what it changes.
+One writer at a time, in all server processes that share a database: what a transaction read is what it changes. In
+PostgreSQL the exception are writers of streams, which lock the runs that they write and wait for nobody else's.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import URL, Connection, Table, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Connection, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from ._tables import SCHEMA_VERSION, metadata, schema_versions
+from ._formats import bring_up_to_date
 
 # How long a writer waits for another process (such as `wandb server key`) to finish its commit.
 _BUSY_SECONDS = 30
@@ -29,10 +30,6 @@ _POOLED_CONNECTIONS = 8
 
 # Names the turn of writing among everything else that PostgreSQL may be asked to lock.
 _WRITER_LOCK = 0x77616E6462
-
-
-class DatabaseVersionError(RuntimeError):
-    """The database was made by a newer release."""
 
 
 class DatabaseUrlError(RuntimeError):
@@ -61,25 +58,15 @@ class Database:
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite if self._is_sqlite else _begin_postgresql)
-        with self.write() as connection:
-            version = self._version(connection)
-            if version > SCHEMA_VERSION:
-                raise DatabaseVersionError(
-                    f"{self} has format {version}, this release reads up to {SCHEMA_VERSION}; "
-                    "upgrade wandb or choose another --data directory or --database"
-                )
-            # What was added since an older format are tables of their own, so making them is the migration.
-            metadata.create_all(connection)
-            upsert(connection, schema_versions, [{"id": 1, "version": SCHEMA_VERSION}], ("id",))
+        try:
+            with self.write() as connection:
+                bring_up_to_date(connection, str(self))
+        except BaseException:
+            self.close()
+            raise
 
     def __str__(self) -> str:
         return str(self._url.database) if self._is_sqlite else self._url.render_as_string(hide_password=True)
-
-    def _version(self, connection: Connection) -> int:
-        if inspect(connection).has_table(schema_versions.name):
-            return int(connection.execute(schema_versions.select()).one().version)
-        # Before format 2 the number stood in the header of SQLite's file.
-        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()) if self._is_sqlite else 0
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -90,8 +77,19 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends and undone when it raises."""
-        with self._write_lock, self._engine.connect() as connection:
-            writer = connection.execution_options(wandb_write=True)
+        with self._write_lock, self._transaction("all") as connection:
+            yield connection
+
+    @contextmanager
+    def write_runs(self) -> Iterator[Connection]:
+        """The same for who changes nothing but runs and their lines, and locks those runs first."""
+        with self._write_lock if self._is_sqlite else nullcontext(), self._transaction("runs") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, writes: str) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            writer = connection.execution_options(wandb_writes=writes)
             with writer.begin():
                 yield writer
 
@@ -125,8 +123,8 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _writes(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get("wandb_write", False))
+def _writes(connection: Connection) -> str:
+    return str(connection.get_execution_options().get("wandb_writes", ""))
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -136,8 +134,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    if _writes(connection):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+    writes = _writes(connection)
+    if writes:
+        shared = "_shared" if writes == "runs" else ""
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_WRITER_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 

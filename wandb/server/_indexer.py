@@ -9,7 +9,8 @@ from sqlalchemy import or_, select
 from ._blocks import block_of_rows, blocks_made, encode_block, store_block
 from ._database import Database
 from ._limits import BLOCK_ROWS
-from ._store import EVENTS, HISTORY, find_run_by_id, iterate_lines, line_count
+from ._lines import EVENTS, HISTORY, iterate_lines
+from ._store import find_run_by_id, line_count
 from ._tables import runs
 
 # Rows come every half second and a block takes thousands, so there is no hurry.

@@ -9,6 +9,11 @@ MEBIBYTE = 1024 * 1024
 # (A refusal is costly: clients treat 413 as final and stop the stream.)
 STREAM_BYTES_MAX = 32 * MEBIBYTE
 
+# Stream requests that are applied in one transaction, and what their lines may hold together before the next must wait:
+# each of them waits for all.
+STREAM_GROUP_MAX = 256
+STREAM_GROUP_BYTES = 32 * MEBIBYTE
+
 # The largest thing a GraphQL request carries is a run's config or summary.
 GRAPHQL_BYTES_MAX = 4 * MEBIBYTE
 
@@ -65,6 +70,11 @@ INDEXED_COLUMNS_MAX = 8192
 # Rows that one request of the dashboard reads into an index: about a second of work. A long run that
 # nobody looked at since the server started appears in parts instead of after a long wait.
 INDEXED_ROWS_PER_REQUEST = 50_000
+
+# Lines of a chunk, and their characters unless a single line is longer. A page of a scan or a sampled row costs the
+# chunks that it touches, and a frame of this size is compressed nearly as well as a larger one.
+CHUNK_LINES = 4096
+CHUNK_CHARACTERS = 256 * 1024
 
 # Rows of a block of columns. The places of rows in it have 16 bits.
 BLOCK_ROWS = 4096

@@ -8,15 +8,29 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ._access import base_url_of, require_change, require_key, run_of_path, services_of
+from ._access import (
+    base_url_of,
+    known_run,
+    known_user,
+    require_change,
+    require_entity,
+    require_key,
+    run_key_of_path,
+    sent_key,
+    services_of,
+)
 from ._auth import User
 from ._body import read_body
 from ._graphql import GraphQLExecutor, parse_graphql_request
 from ._json_response import StrictJSONResponse
 from ._limits import GRAPHQL_BYTES_MAX, STREAM_BYTES_MAX
 from ._services import OWN_TRANSACTION, RequestContext
-from ._stream import apply_stream_request, parse_stream_request
+from ._store import Run
+from ._stream import parse_stream_request
 from ._writers import writer_of
+
+# A body of this size is parsed in half a millisecond, which handing it to another thread and back takes as well.
+_PARSED_AT_ONCE_BYTES = 64 * 1024
 
 
 class _RollbackError(Exception):
@@ -66,18 +80,20 @@ def _answer_graphql(request: Request, user: User, body: bytes) -> dict[str, Any]
 
 
 async def file_stream(request: Request) -> Response:
-    user = await run_in_threadpool(_user_of_key, request)
-    body = await read_body(request, STREAM_BYTES_MAX)
-    return StrictJSONResponse(await run_in_threadpool(_answer_stream, request, user, body))
-
-
-def _answer_stream(request: Request, user: User, body: bytes) -> dict[str, Any]:
     services = services_of(request)
-    stream_request = parse_stream_request(body)
-    with services.database.write() as connection:
-        run = run_of_path(request, connection, user)
-        require_change(user, run.entity)
-        answer = apply_stream_request(connection, run, stream_request, services.clock(), writer_of(request.headers))
-    if stream_request.chunks:
-        services.indexer.consider(run.id)
-    return answer
+    api_key, run_key = sent_key(request), run_key_of_path(request)
+    if not services.ingest.knows(api_key):
+        await run_in_threadpool(_user_of_key, request)
+    body = await read_body(request, STREAM_BYTES_MAX)
+    if len(body) > _PARSED_AT_ONCE_BYTES:
+        stream_request = await run_in_threadpool(parse_stream_request, body)
+    else:
+        stream_request = parse_stream_request(body)
+
+    def admit(user: User | None, run: Run | None) -> None:
+        user = known_user(user)
+        require_entity(user, run_key.entity)
+        require_change(user, known_run(run_key, run).entity)
+
+    writer = writer_of(request.headers)
+    return StrictJSONResponse(await services.ingest.apply(api_key, run_key, stream_request, writer, admit))

@@ -17,22 +17,13 @@ from ._console import parse_console_line
 from ._files import StoredFile, file_path, list_files
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_MAX
+from ._lines import EVENTS, HISTORY, LOG, first_step, iterate_lines, last_line, rows_between
 from ._names import run_storage_id, storage_id
 from ._resolvers import connection_of
+from ._samples import sampled_rows
 from ._series import history_keys
 from ._services import RequestContext, iso_time
-from ._store import (
-    EVENTS,
-    HISTORY,
-    LOG,
-    Run,
-    find_project,
-    first_step,
-    iterate_lines,
-    last_line,
-    rows_between,
-    sampled_rows,
-)
+from ._store import Run, find_project
 from ._tables import files as files_table
 from ._values import strict_json
 

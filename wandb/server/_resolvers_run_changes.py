@@ -14,6 +14,7 @@ from ._artifacts import artifacts_of_run, delete_artifact
 from ._files import delete_file, file_path, file_place, list_files
 from ._graphql import Resolvers
 from ._limits import ALERT_CHARACTERS_MAX, FILES_PER_REQUEST_MAX, NESTING_MAX
+from ._lines import HISTORY
 from ._names import (
     RunKey,
     file_name_problem,
@@ -26,7 +27,6 @@ from ._names import (
 from ._resolvers import DEFAULT_PROJECT, allowed_entity, project_for_writing
 from ._services import RequestContext
 from ._store import (
-    HISTORY,
     SETTABLE_STATES,
     Run,
     branch_point,

@@ -25,7 +25,8 @@ from starlette.exceptions import HTTPException
 from .._filters import lookup
 from ._blocks import Block, classified, find_block, flattened
 from ._limits import BLOCK_ROWS, BUCKETS_MAX, INDEXED_COLUMNS_MAX, MARKS_MAX, METRICS_MAX
-from ._store import HISTORY, Run, iterate_lines, line_count, rows_between
+from ._lines import HISTORY, iterate_lines, rows_between
+from ._store import Run, line_count
 from ._values import finite_number, spelled
 
 # Values under these keys place a row; they are not metrics of their own.

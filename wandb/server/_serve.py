@@ -17,7 +17,8 @@ from starlette.applications import Starlette
 from ._app import create_app
 from ._auth import create_api_key, create_sign_in_token, ensure_first_user, first_user
 from ._data_lock import DataLock, DataLockedError
-from ._database import DatabaseUrlError, DatabaseVersionError
+from ._database import DatabaseUrlError
+from ._formats import DatabaseVersionError
 from ._pages import sign_in_path
 from ._services import DATABASE_FILE, Services, open_services
 

@@ -13,6 +13,7 @@ from ._auth import ServerSecret, User, load_secret
 from ._bytes import ByteStore, FolderStore
 from ._database import Database, open_database
 from ._indexer import Indexer
+from ._ingest import Ingest
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
 from ._series import SeriesCache
 from ._signing import UrlSigner
@@ -35,6 +36,7 @@ class Services:
     signer: UrlSigner
     series: SeriesCache
     indexer: Indexer
+    ingest: Ingest
     clock: Clock
     file_bytes_max: int
     index_rows_max: int
@@ -56,13 +58,15 @@ def open_services(
         database = open_database(database_url)
     store = FolderStore(data / "files")
     store.discard_abandoned()
+    indexer = Indexer(database)
     return Services(
         database=database,
         secret=secret,
         bytes=store,
         signer=UrlSigner(secret),
         series=SeriesCache(),
-        indexer=Indexer(database),
+        indexer=indexer,
+        ingest=Ingest(database, secret, clock, indexer.consider),
         clock=clock,
         file_bytes_max=file_bytes_max,
         index_rows_max=index_rows_max,

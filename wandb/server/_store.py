@@ -6,22 +6,20 @@ Every function takes a connection, so the caller decides what belongs to one tra
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from .._sampling import evenly
 from ._auth import User
 from ._blocks import drop_blocks
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
+from ._lines import EVENTS, HISTORY, LOG, copy_rows, delete_lines, forget_rows_after, last_step
 from ._names import RunKey, new_display_name
-from ._tables import files, lines, projects, runs, users
+from ._tables import files, projects, runs, users
 from ._values import parse_object
 from ._writers import forget_writers
-
-HISTORY, EVENTS, LOG = "h", "e", "l"
 
 # States a client may set by itself; the others follow from what the run does.
 SETTABLE_STATES = frozenset({"running", "pending", "finished", "failed", "crashed", "killed"})
@@ -69,6 +67,7 @@ class Run:
     history_count: int
     events_count: int
     log_count: int
+    last_step: int | None
     rewrites: int
     project: str
     entity: str
@@ -158,6 +157,19 @@ def find_run(connection: Connection, key: RunKey) -> Run | None:
     return Run(**row._mapping) if row is not None else None
 
 
+def find_run_id(connection: Connection, key: RunKey) -> int | None:
+    query = select(runs.c.id).join(projects, projects.c.id == runs.c.project_id)
+    named = (runs.c.name == key.name) & (projects.c.name == key.project) & (projects.c.entity == key.entity)
+    return connection.execute(query.where(named)).scalar()
+
+
+def runs_for_change(connection: Connection, run_ids: Iterable[int]) -> list[Run]:
+    """Runs by their numbers, kept from others who write runs until the transaction ends."""
+    # All take them in the same order, so that no two wait for each other.
+    query = _runs_with_names().where(runs.c.id.in_(list(run_ids))).order_by(runs.c.id).with_for_update(of=runs)
+    return [Run(**row._mapping) for row in connection.execute(query)]
+
+
 def find_run_by_id(connection: Connection, run_id: int) -> Run | None:
     row = connection.execute(_runs_with_names().where(runs.c.id == run_id)).first()
     return Run(**row._mapping) if row is not None else None
@@ -212,11 +224,21 @@ def update_run(connection: Connection, run_id: int, values: dict[str, Any]) -> N
         connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
 
 
+def update_runs(connection: Connection, values: dict[int, dict[str, Any]]) -> None:
+    """Set columns of several runs."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for run_id, columns in values.items():
+        alike.setdefault(tuple(sorted(columns)), []).append({"run_number": run_id, **columns})
+    for names, rows in alike.items():
+        changed = update(runs).where(runs.c.id == bindparam("run_number"))
+        connection.execute(changed.values({name: bindparam(name) for name in names}), rows)
+
+
 def delete_run(connection: Connection, run_id: int) -> None:
     drop_blocks(connection, run_id)
     forget_writers(connection, run_id)
-    for table in (lines, files):
-        connection.execute(delete(table).where(table.c.run_id == run_id))
+    delete_lines(connection, run_id)
+    connection.execute(delete(files).where(files.c.run_id == run_id))
     connection.execute(delete(runs).where(runs.c.id == run_id))
 
 
@@ -267,104 +289,15 @@ def branch_point(config: str) -> BranchPoint | None:
 
 def inherit_history(connection: Connection, parent: Run, run_id: int, last_kept: int) -> None:
     """Copy the parent's rows up to a step, numbered from 0."""
-    number = func.row_number().over(order_by=(lines.c.step, lines.c.line)) - 1
-    rows = select(literal(run_id), lines.c.kind, number, lines.c.step, lines.c.content).where(
-        lines.c.run_id == parent.id, lines.c.kind == HISTORY, lines.c.step <= last_kept
-    )
-    copied = connection.execute(insert(lines).from_select(["run_id", "kind", "line", "step", "content"], rows))
-    update_run(connection, run_id, {"history_count": copied.rowcount})
-
-
-def last_line(connection: Connection, run_id: int, kind: str) -> str | None:
-    """The line with the highest number."""
-    return connection.execute(
-        select(lines.c.content)
-        .where(lines.c.run_id == run_id, lines.c.kind == kind)
-        .order_by(lines.c.line.desc())
-        .limit(1)
-    ).scalar()
-
-
-def first_step(connection: Connection, run_id: int) -> int | None:
-    return connection.execute(
-        select(func.min(lines.c.step)).where(lines.c.run_id == run_id, lines.c.kind == HISTORY)
-    ).scalar()
-
-
-def iterate_lines(
-    connection: Connection, run_id: int, kind: str, first: int, last: int | None = None
-) -> Iterator[tuple[int, int | None, str]]:
-    """Number, step and content of the lines from ``first`` up to and without ``last``."""
-    query = (
-        select(lines.c.line, lines.c.step, lines.c.content)
-        .where(lines.c.run_id == run_id, lines.c.kind == kind, lines.c.line >= first)
-        .order_by(lines.c.line)
-    )
-    if last is not None:
-        query = query.where(lines.c.line < last)
-    for row in connection.execute(query.execution_options(yield_per=1000)):
-        yield row.line, row.step, row.content
-
-
-def rows_between(connection: Connection, run_id: int, first: int, last: int) -> list[tuple[int, str]]:
-    """Step and content of the history rows with ``first <= step < last``, in order of step."""
-    found = connection.execute(
-        select(lines.c.step, lines.c.content)
-        .where(
-            lines.c.run_id == run_id,
-            lines.c.kind == HISTORY,
-            lines.c.step >= first,
-            lines.c.step < last,
-        )
-        .order_by(lines.c.step, lines.c.line)
-    )
-    return [(row.step, row.content) for row in found]
-
-
-def sampled_rows(
-    connection: Connection,
-    run_id: int,
-    kind: str,
-    count_max: int,
-    contains: Sequence[Sequence[str]] = (),
-    steps: tuple[int | None, int | None] = (None, None),
-) -> list[str]:
-    """Evenly chosen rows, the first and the last always among them, in order of step.
-
-    ``contains`` narrows the choice before it is made: of each group of texts, a row must hold
-    one. ``steps`` are inclusive bounds.
-    """
-    position = func.strpos if connection.dialect.name == "postgresql" else func.instr
-    condition = (lines.c.run_id == run_id) & (lines.c.kind == kind) & lines.c.step.is_not(None)
-    if steps[0] is not None:
-        condition &= lines.c.step >= steps[0]
-    if steps[1] is not None:
-        condition &= lines.c.step <= steps[1]
-    for group in contains:
-        condition &= or_(*(position(lines.c.content, text) > 0 for text in group))
-    numbers = connection.scalars(select(lines.c.line).where(condition).order_by(lines.c.step, lines.c.line)).all()
-    chosen = list(evenly(numbers, count_max))
-    contents: list[str] = []
-    # SQLite limits the variables of one statement; 500 is below every build's limit.
-    for start in range(0, len(chosen), 500):
-        part = chosen[start : start + 500]
-        found = connection.execute(
-            select(lines.c.line, lines.c.content).where(
-                lines.c.run_id == run_id, lines.c.kind == kind, lines.c.line.in_(part)
-            )
-        )
-        by_number = {row.line: row.content for row in found}
-        contents.extend(by_number[number] for number in part)
-    return contents
+    count = copy_rows(connection, parent.id, run_id, last_kept)
+    update_run(connection, run_id, {"history_count": count, "last_step": last_step(connection, run_id)})
 
 
 def rewind_history(connection: Connection, run: Run, last_kept: int) -> int:
     """Forget the history after a step; the new line count is returned."""
     drop_blocks(connection, run.id, HISTORY)
     forget_writers(connection, run.id, HISTORY)
-    in_history = (lines.c.run_id == run.id) & (lines.c.kind == HISTORY)
-    connection.execute(delete(lines).where(in_history, lines.c.step > last_kept))
-    highest = connection.execute(select(func.max(lines.c.line)).where(in_history)).scalar()
-    count = 0 if highest is None else highest + 1
-    update_run(connection, run.id, {"history_count": count, "rewrites": run.rewrites + 1})
+    count = forget_rows_after(connection, run.id, last_kept)
+    left = {"history_count": count, "last_step": last_step(connection, run.id)}
+    update_run(connection, run.id, {**left, "rewrites": run.rewrites + 1})
     return count

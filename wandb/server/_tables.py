@@ -1,19 +1,18 @@
 """The tables, as SQLAlchemy Core metadata.
 
-Times are seconds since the epoch. ``lines`` holds the three line streams of a run under one key,
-because the rules for writing them are the same: a line is replaced by its number.
+Times are seconds since the epoch. ``chunks`` holds the three line streams of a run, because the rules for writing them
+are the same: a line is replaced by its number.
 
 =========  ==========================================================================
 table      one row is
 =========  ==========================================================================
-schema_versions  the format of the database, one row
 users      a person; the name is also the name of the person's own entity
 api_keys   a keyed hash of an API key
 team_members  a user's role in a team (``_teams``)
 tickets    a keyed hash of a browser session or of a one-time sign-in link
 projects   a project of an entity
 runs       a run with everything about it that is a single value
-lines      one line of history (``h``), events (``e``) or console output (``l``)
+chunks     consecutive lines of history (``h``), events (``e``) or console output (``l``)
 files      a file that was uploaded for a run; the bytes lie in the data folder
 policies   what a scope says of settings (in ``_policies``)
 =========  ==========================================================================
@@ -25,27 +24,21 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
-
-SCHEMA_VERSION = 2
 
 metadata = MetaData()
-
-schema_versions = Table(
-    "schema_versions",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
-)
 
 users = Table(
     "users",
@@ -126,6 +119,8 @@ runs = Table(
     Column("history_count", BigInteger, nullable=False, default=0),
     Column("events_count", BigInteger, nullable=False, default=0),
     Column("log_count", BigInteger, nullable=False, default=0),
+    # The highest step of its history.
+    Column("last_step", BigInteger),
     # Goes up when a line below a count changes, so that readers who kept what they had read
     # know to read again.
     Column("rewrites", Integer, nullable=False, default=0),
@@ -134,17 +129,30 @@ runs = Table(
     sqlite_autoincrement=True,
 )
 
-lines = Table(
-    "lines",
+chunks = Table(
+    "chunks",
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("kind", String(1), primary_key=True),
-    Column("line", BigInteger, primary_key=True, autoincrement=False),
-    # The row's `_step` for history, null where a line is not a JSON object.
-    Column("step", BigInteger),
-    Column("content", Text, nullable=False),
+    # The number of its first line. No two chunks have a line in common.
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("lines", Integer, nullable=False),
+    # Of its lines, those that have a step; the lowest and the highest of the steps.
+    Column("rows", Integer, nullable=False),
+    Column("low_step", BigInteger),
+    Column("high_step", BigInteger),
+    Column("data", LargeBinary, nullable=False),
 )
-Index("lines_by_step", lines.c.run_id, lines.c.kind, lines.c.step, lines.c.line)
+# Has all that finding chunks needs, so that their bytes aren't passed over on the disk.
+Index(
+    "chunks_by_step",
+    chunks.c.run_id,
+    chunks.c.kind,
+    chunks.c.high_step,
+    chunks.c.low_step,
+    chunks.c.first,
+    chunks.c.rows,
+)
 
 files = Table(
     "files",
@@ -155,3 +163,10 @@ files = Table(
     Column("md5", String, nullable=False),
     Column("updated_at", Float, nullable=False),
 )
+
+
+@event.listens_for(chunks, "after_create")
+def _store_as_they_are(table: Table, connection: Connection, **_: object) -> None:
+    if connection.dialect.name == "postgresql":
+        # The bytes are compressed already.
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ALTER COLUMN data SET STORAGE EXTERNAL")

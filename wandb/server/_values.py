@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+import orjson
+
 from ._limits import NESTING_MAX
 
 
@@ -18,6 +20,20 @@ def parse_object(text: str) -> dict[str, Any] | None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return _bounded_object(text, value)
+
+
+def parse_row(text: str) -> dict[str, Any] | None:
+    """What ``parse_object`` finds, an eighth of the time; an integer beyond 64 bits is a double."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        # NaN and infinities, halves of surrogate pairs, numbers beyond doubles: all that strict JSON has not.
+        return parse_object(text)
+    return _bounded_object(text, value)
+
+
+def _bounded_object(text: str, value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     # Almost every row has fewer brackets than the limit, and needs no second look.

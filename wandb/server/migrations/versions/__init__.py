@@ -1,0 +1,1 @@
+"""One revision a format, in order of ``down_revision``."""
