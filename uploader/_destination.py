@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, List, Mapping, Optional, Set
+from typing import Callable, FrozenSet, List, Mapping, Optional, Set
 
 from ._credentials import find_api_key, fingerprint
 from ._documents import SERVER_FEATURES
@@ -46,7 +46,7 @@ class Destination:
         self._local = threading.local()
         self._transports: List[Transport] = []
         self._files: Optional[ThreadPoolExecutor] = None
-        self._takes_gzip: Optional[bool] = None
+        self._features: Optional[FrozenSet[str]] = None
         path = identity_file(environment)
         self._identity = IdentityTokens(path, self._exchange, clock) if path is not None else None
 
@@ -83,21 +83,19 @@ class Destination:
             return self._files
 
     def takes_gzip(self) -> bool:
-        """Whether the stream may be compressed. Asked once; a server that doesn't know the question says no."""
-        if self._takes_gzip is None:
-            transport = self.transport()
-            if transport.on_this_machine:
-                self._takes_gzip = False  # it would cost more than it saves
-                return False
+        """Whether the stream may be compressed; on this machine it would cost more than it saves."""
+        return not self.transport().on_this_machine and "FILESTREAM_GZIP" in self.features()
+
+    def features(self) -> FrozenSet[str]:
+        """What the server says it can do. Asked once; one that doesn't know the question can nothing more."""
+        if self._features is None:
             try:
-                data = transport.graphql("ServerFeaturesQuery", SERVER_FEATURES, {})
-                features = (data.get("serverInfo") or {}).get("features") or []
-                self._takes_gzip = any(
-                    one.get("name") == "FILESTREAM_GZIP" and one.get("isEnabled") is True for one in features
-                )
+                data = self.transport().graphql("ServerFeaturesQuery", SERVER_FEATURES, {})
+                found = (data.get("serverInfo") or {}).get("features") or []
+                self._features = frozenset(str(one.get("name")) for one in found if one.get("isEnabled") is True)
             except (Refused, AttributeError, TypeError):
-                self._takes_gzip = False
-        return self._takes_gzip
+                self._features = frozenset()
+        return self._features
 
     # --- credentials --------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,14 @@ mutation CreateRunFiles($entity: String!, $project: String!, $run: String!, $fil
 }
 """
 
+RUN_FILES = """
+query RunFiles($entity: String!, $project: String!, $name: String!, $fileNames: [String] = [], $fileLimit: Int = 50) {
+  project(name: $project, entityName: $entity) {
+    run(name: $name) { files(names: $fileNames, first: $fileLimit) { edges { node { name sizeBytes md5 } } } }
+  }
+}
+"""
+
 # Servers of this project know it; others refuse it, which is the answer.
 SETTINGS_POLICIES = """
 query SettingsPolicies($entity: String, $project: String) {

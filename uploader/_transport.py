@@ -6,7 +6,6 @@ Every failure leaves as one of the exceptions of `_errors`; no message holds a k
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import ipaddress
 import json
 import os
@@ -20,6 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from ._body import PIECE_BYTES, UPLOAD_ID, Body, arrived_bytes, hexadecimal, upload_id
 from ._credentials import BearerToken
 from ._errors import CredentialsRefused, Refused, ReplyTooLong, TransientError
 from ._retry import classify, server_words
@@ -33,8 +33,6 @@ PUT_SECONDS = 180.0
 # The largest honest reply is the config and the last rows of a run that is resumed.
 REPLY_BYTES_MAX = 32 << 20
 
-# A file goes out in pieces of this size: with the 16 KiB of urllib3, a fast network waits for the interpreter.
-PIECE_BYTES = 256 << 10
 # Below this a body isn't worth compressing. The lowest level: rows of numbers get hardly smaller with a higher one.
 GZIP_BYTES_MIN = 4096
 GZIP_LEVEL = 1
@@ -84,34 +82,6 @@ class _Bearer(AuthBase):
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, blocksize=PIECE_BYTES, **options)
-
-
-class Body:
-    """A file of known size as a request's body: exactly that many bytes, however the file changes, and their MD5."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self._size, self._left = file, size, size
-        self.digest = hashlib.md5(usedforsecurity=False)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Body:
-        return self
-
-    def __next__(self) -> bytes:
-        piece = self.read(PIECE_BYTES)
-        if not piece:
-            raise StopIteration
-        return piece
-
-    def read(self, count: int = -1) -> bytes:
-        piece = self._file.read(self._left if count < 0 else min(count, self._left))
-        if not piece and self._left:
-            raise TransientError("the file became shorter while it was uploaded; it is read again")
-        self._left -= len(piece)
-        self.digest.update(piece)
-        return piece
 
 
 class Transport:
@@ -177,18 +147,38 @@ class Transport:
         # An empty reply is a success. Text that isn't JSON comes from a proxy or a sign-in page, and the lines with it.
         return StreamReply(_json_object(raw, what) if raw.strip() else {}, received)
 
-    def put(self, url: str, headers: List[str], file: BinaryIO, name: str) -> Tuple[int, str]:
-        """Upload a file's bytes to a URL that the server gave out. Returns their number and MD5."""
+    def put(self, url: str, headers: List[str], file: BinaryIO, name: str, resumable: bool = False) -> Tuple[int, str]:
+        """Upload a file's bytes to a URL that the server gave out, and with `resumable` go on where an earlier attempt
+        broke off. Returns their number and MD5."""
         if url.startswith("/"):
             url = self.base_url + url
         fields = {key.strip(): value.strip() for key, _, value in (header.partition(":") for header in headers)}
-        # requests would send an empty file in chunks, which object stores refuse.
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        body = Body(file, size)
         what = f"file {name} at {urlsplit(url).netloc}"
-        self._send("PUT", url, body if size else b"", fields, PUT_SECONDS, what, _NoAuth())
-        return size, body.digest.hexdigest()
+        size, start = file.seek(0, os.SEEK_END), 0
+        known = upload_id(file, name) if resumable else ""
+        if known:
+            fields[UPLOAD_ID] = known
+            start = self._arrived(url, {**fields, "Content-Range": f"bytes */{size}"}, size, what)
+            fields["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        body = Body(file, size, start)
+        # requests would send an empty file in chunks, which object stores refuse.
+        _, received = self._send("PUT", url, body if size else b"", fields, PUT_SECONDS, what, _NoAuth())
+        digest = body.digest.hexdigest()
+        if known and hexadecimal(received.get("ETag")) != digest:
+            raise TransientError(f"{what}: what arrived is not what was sent; it is sent again")
+        return size, digest
+
+    def _arrived(self, url: str, headers: Headers, size: int, what: str) -> int:
+        """How much the server has of a file whose upload broke off."""
+        with self._reply("PUT", url, b"", headers, PUT_SECONDS, what, _NoAuth()) as reply:
+            raw = self._read_bounded(reply, what)
+            status, received = reply.status_code, reply.headers
+        if status == 308:
+            return arrived_bytes(received.get("Range"), size)
+        if 200 <= status <= 300:
+            return 0  # it isn't what it says it is
+        failure = classify(status, received, raw, what, False)
+        raise Refused(str(failure), status) if isinstance(failure, CredentialsRefused) else failure
 
     def get(self, url: str, name: str, write: Callable[[bytes], object], start: int = 0) -> None:
         """Hand the bytes of a file, from `start` on, to `write`, piece by piece. The URL is one that the server gave

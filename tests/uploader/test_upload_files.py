@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from logged_runs import end, log_rows, new_folder, start_log
+from logged_runs import cursor_of, end, log_rows, new_folder, start_log
 from w_b_server import Fault, WBServer
 
 from wandb_storage import Console, FileSaved, Log, RunStart
@@ -104,6 +104,25 @@ def test_a_refused_file_is_parked_alone(server: WBServer, wandb_dir: Path, code:
     server.fault = lambda request: None
     assert upload(folder, server.url, retry_parked=True).parked_files == {}
     assert saved(server) == {"a.txt": b"a"}
+
+
+def test_files_that_the_server_has_are_not_sent_again_by_whoever_lost_its_cursor(
+    server: WBServer, wandb_dir: Path
+) -> None:
+    folder = run_with(wandb_dir, server, "same", "other", "new")
+    (folder / "files" / "same").write_text("same")
+    (folder / "files" / "other").write_text("before")
+    upload(folder, server.url)
+    cursor_of(wandb_dir).unlink()
+    (folder / "files" / "other").write_text("after")
+    (folder / "files" / "new").write_text("new")
+    count = len(server.of("/storage/"))
+    result = upload(folder, server.url)
+    assert result.parked_files == {}
+    assert saved(server) == {"same": b"same", "other": b"after", "new": b"new"}
+    sent = [request.body for request in server.of("/storage/")[count:]]
+    assert sorted(sent) == [b"after", b"new"]
+    assert {"same", "other", "new"} <= set(server.runs["r1"].uploaded)
 
 
 def test_what_has_not_changed_is_not_uploaded_again(server: WBServer, wandb_dir: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import gzip
+import hashlib
 import json
 import threading
 import time
@@ -28,7 +29,7 @@ class Fault:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     drop_before: bool = False  # the connection, before the request is applied
     drop_after: bool = False  # the reply is lost
-    cut: int = -1  # bytes of a file after which the reply breaks off
+    cut: int = -1  # bytes of a file after which the reply breaks off, or a resumable upload
     delay: float = 0.0
     only: str = ""  # for requests whose path or operation holds this
 
@@ -41,6 +42,21 @@ class Request:
     body: bytes
     headers: Dict[str, str]
     time: float
+
+
+class Part:
+    """What has arrived of a file."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.content = bytearray()
+
+    def add(self, piece: bytes, keep: bool) -> None:
+        self.count += len(piece)
+        self.md5.update(piece)
+        if keep:
+            self.content += piece
 
 
 class ServedRun:
@@ -91,6 +107,7 @@ class WBServer:
         self.swallow = False  # files are read and not kept
         self.features: List[str] = []
         self.alerts: List[Dict[str, Any]] = []
+        self.parts: Dict[str, Part] = {}  # by the identity of the upload
         self.tokens: List[str] = []  # access tokens that were given out; the last one is valid
         self.lock = threading.RLock()
         self.port = 0
@@ -151,6 +168,14 @@ class WBServer:
                 for name in variables["files"]
             ]
             return {"data": {"createRunFiles": {"runID": "x", "uploadHeaders": ["X-Upload:yes"], "files": files}}}
+        if operation == "RunFiles":
+            stored = self.runs[variables["name"]].files
+            nodes = [
+                {"name": name, "sizeBytes": len(stored[name]), "md5": base64_md5(stored[name])}
+                for name in variables["fileNames"]
+                if name in stored
+            ]
+            return {"data": {"project": {"run": {"files": {"edges": [{"node": node} for node in nodes]}}}}}
         if operation == "Viewer":
             return {"data": {"viewer": {"id": "u", "username": "me", "entity": "me"}}}
         if operation == "NotifyScriptableRunAlert":
@@ -232,6 +257,10 @@ def base64_name(name: str) -> str:
     return base64.urlsafe_b64encode(name.encode()).decode()
 
 
+def base64_md5(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
@@ -259,6 +288,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self, method: str) -> None:
         length = int(self.headers.get("Content-Length", 0))
+        if "Content-Range" in self.headers and "RESUMABLE_RUN_FILES" in self.owner.features:
+            self._take_part(length)
+            return
         if self.owner.swallow and method == "PUT":
             for _ in range(0, length, 1 << 20):
                 self.rfile.read(min(length, 1 << 20))
@@ -294,6 +326,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         self._answer(status, reply, server.reply_headers, fault.cut)
+
+    def _take_part(self, length: int) -> None:
+        """A file that comes with what has arrived of it kept, in pieces however the connection ends."""
+        server, (_, _, name, encoded) = self.owner, self.path.partition("?")[0].split("/")
+        request = Request("PUT", self.path, "", b"", dict(self.headers), time.monotonic())
+        with server.lock:
+            server.requests.append(request)
+            fault = server.next_fault(request)
+            part = server.parts.setdefault(self.headers["X-WANDB-Upload-ID"], Part())
+        asked, _, size = self.headers["Content-Range"][len("bytes ") :].partition("/")
+        if asked == "*" or int(asked.partition("-")[0]) != part.count:
+            self._answer(308, b"", {"Range": f"bytes=0-{part.count - 1}"} if part.count else {})
+            return
+        left = min(length, fault.cut) if fault.cut >= 0 else length
+        while left:
+            piece = self.rfile.read1(min(left, 1 << 18))
+            if not piece:
+                return  # the client died in the middle of it
+            left -= len(piece)
+            part.add(piece, not server.swallow)
+        if part.count < int(size):
+            self.close_connection = True
+            self.connection.close()
+            return
+        with server.lock:
+            del server.parts[self.headers["X-WANDB-Upload-ID"]]
+            server.runs[name].files[base64.urlsafe_b64decode(encoded).decode()] = bytes(part.content)
+        self._answer(200, b"", {"ETag": f'"{part.md5.hexdigest()}"'})
 
     def _give(self, request: Request) -> Any:
         """A file, or the part of it that is asked for."""
