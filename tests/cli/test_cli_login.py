@@ -61,7 +61,7 @@ def test_other_settings_stay(place: Place) -> None:
 
 def test_no_key_and_nobody_to_ask_is_an_error(place: Place) -> None:
     outcome = place.login("--host", "http://127.0.0.1:1234")
-    assert outcome.returncode == 1
+    assert outcome.returncode == 5
     assert "no API key" in outcome.stderr
     assert not place.settings.exists()
 
@@ -69,7 +69,7 @@ def test_no_key_and_nobody_to_ask_is_an_error(place: Place) -> None:
 @pytest.mark.parametrize("key", ["short", "spaces in a key are not allowed in any key, ever"])
 def test_a_key_that_is_none_is_refused(place: Place, key: str) -> None:
     outcome = place.login(key)
-    assert outcome.returncode == 1
+    assert outcome.returncode == 5
     assert outcome.stderr.startswith("wandb: ERROR ")
     assert "Traceback" not in outcome.stderr
 

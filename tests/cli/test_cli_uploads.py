@@ -2,100 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from live_server import LiveServer
+from shells import KEY, Shell, free_port, write_run
 
-import pytest
-
-from wandb_storage import Exit, FileSaved, Log, RowFlag, RunStart, boot_id
-
-KEY = "0123456789abcdef" * 2 + "01234567"
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def write_run(home: Path, run_id: str, rows: int, offline: bool = True, end: bool = True) -> Path:
-    """A run with rows; without `end` nothing says how it ended."""
-    folder = home / "wandb" / f"{'offline-' if offline else ''}run-20260105_120000-{run_id}"
-    (folder / "files").mkdir(parents=True)
-    with Log.create(folder, run_id) as log:
-        log.append(
-            RunStart(
-                run_id=run_id, project="digits", name=f"name of {run_id}", time=1.7e9, host=socket.gethostname(),
-                pid=1, boot_id=boot_id(), settings="{}",
-            )
-        )  # fmt: skip
-        for step in range(rows):
-            log.append_row({"loss": 1.0 / (step + 1)}, step, 1.7e9 + step, int(RowFlag.COMMIT))
-        if end:
-            log.append(Exit(code=0, time=1.7e9 + rows))
-    return folder
-
-
-class Shell:
-    """Runs the command in a folder, with a home and a key of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        known = {name: value for name, value in os.environ.items() if "WANDB" not in name}
-        self.environment: Dict[str, str] = {**known, "HOME": str(folder), "NETRC": str(folder / "netrc")}
-        self.environment.update(WANDB_CONFIG_DIR=str(folder / "config"), WANDB_API_KEY=KEY)
-
-    def __call__(self, *arguments: str, key: Optional[str] = None) -> subprocess.CompletedProcess[str]:
-        environment = {**self.environment, **({"WANDB_API_KEY": key} if key else {})}
-        return subprocess.run(
-            [sys.executable, "-m", "wandb", *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def status(self) -> Dict[str, Any]:
-        runs: List[Dict[str, Any]] = json.loads(self("status", "--json").stdout)["runs"]
-        return {run["id"]: run for run in runs}
-
-
-class Server(NamedTuple):
-    url: str
-    key: str
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`wandb server` on a free port."""
-    for name in ("graphql", "sqlalchemy", "starlette", "uvicorn"):
-        pytest.importorskip(name, reason="the server's libraries are not installed")
-    folder = tmp_path_factory.mktemp("server")
-    ready = folder / "ready.json"
-    command = [sys.executable, "-m", "wandb", "server", "--port", "0", "--data", str(folder / "data")]
-    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL, cwd=folder)
-    try:
-        until = time.monotonic() + 30
-        while not ready.exists() or not ready.read_text().endswith("}"):
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < until, "the server isn't ready"
-            time.sleep(0.05)
-        facts = json.loads(ready.read_text())
-        yield Server(facts["url"], facts["api_key"])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
+from wandb_storage import Exit, FileSaved, Log, RowFlag
 
 
 def test_status_tells_state_rows_and_what_waits(shell: Shell) -> None:
@@ -160,7 +70,7 @@ def test_a_server_that_is_down_is_said_and_the_run_waits(shell: Shell) -> None:
     assert f"aaa to {url}: waits: " in shell("status").stdout
 
 
-def test_sync_brings_offline_runs_once(shell: Shell, server: Server) -> None:
+def test_sync_brings_offline_runs_once(shell: Shell, server: LiveServer) -> None:
     write_run(shell.folder, "sync1", 20)
     write_run(shell.folder, "sync2", 5)
     write_run(shell.folder, "online", 5, offline=False)
@@ -179,7 +89,7 @@ def test_sync_brings_offline_runs_once(shell: Shell, server: Server) -> None:
     assert (rest.returncode, rest.stdout.count(": done, ")) == (0, 1)
 
 
-def test_sync_takes_ids_files_and_patterns(shell: Shell, server: Server) -> None:
+def test_sync_takes_ids_files_and_patterns(shell: Shell, server: LiveServer) -> None:
     first, second = write_run(shell.folder, "named1", 1), write_run(shell.folder, "named2", 1)
     write_run(shell.folder, "named3", 1)
     file = str((first / "run-named1.wandb").relative_to(shell.folder))
@@ -190,7 +100,7 @@ def test_sync_takes_ids_files_and_patterns(shell: Shell, server: Server) -> None
     assert shell("sync", "wandb/nothing*", "--url", server.url).returncode == 3
 
 
-def test_a_key_that_the_server_refuses_ends_it(shell: Shell, server: Server) -> None:
+def test_a_key_that_the_server_refuses_ends_it(shell: Shell, server: LiveServer) -> None:
     write_run(shell.folder, "refused", 1)
     outcome = shell("sync", "--url", server.url)
     assert outcome.returncode == 5
@@ -198,7 +108,7 @@ def test_a_key_that_the_server_refuses_ends_it(shell: Shell, server: Server) -> 
     assert KEY not in outcome.stderr
 
 
-def test_a_file_that_is_gone_is_said(shell: Shell, server: Server) -> None:
+def test_a_file_that_is_gone_is_said(shell: Shell, server: LiveServer) -> None:
     folder = write_run(shell.folder, "nofile", 2, end=False)
     with Log.open(folder) as log:
         log.append(FileSaved(path="model.npz", policy="now"))
@@ -209,7 +119,7 @@ def test_a_file_that_is_gone_is_said(shell: Shell, server: Server) -> None:
     assert "done, 2 rows" in outcome.stdout
 
 
-def test_a_key_in_the_settings_file_is_used(shell: Shell, server: Server) -> None:
+def test_a_key_in_the_settings_file_is_used(shell: Shell, server: LiveServer) -> None:
     folder = write_run(shell.folder, "filed", rows=3)
     del shell.environment["WANDB_API_KEY"]
     (shell.folder / "config").mkdir()
@@ -219,7 +129,7 @@ def test_a_key_in_the_settings_file_is_used(shell: Shell, server: Server) -> Non
     assert server.key not in outcome.stdout + outcome.stderr
 
 
-def test_what_was_refused_is_tried_again_when_asked_for(shell: Shell, server: Server) -> None:
+def test_what_was_refused_is_tried_again_when_asked_for(shell: Shell, server: LiveServer) -> None:
     folder = write_run(shell.folder, "parked", 2, end=False)
     with Log.open(folder) as log:
         log.append(FileSaved(path="model.npz", policy="end"))
@@ -232,7 +142,7 @@ def test_what_was_refused_is_tried_again_when_asked_for(shell: Shell, server: Se
     assert again.returncode == 0, again.stderr
 
 
-def test_a_run_goes_elsewhere_and_in_part(shell: Shell, server: Server) -> None:
+def test_a_run_goes_elsewhere_and_in_part(shell: Shell, server: LiveServer) -> None:
     write_run(shell.folder, "whole", 20)
     options = ["--id", "part", "--project", "elsewhere", "--from-step", "5", "--to-step", "9", "--url", server.url]
     for _ in range(2):
@@ -261,7 +171,7 @@ def test_looking_uploads_nothing(shell: Shell) -> None:
     assert "aaa" not in seen.stdout
 
 
-def test_what_is_uploaded_is_marked_and_removed(shell: Shell, server: Server) -> None:
+def test_what_is_uploaded_is_marked_and_removed(shell: Shell, server: LiveServer) -> None:
     done, left = write_run(shell.folder, "done", 3), write_run(shell.folder, "left", 3)
     assert shell("sync", "done", "--mark-synced", "--url", server.url, key=server.key).returncode == 0
     assert (done / "run-done.wandb.synced").exists()

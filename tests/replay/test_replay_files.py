@@ -183,7 +183,7 @@ def test_ranges_choose_rows(home: Path, capsys: pytest.CaptureFixture[str]) -> N
     ("arguments", "said"),
     [
         (["--csv", "--sqlite", "x.db"], "--sqlite and --csv exclude each other"),
-        (["--sqlite", "x.db", "-o", "y"], "--sqlite names its own place"),
+        (["--sqlite", "x.db", "-o", "y"], "--sqlite has its own place"),
         (["--keys", "loss"], "--keys goes with a form"),
         (["--at-time", "soon"], "'soon' is none: a time is 2026-01-05T12:30"),
     ],

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import click
 
 from . import FAILED, complain
 from ._help import RUN, command, option
+from ._replay_branch import make_fork, make_rewind, send
+from ._replay_diff import show_difference, side
 from ._replay_output import Output, load, write
 from ._times import MOMENT, Moment
 
 if TYPE_CHECKING:
     from wandb.replay import Replay
+    from wandb.replay._selection import Selection
 
 _THEN = "The run as it was: by log record, step, or time (12:30, +10m, -10m)."
 _TEXTS = "As text, to stdout or -o FILE."
 _FILES = "As a file or a folder."
 _ROWS = "Only these keys; only rows of these steps and times."
+_BRANCH = "A branch of the run, made here at once: another run, or the same one."
+_SEND = "Upload to another server, whole or a range."
 _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 _FOLDER: Any = click.Path(file_okay=False, path_type=Path)
 _ADVICE = "Restore the file from a copy if there is one; no later record can be trusted without it."
@@ -68,73 +74,154 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
 @option("--to-step", type=int, metavar="N", together=_ROWS, help="Only rows up to this step.")
 @option("--from-time", type=MOMENT, metavar="T", together=_ROWS, help="Only rows from this time on.")
 @option("--to-time", type=MOMENT, metavar="T", together=_ROWS, help="Only rows up to this time.")
+@option(
+    "--diff", nargs=2, metavar="A B",
+    help="What two sides don't have in common: step=N, seq=N, time=T, another run, or log.",
+)  # fmt: skip
+@option(
+    "--fork-at", type=int, metavar="STEP", together=_BRANCH, help="Make a new run that begins as this one up to STEP."
+)
+@option(
+    "--rewind-to", type=int, metavar="STEP", together=_BRANCH,
+    help="Let the run go back to STEP: a new log without the later rows takes the place of the old one.",
+)  # fmt: skip
+@option("--to", "url", metavar="URL", together=_SEND, help="Upload to this server: all of it, or the rows of a range.")
+@option("-p", "--project", together=_SEND, help="With --to: into this project instead of its own.")
+@option("-e", "--entity", together=_SEND, help="With --to: to this entity instead of its own.")
+@option("--id", "run_id", together=_SEND, help="With --to or --fork-at: under this id.")
 @option("-o", "--output", type=_FILE, metavar="FILE", help="Write to a file, all or nothing.")
 @option("--dir", "directory", type=click.Path(path_type=Path), help="Look for runs here, not in ./wandb.")
-def replay(
-    runs: Sequence[str], at: Optional[int], at_step: Optional[int], at_time: Optional[Moment], form: Optional[str],
-    sqlite: Optional[Path], tensorboard: Optional[Path], keys: Optional[str], from_step: Optional[int],
-    to_step: Optional[int], from_time: Optional[Moment], to_time: Optional[Moment], output: Optional[Path],
-    directory: Optional[Path],
-) -> None:  # fmt: skip
+def replay(runs: Sequence[str], **given: Any) -> None:
     """Tell a run from its log: config, summary, history, plots, console, how it ended and how we know.
 
     RUN is an id, a run's folder, any file in it, a pattern of these, or `latest`, the default. It may be finished,
     killed or still running: nothing is written and nothing is disturbed. A damaged log is told up to the damage, with
     exit code 1.
     """
-    wanted = _output(form, {"sqlite": sqlite, "tensorboard": tensorboard}, output)
-    moments = {"--at": at, "--at-step": at_step, "--at-time": at_time}
-    _one_of(moments)
-    bounds: Dict[str, Any] = {
-        "from_step": from_step, "to_step": to_step, "from_time": from_time, "to_time": to_time
-    }  # fmt: skip
-    _check_rows(wanted, keys, bounds)
-
-    from wandb.replay import find_runs
-    from wandb.replay._range import Range
-    from wandb.replay._selection import Selection
-
-    found = load(find_runs(runs or ["latest"], directory))
-    found = [_then(run, at, at_step, at_time) for run in found]
-    for name in ("from_time", "to_time"):
-        if bounds[name] is not None:
-            bounds[name] = bounds[name].of(found[0])
-    write(found, Selection(_split(keys), Range(**bounds)), wanted)
+    asked = _Asked(**given)
+    asked.check()
+    found = _find(runs, asked)
+    selection = asked.selection(found)
+    if asked.diff:
+        left, right = (side(text, runs[0] if runs else None, asked.directory) for text in asked.diff)
+        show_difference(left, right, selection, asked.form == "json")
+        found = [left.run, right.run]
+    elif asked.fork_at is not None or asked.rewind_to is not None:
+        if len(found) > 1:
+            raise click.UsageError(f"a branch is one run's, and these are {len(found)}; name the one that you mean")
+        _branch(found[0], asked)
+    elif asked.url:
+        send(found, asked.url, selection, {"run_id": asked.run_id, "project": asked.project, "entity": asked.entity})
+    else:
+        write(found, selection, asked.output_form())
     _tell_damage(found)
 
 
-def _output(form: Optional[str], paths: Dict[str, Optional[Path]], output: Optional[Path]) -> Output:
-    """The one form that is wanted."""
-    _one_of({**{f"--{name}": path for name, path in paths.items()}, f"--{form}": form})
-    for name, path in paths.items():
-        if path is not None:
-            if output is not None:
-                raise click.UsageError(f"--{name} names its own place; -o is for stdout")
-            return Output(name, path)
-    return Output(form or "", output)
+@dataclasses.dataclass
+class _Asked:
+    """The options, as they were given."""
+
+    at: Optional[int]
+    at_step: Optional[int]
+    at_time: Optional[Moment]
+    form: Optional[str]
+    sqlite: Optional[Path]
+    tensorboard: Optional[Path]
+    keys: Optional[str]
+    from_step: Optional[int]
+    to_step: Optional[int]
+    from_time: Optional[Moment]
+    to_time: Optional[Moment]
+    diff: Optional[Tuple[str, str]]
+    fork_at: Optional[int]
+    rewind_to: Optional[int]
+    url: Optional[str]
+    project: Optional[str]
+    entity: Optional[str]
+    run_id: Optional[str]
+    output: Optional[Path]
+    directory: Optional[Path]
+
+    @property
+    def paths(self) -> Dict[str, Optional[Path]]:
+        """The forms that name their own place."""
+        return {"sqlite": self.sqlite, "tensorboard": self.tensorboard}
+
+    @property
+    def actions(self) -> Dict[str, Any]:
+        return {
+            "--diff": self.diff or None, "--fork-at": self.fork_at, "--rewind-to": self.rewind_to, "--to": self.url
+        }  # fmt: skip
+
+    @property
+    def moments(self) -> Dict[str, Any]:
+        return {"--at": self.at, "--at-step": self.at_step, "--at-time": self.at_time}
+
+    @property
+    def rows(self) -> Dict[str, Any]:
+        return {
+            "--from-step": self.from_step, "--to-step": self.to_step, "--from-time": self.from_time,
+            "--to-time": self.to_time,
+        }  # fmt: skip
+
+    def check(self) -> None:
+        """Raises UsageError where the options contradict each other."""
+        form = f"--{self.form}" if self.form and not (self.form == "json" and self.diff) else ""
+        forms = {**{f"--{name}": path for name, path in self.paths.items()}, form: form or None}
+        _one_of({**forms, **self.actions})
+        _one_of(self.moments)
+        given = _given({"--keys": self.keys, **self.rows})
+        if given and not _given(forms) and not self.diff and not (self.url and self.keys is None):
+            raise click.UsageError(f"{given[0]} goes with a form, --json or --csv say")
+        alone = _given(self.actions)
+        if alone and _given(self.moments):
+            raise click.UsageError(f"{alone[0]} and {_given(self.moments)[0]} exclude each other")
+        if self.output is not None and (_given(self.paths) or alone):
+            raise click.UsageError(f"{(*_given(forms), *alone)[0]} has its own place; -o is for stdout")
+
+    def selection(self, found: Sequence[Replay]) -> Selection:
+        from wandb.replay._range import Range
+        from wandb.replay._selection import Selection
+
+        keys = None if self.keys is None else list(dict.fromkeys(key for key in self.keys.split(",") if key))
+        times = [time if time is None else time.of(found[0]) for time in (self.from_time, self.to_time)]
+        return Selection(keys, Range(self.from_step, self.to_step, *times))
+
+    def output_form(self) -> Output:
+        for name, path in self.paths.items():
+            if path is not None:
+                return Output(name, path)
+        return Output(self.form or "", self.output)
+
+
+def _given(options: Dict[str, Any]) -> List[str]:
+    return [name for name, value in options.items() if value is not None]
 
 
 def _one_of(options: Dict[str, Any]) -> None:
-    given = [name for name, value in options.items() if value is not None]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} exclude each other; give one")
+    if len(_given(options)) > 1:
+        raise click.UsageError(f"{' and '.join(_given(options))} exclude each other; give one")
 
 
-def _check_rows(output: Output, keys: Optional[str], bounds: Dict[str, Any]) -> None:
-    """A story tells a whole run."""
-    given = [f"--{name.replace('_', '-')}" for name, value in {"keys": keys, **bounds}.items() if value is not None]
-    if given and not output.form:
-        raise click.UsageError(f"{given[0]} goes with a form, --json or --csv say")
+def _find(runs: Sequence[str], asked: _Asked) -> List[Replay]:
+    from wandb.replay import find_runs
+
+    if asked.diff and not runs:
+        return []
+    found = load(find_runs(runs or ["latest"], asked.directory))
+    if not _given(asked.moments):
+        return found
+    return [
+        run.at(sequence=asked.at, step=asked.at_step, time=None if asked.at_time is None else asked.at_time.of(run))
+        for run in found
+    ]
 
 
-def _then(run: Replay, at: Optional[int], at_step: Optional[int], at_time: Optional[Moment]) -> Replay:
-    if at is None and at_step is None and at_time is None:
-        return run
-    return run.at(sequence=at, step=at_step, time=None if at_time is None else at_time.of(run))
-
-
-def _split(keys: Optional[str]) -> Optional[List[str]]:
-    return None if keys is None else list(dict.fromkeys(key for key in keys.split(",") if key))
+def _branch(run: Replay, asked: _Asked) -> None:
+    if asked.fork_at is not None:
+        make_fork(run, asked.fork_at, asked.run_id)
+    elif asked.rewind_to is not None:
+        make_rewind(run, asked.rewind_to)
 
 
 def _tell_damage(runs: Sequence[Replay]) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Optional, Sequence
 
 import click
 
-from . import complain, fail
+from . import fail
 from ._official import imported
-from ._sync_runs import clean, filtered, mark_synced, target_of, unsynced_runs
-from ._sync_show import report, show_plan, shown, view
+from ._sync_runs import clean, filtered, target_of, unsynced_runs
+from ._sync_show import show_plan, view
+from ._uploads import upload_all
 
 if TYPE_CHECKING:
-    from wandb_uploader import Target
+    pass
 
 _EXAMPLES = """\b
 Examples:
@@ -94,30 +94,5 @@ def sync(
             "retry_parked": retry_parked, "give_up_seconds": give_up, "follow": live,
             "environment": uploader_environment(settings),
         }  # fmt: skip
-        if not _upload_all(targets, base_url, options, mark_synced) or not complete:
+        if not upload_all(targets, base_url, options, mark_synced) or not complete:
             raise click.exceptions.Exit(1)
-
-
-def _upload_all(targets: Dict[Path, Target], base_url: str, options: Dict[str, Any], mark: bool) -> bool:
-    """Upload one after the other; whether all of them got through."""
-    from wandb_storage import LogError
-    from wandb_uploader import CredentialsRefused, TransientError, upload
-
-    complete = True
-    for index, (folder, target) in enumerate(targets.items()):
-        try:
-            with shown(folder) as show:
-                result = upload(folder, base_url, progress=show, target=target, **options)
-            complete &= report(folder, result)
-            if mark and result.done:
-                mark_synced(folder, result.run_id)
-        except CredentialsRefused:
-            raise  # every other run would hear the same
-        except (TransientError, LogError) as error:
-            complete = False
-            complain(f"{folder.name}: {error}")
-            left = len(targets) - index - 1
-            if isinstance(error, TransientError) and error.unreachable and left:
-                complain(f"{left} more were not tried")
-                break
-    return complete

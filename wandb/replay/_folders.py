@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
-from wandb_storage import LogNotFound, find_import, find_run_id
+from wandb_storage import LogError, LogNotFound, Reader, RunStart, find_import, find_run_id
 
 from .._run_folders import RUN_FOLDER_NAME, RunFolder, run_folders
 
@@ -58,12 +58,19 @@ def find_run(run: AnyPath = _LATEST, directory: Optional[AnyPath] = None) -> Pat
     home = wandb_directory(directory)
     runs = run_folders(home)
     found = [one.path for one in runs if text in (one.run_id, one.path.name)]
-    if len(found) == 1:
-        return found[0]
+    if len(found) == 1 or (found and _goes_back(found[-1], text)):
+        return found[-1]
     if found:
         listed = "".join(f"\n  {path}" for path in found)
         raise LogNotFound(f"{len(found)} runs have the id {text}; name the folder of the one you mean:{listed}")
     raise LogNotFound(_not_found(text, home, runs))
+
+
+def _goes_back(folder: Path, run_id: str) -> bool:
+    """Whether a log took the place of the run's earlier ones, because the run went back to a step."""
+    with contextlib.suppress(LogError), Reader(folder) as reader:
+        return any(isinstance(one.record, RunStart) and one.record.branch_run == run_id for one in reader.read(1, 1))
+    return False
 
 
 def find_runs(names: Sequence[str], directory: Optional[AnyPath] = None) -> List[Path]:
