@@ -19,6 +19,7 @@ Data directory
 ``server.db``                       SQLite: users, projects, runs, lines (see ``_tables``); not
                                     there when the database is a PostgreSQL
 ``files/``                          bytes of run files and artifacts (see ``_bytes``)
+``partial/``                        what has arrived of large run files (see ``_partial``)
 ``secret``                          32 random bytes, mode 0600: the key of all signatures
 ``lock``                            held by the one server that uses the directory
 ==================================  ==========================================================
@@ -43,6 +44,7 @@ Layers, each knowing only the ones below it
 ``_samples`` ``_lines``      evenly chosen rows; lines by number and by step; ``_chunks`` their bytes
 ``_blocks``                  numbers of a run column by column
 ``_files`` ``_bytes``        rows of run files; bytes by place; ``_signing`` URLs that open them
+``_partial``                 large files whose uploads broke off
 ``_auth``                    users, keys, sessions
 ``_database``                transactions over ``_tables`` and ``_artifact_tables``
 ``_formats``                 tables of a new database, ``migrations`` of an older one

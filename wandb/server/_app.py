@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +28,7 @@ from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
 from ._json_response import StrictJSONResponse
 from ._limits import FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST
 from ._pages import PAGE_ROUTES
+from ._partial import UploadSupersededError
 from ._protocol import file_stream, graphql
 from ._resolvers import RESOLVERS
 from ._resolvers_artifact_changes import ARTIFACT_CHANGE_RESOLVERS
@@ -71,6 +72,7 @@ _ERROR_STATUS: dict[type[Exception], int] = {
     BodyTooLargeError: 413,
     BodyEncodingError: 400,
     DigestMismatchError: 400,
+    UploadSupersededError: 409,
     StreamFormatError: 400,
     GraphQLRequestError: 400,
     # A text with a NUL character cannot be stored in PostgreSQL.
@@ -109,6 +111,7 @@ def create_app(
         middleware=[Middleware(_SecurityHeaders)],
         exception_handlers={
             HTTPException: _http_error,
+            ClientDisconnect: _client_gone,
             **dict.fromkeys(_ERROR_STATUS, _request_error),
             Exception: _internal_error,
         },
@@ -173,6 +176,11 @@ def _health(request: Request) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return StrictJSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def _client_gone(request: Request, error: Exception) -> Response:
+    """Nobody reads this; clients that go away in the middle are no fault of the server's."""
+    return Response(status_code=400)
 
 
 async def _request_error(request: Request, error: Exception) -> Response:

@@ -53,6 +53,7 @@ class ByteStore(Protocol):
     ) -> int: ...
     def join(self, place: str, parts: Sequence[str], hasher: Hasher, check: Check) -> int: ...
     def write(self, place: str, data: bytes) -> None: ...
+    def take(self, place: str, path: Path) -> None: ...
     def response(self, place: str, media_type: str, filename: str, disposition: str) -> Response | None: ...
     def read(self, place: str) -> bytes | None: ...
     def delete(self, place: str) -> None: ...
@@ -125,6 +126,12 @@ class FolderStore:
             _discard(file)
             raise
 
+    def take(self, place: str, path: Path) -> None:
+        """Take over a file of this machine."""
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+        self._name(path, self._root / place)
+
     def response(self, place: str, media_type: str, filename: str, disposition: str) -> Response | None:
         path = self._root / place
         if not path.is_file():
@@ -146,8 +153,11 @@ class FolderStore:
         file.flush()
         os.fsync(file.fileno())
         file.close()
+        self._name(Path(file.name), place)
+
+    def _name(self, path: Path, place: Path) -> None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.replace(file.name, place)
+        os.replace(path, place)
         # The names must survive a power cut as well before the upload is answered.
         folder = place.parent
         while folder != self._root.parent:

@@ -24,8 +24,8 @@ QUERY_CHARACTERS_MAX = 100_000
 # Forms and JSON of the dashboard: a key, a path.
 FORM_BYTES_MAX = 16 * 1024
 
-# One run file. Larger objects belong in artifacts, which are uploaded in parts.
-FILE_BYTES_MAX = 5 * 1024 * MEBIBYTE
+# One run file: a checkpoint of a large model. Larger objects belong in artifacts, which are uploaded in parts.
+FILE_BYTES_MAX = 64 * 1024 * MEBIBYTE
 
 # A manifest is read as a whole when its artifact is committed: a million files are about 200 MiB of it.
 ARTIFACT_ENTRIES_MAX = 1_000_000

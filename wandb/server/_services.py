@@ -15,6 +15,7 @@ from ._database import Database, open_database
 from ._indexer import Indexer
 from ._ingest import Ingest
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
+from ._partial import PartialUploads
 from ._series import SeriesCache
 from ._signing import UrlSigner
 
@@ -33,6 +34,7 @@ class Services:
     database: Database
     secret: ServerSecret
     bytes: ByteStore
+    partial: PartialUploads
     signer: UrlSigner
     series: SeriesCache
     indexer: Indexer
@@ -57,12 +59,15 @@ def open_services(
     else:
         database = open_database(database_url)
     store = FolderStore(data / "files")
+    partial = PartialUploads(data / "partial")
     store.discard_abandoned()
+    partial.discard_abandoned()
     indexer = Indexer(database)
     return Services(
         database=database,
         secret=secret,
         bytes=store,
+        partial=partial,
         signer=UrlSigner(secret),
         series=SeriesCache(),
         indexer=indexer,

@@ -23,6 +23,7 @@ from ._bytes import Check, DigestMismatchError, Hasher
 from ._files import StoredFile, file_place, find_file, record_file
 from ._limits import MANIFEST_BYTES_MAX
 from ._names import file_name_problem, parse_storage_number
+from ._partial import UPLOAD_ID_HEADER, parse_content_range
 from ._services import Services
 from ._store import find_project, run_exists
 
@@ -37,11 +38,37 @@ async def _put_file(request: Request) -> Response:
     if file_name_problem(name):
         raise HTTPException(400, file_name_problem(name) or "")
     await run_in_threadpool(_require_run, services, run_id)
-    digest = hashlib.md5(usedforsecurity=False)
-    size = await _receive(request, services, file_place(run_id, name), digest)
-    md5 = base64.b64encode(digest.digest()).decode()
+    if "content-range" in request.headers:
+        return await _put_rest_of_file(request, services, run_id, name)
+    hasher = hashlib.md5(usedforsecurity=False)
+    size = await _receive(request, services, file_place(run_id, name), hasher)
+    return await _recorded(services, run_id, name, size, hasher.digest())
+
+
+async def _recorded(services: Services, run_id: int, name: str, size: int, digest: bytes) -> Response:
+    md5 = base64.b64encode(digest).decode()
     await run_in_threadpool(_record_file, services, StoredFile(run_id, name, size, md5, services.clock()))
     return Response(headers={"ETag": f'"{md5}"'})
+
+
+async def _put_rest_of_file(request: Request, services: Services, run_id: int, name: str) -> Response:
+    """Tell how much of a file is here, or take the rest of it."""
+    found = parse_content_range(request.headers["content-range"])
+    upload_id = request.headers.get(UPLOAD_ID_HEADER, "")
+    if found is None or not found.size or not upload_id:
+        raise HTTPException(400, f"a Content-Range goes up to a file's end, and with {UPLOAD_ID_HEADER}")
+    if found.size > services.file_bytes_max:
+        raise HTTPException(413, f"the file is larger than {services.file_bytes_max} bytes")
+    partial, place = services.partial, file_place(run_id, name)
+    path = partial.path(place, upload_id, found.size)
+    arrived = await run_in_threadpool(partial.arrived, path, found.size)
+    if found.start != arrived:
+        return Response(status_code=308, headers={"Range": f"bytes=0-{arrived - 1}"} if arrived else {})
+    digest = await partial.receive(path, arrived, found.size, _bytes_of(request))
+    if digest is None:
+        raise HTTPException(400, "the body is shorter than its Content-Range says")
+    await run_in_threadpool(services.bytes.take, place, path)
+    return await _recorded(services, run_id, name, found.size, digest)
 
 
 def _require_run(services: Services, run_id: int) -> None:
