@@ -6,6 +6,8 @@ from typing import Optional
 
 import click
 
+from . import NO_KEY
+
 _EXAMPLES = """\b
 Examples:
   wandb login                                ask for the key, nothing is shown
@@ -30,7 +32,7 @@ def login(key: Optional[str], host: Optional[str], relogin: bool, verify: bool) 
     import wandb  # the SDK takes longer to import than --help may take
 
     if not wandb.login(key=key, host=host, relogin=relogin or None, verify=verify):
-        raise click.exceptions.Exit(1)  # the SDK has said that there is no key
+        raise click.exceptions.Exit(NO_KEY)  # the SDK has said that there is no key
     if host is not None:
         from wandb.sdk._settings._files import global_settings_path, write_setting
 
