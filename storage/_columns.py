@@ -29,12 +29,25 @@ class Column(NamedTuple):
         return [value if there else None for value, there in zip(values, self.present)]
 
 
+    def has(self, place: int) -> bool:
+        """Whether a row has the key."""
+        return self.present is None or self.present[place] != 0
+
+    def at(self, place: int) -> Any:
+        """A row's value; what fills the place where it has none."""
+        return bool(self.values[place]) if self.dtype == "bool" else self.values[place]
+
+
 class Columns(NamedTuple):
     """A batch of rows. Where a row lacks a key, NaN, 0, False or None fills the place."""
 
     rows: int
     last_sequence: int  # of the records that it takes into account
     columns: Dict[str, Column]  # in the order in which the keys first appear, and the clocks behind them
+
+    def row(self, place: int) -> Dict[str, Any]:
+        """One of the rows as a dictionary."""
+        return {key: column.at(place) for key, column in self.columns.items() if column.has(place)}
 
     def dicts(self) -> Iterator[Dict[str, Any]]:
         """The rows as dictionaries."""

@@ -70,7 +70,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._budget import keep_budget, parse_size, read_budget
-    from ._config_wire import config_document
+    from ._config_wire import config_document, wire_config
     from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
     from ._destination import Destination
     from ._errors import (
@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         UploadError,
         UploaderRunning,
     )
+    from ._files import files_of
     from ._home import normalize_url
     from ._look_up import HeldRun, look_up_run
     from ._policy_cache import cached_policies
@@ -120,6 +121,7 @@ _HOMES = {
     "cached_policies": "._policy_cache",
     "check_api_key": "._credentials",
     "config_document": "._config_wire",
+    "files_of": "._files",
     "find_api_key": "._credentials",
     "keep_budget": "._budget",
     "look_up_run": "._look_up",
@@ -136,6 +138,7 @@ _HOMES = {
     "stop_requested": "._stopped",
     "upload": "._upload",
     "verify_api_key": "._verify",
+    "wire_config": "._config_wire",
 }
 
 __all__ = [
@@ -160,6 +163,7 @@ __all__ = [
     "cached_policies",
     "check_api_key",
     "config_document",
+    "files_of",
     "find_api_key",
     "keep_budget",
     "look_up_run",
@@ -176,6 +180,7 @@ __all__ = [
     "stop_requested",
     "upload",
     "verify_api_key",
+    "wire_config",
 ]
 
 

@@ -59,6 +59,11 @@ def run_files(folder: Path, cursor: Cursor, state: RunState, console: ConsoleTex
     return sources + [source_of(root, path) for path in [*saved, *standard]]
 
 
+def files_of(folder: Path, state: RunState) -> Dict[str, Callable[[], BinaryIO]]:
+    """What a server would get of a run that ends here, for who reads it on this machine: path -> how it is opened."""
+    return {source.path: source.open for source in run_files(folder, Cursor(""), state, ConsoleText(folder))}
+
+
 def source_of(root: Path, path: str) -> Source:
     return Source(path, lambda: open_inside(root, path))
 

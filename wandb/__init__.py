@@ -30,12 +30,17 @@ from ._of_the_active_run import (
 from .errors import CommError, Error, UsageError
 
 if TYPE_CHECKING:
+    from . import apis as apis
     from . import data_types as data_types
     from . import env as env
     from . import helper as helper
     from . import sdk as sdk
     from . import util as util
     from . import wandb_run as wandb_run
+    from .apis.internal import Api as InternalApi
+    from .apis.internal import api
+    from .apis.public.api import Api
+    from .apis.public.api import Api as PublicApi
     from .data_types import (
         Audio,
         Classes,
@@ -72,6 +77,7 @@ summary: Summary = cast(Any, BeforeInit("summary"))
 # Where the names live that are loaded on first use.
 _HOMES = {
     "AlertLevel": ".sdk.wandb_alerts",
+    "Api": ".apis.public.api",
     "Audio": ".data_types",
     "Classes": ".data_types",
     "Config": ".sdk.wandb_config",
@@ -79,14 +85,17 @@ _HOMES = {
     "Histogram": ".data_types",
     "Html": ".data_types",
     "Image": ".data_types",
+    "InternalApi": ".apis",
     "Molecule": ".data_types",
     "Object3D": ".data_types",
     "Plotly": ".data_types",
+    "PublicApi": ".apis",
     "Run": ".sdk.wandb_run",
     "Settings": ".sdk.wandb_settings",
     "Summary": ".sdk.wandb_summary",
     "Video": ".data_types",
     "_attach": ".sdk._child",
+    "api": ".apis.internal",
     "attach": ".sdk._child",
     "box3d": ".data_types",
     "finish": ".sdk.wandb_init",
@@ -105,10 +114,11 @@ _HOMES = {
 }
 
 # Modules that callers use without importing them.
-_MODULES = frozenset({"data_types", "env", "helper", "sdk", "util", "wandb_run"})
+_MODULES = frozenset({"apis", "data_types", "env", "helper", "sdk", "util", "wandb_run"})
 
 __all__ = [
     "AlertLevel",
+    "Api",
     "Audio",
     "Classes",
     "CommError",
@@ -118,9 +128,11 @@ __all__ = [
     "Histogram",
     "Html",
     "Image",
+    "InternalApi",
     "Molecule",
     "Object3D",
     "Plotly",
+    "PublicApi",
     "Run",
     "Settings",
     "Summary",
@@ -129,6 +141,7 @@ __all__ = [
     "__version__",
     "_attach",
     "alert",
+    "api",
     "attach",
     "box3d",
     "config",

@@ -10,7 +10,8 @@ from logged_runs import Clock
 from w_b_server import KEY, Fault, ServedRun, WBServer
 
 import wandb
-from wandb.apis._client import PATIENCE_SECONDS, Client, RefusedError, client_for
+from wandb.apis._client import PATIENCE_SECONDS, Client, client_for
+from wandb.apis._errors import RefusedError
 from wandb.errors import AuthenticationError, CommError, UsageError
 from wandb_uploader._transport import PIECE_BYTES
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
 from wandb_uploader import (
     Attempts,
@@ -32,6 +32,9 @@ from ..errors import AuthenticationError, CommError, UsageError
 from ..sdk._terminal import termwarn
 from ..sdk._upload import uploader_environment
 from ..sdk.wandb_settings import Settings
+from ._errors import RefusedError, TooMuchError
+from ._paths import RunPath
+from ._scan import scan_pages
 
 # How long failures that pass are put up with: before the server's first answer, after it, and where the server itself
 # names a wait. An Api is asked by somebody who waits, so hours as for an upload make no sense.
@@ -142,6 +145,13 @@ class Client:
         with open(path, "rb") as file:
             return self._insist(lambda transport: transport.put(url, headers, file, name))[1]
 
+    def scan(
+        self, run: RunPath, keys: Optional[Sequence[str]], min_step: int, stop_step: int, page_size: int
+    ) -> Iterator[Dict[str, Any]]:
+        """Each row of a run's history with `min_step` <= step < `stop_step`, in order of step. With `keys` only these,
+        of rows that have all of them."""
+        return scan_pages(self, run, keys, min_step, stop_step, page_size)
+
     def transport(self) -> Transport:
         """This thread's connection, for what is tried once."""
         if os.getpid() != self._process:  # a forked child must not read its parent's replies
@@ -202,15 +212,3 @@ def client_for(settings: Settings, api_key: Optional[str] = None, timeout: Optio
         environment["WANDB_API_KEY"] = api_key
         environment.pop("WANDB_IDENTITY_TOKEN_FILE", None)
     return Client(settings.base_url, environment, timeout)
-
-
-class RefusedError(CommError):
-    """The server answered, and said no."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status  # of HTTP; 0 where the answer itself holds the errors
-
-
-class TooMuchError(CommError):
-    """An answer is longer than what is read at once; less can be asked."""

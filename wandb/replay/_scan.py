@@ -6,6 +6,7 @@ Memory stays the same whatever the length of the run: rows and console lines are
 from __future__ import annotations
 
 import dataclasses
+import operator
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
@@ -82,6 +83,7 @@ class Scan:
     types: Dict[str, Set[str]] = dataclasses.field(default_factory=dict)  # of each key's values
     first_step: Optional[int] = None
     last_step: Optional[int] = None
+    in_order: bool = True  # whether no row's step is below that of a row before it
     created: float = 0.0
     first_sequence: int = 1
     last_sequence: int = 0
@@ -99,6 +101,8 @@ class Scan:
             note_types(column, self.types.setdefault(key, set()))
         steps = batch.columns["_step"].objects()
         least, most = min(steps), max(steps)
+        before = least if self.last_step is None else self.last_step
+        self.in_order = self.in_order and before <= least and all(map(operator.le, steps, steps[1:]))
         self.first_step = least if self.first_step is None else min(least, self.first_step)
         self.last_step = most if self.last_step is None else max(most, self.last_step)
 

@@ -71,6 +71,9 @@ class Settings(OfficialSettings):
     https_proxy: Optional[str] = setting(
         kinds.text, "The proxy for uploads to https addresses.", default=None, secret=True
     )
+    x_graphql_timeout_seconds: float = setting(
+        kinds.seconds, "Seconds that `wandb.Api` waits for a server's answer, each time that it asks.", default=20.0
+    )
 
     # --- how it begins and ends ---
     resume: Optional[str] = setting(

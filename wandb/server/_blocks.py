@@ -12,19 +12,19 @@ import json
 import math
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import zstandard
 from sqlalchemy import Column, Connection, ForeignKey, Integer, LargeBinary, String, Table, delete, func, select
 
+from .._row_keys import classified, flattened
 from ._database import upsert
-from ._limits import BLOCK_ROWS, DEPTH_MAX
+from ._limits import BLOCK_ROWS
 from ._tables import metadata
 
 _COMPRESSION = 3
-_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 blocks = Table(
     "history_blocks",
@@ -74,32 +74,6 @@ class Block:
             if number is not None:
                 column.places.append(place)
                 column.values.append(number)
-
-
-def flattened(row: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Keys and values of a row, the ones of nested objects joined by dots."""
-    for key, value in row.items():
-        yield prefix + key, value
-        if isinstance(value, dict) and "_type" not in value and depth < DEPTH_MAX:
-            yield from flattened(value, f"{prefix}{key}.", depth + 1)
-
-
-def classified(value: Any) -> tuple[str, float | None]:
-    """What the public Api calls the kind of a value, and its number if it is one."""
-    if isinstance(value, bool):
-        return "boolean", None
-    if isinstance(value, (int, float)):
-        try:
-            return "number", float(value)
-        except OverflowError:
-            # An integer beyond the range of a double.
-            return "number", math.inf if value > 0 else -math.inf
-    if isinstance(value, str):
-        # Clients of before 2020 spelled these as texts.
-        return ("number", _SPECIAL[value]) if value in _SPECIAL else ("string", None)
-    if isinstance(value, dict):
-        return str(value.get("_type", "map")), None
-    return ("list", None) if isinstance(value, list) else ("nil", None)
 
 
 def block_of_rows(rows: Iterable[tuple[int | None, str]]) -> Block:

@@ -79,9 +79,6 @@ CHUNK_CHARACTERS = 256 * 1024
 # Rows of a block of columns. The places of rows in it have 16 bits.
 BLOCK_ROWS = 4096
 
-# Levels of nested objects whose keys are metrics of their own.
-DEPTH_MAX = 8
-
 # Places in a chart where a value was NaN or infinite, per metric.
 MARKS_MAX = 200
 

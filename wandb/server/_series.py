@@ -23,7 +23,8 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from .._filters import lookup
-from ._blocks import Block, classified, find_block, flattened
+from .._row_keys import classified, flattened
+from ._blocks import Block, find_block
 from ._limits import BLOCK_ROWS, BUCKETS_MAX, INDEXED_COLUMNS_MAX, MARKS_MAX, METRICS_MAX
 from ._lines import HISTORY, iterate_lines, rows_between
 from ._store import Run, line_count

@@ -79,7 +79,6 @@ class OfficialSettings(Layered):
     x_graphql_retry_max: Optional[int] = accepted(kinds.integer, default=None)
     x_graphql_retry_wait_max_seconds: Optional[float] = accepted(kinds.seconds, default=None)
     x_graphql_retry_wait_min_seconds: Optional[float] = accepted(kinds.seconds, default=None)
-    x_graphql_timeout_seconds: Optional[float] = accepted(kinds.seconds, default=None)
     x_history_value_encoding: str = accepted(kinds.text, default="json")
     x_internal_check_process: float = accepted(kinds.seconds, default=8.0)
     x_jupyter_name: Optional[str] = accepted(kinds.text, default=None)

@@ -1,0 +1,22 @@
+"""What a server's answers raise beyond `wandb.errors`.
+
+CommError
+├── RefusedError      the server answered, and said no
+└── TooMuchError      an answer is longer than what is read at once
+"""
+
+from __future__ import annotations
+
+from ..errors import CommError
+
+
+class RefusedError(CommError):
+    """The server answered, and said no."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status  # of HTTP; 0 where the answer itself holds the errors
+
+
+class TooMuchError(CommError):
+    """An answer is longer than what is read at once; less can be asked."""
