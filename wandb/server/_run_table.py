@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from .._filters import matches, ordered
-from ._blocks import flattened
+from .._row_keys import flattened
 from ._filters import run_view
 from ._limits import CELL_CHARACTERS_MAX, COLUMNS_CHOSEN_MAX, COLUMNS_MAX, DISTINCT_VALUES_MAX
 from ._store import Run
