@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from .sdk.wandb_settings import Settings
     from .sdk.wandb_setup import setup, teardown
     from .sdk.wandb_summary import Summary
+    from .sweeps import agent, controller, sweep
 
 __version__ = "1.0.0.dev0"
 
@@ -96,7 +97,9 @@ _HOMES = {
     "Video": ".data_types",
     "_attach": ".sdk._child",
     "api": ".apis.internal",
+    "agent": ".sweeps",
     "attach": ".sdk._child",
+    "controller": ".sweeps",
     "box3d": ".data_types",
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
@@ -106,6 +109,7 @@ _HOMES = {
     "replay": ".replay",
     "set_trace": ".sdk._debugger",
     "setup": ".sdk.wandb_setup",
+    "sweep": ".sweeps",
     "teardown": ".sdk.wandb_setup",
     "termerror": ".sdk._terminal",
     "termlog": ".sdk._terminal",
@@ -140,11 +144,13 @@ __all__ = [
     "Video",
     "__version__",
     "_attach",
+    "agent",
     "alert",
     "api",
     "attach",
     "box3d",
     "config",
+    "controller",
     "define_metric",
     "ensure_configured",
     "errors",
@@ -163,6 +169,7 @@ __all__ = [
     "set_trace",
     "setup",
     "summary",
+    "sweep",
     "teardown",
     "termerror",
     "termlog",

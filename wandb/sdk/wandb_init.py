@@ -12,7 +12,7 @@ from wandb_storage import LogError
 
 from ..errors import AuthenticationError, DataError, Error, UsageError
 from . import _globals, _jupyter, _report, _resume
-from ._config_sources import initial_config
+from ._config_sources import initial_config, read_config_file
 from ._documents import write_documents
 from ._exit import program_end
 from ._folders import link_latest, make_wandb_folder
@@ -118,6 +118,8 @@ def init(
         raise
     except Exception as error:
         run = _start_without_log(chosen, initial, error)
+    if chosen.sweep_param_path:
+        run.config.update_locked(read_config_file(Path(chosen.sweep_param_path)), user="the sweep")
     _running.append(run)
     program_end.install(finish_all)
     if reinit != "create_new" or previous is None:

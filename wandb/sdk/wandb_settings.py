@@ -49,6 +49,9 @@ class Settings(OfficialSettings):
     run_group: Optional[str] = setting(kinds.text, "The group that the run belongs to.", default=None)
     run_job_type: Optional[str] = setting(kinds.text, "What the run does in its group: train, eval, …", default=None)
     sweep_id: Optional[str] = setting(kinds.text, "The sweep that the run is a trial of.", default=None)
+    sweep_param_path: Optional[str] = setting(
+        kinds.text, "The file with the values of the trial; they go before those of `config`.", default=None
+    )
 
     # --- where it goes ---
     base_url: str = setting(kinds.url, "The server to upload to.", default=DEFAULT_BASE_URL)

@@ -85,6 +85,7 @@ class Checked(NamedTuple):
     metric: Optional[Mapping[str, Any]]
     early_terminate: Optional[Mapping[str, Any]]
     run_cap: Optional[int]
+    local: bool  # a controller of the user's own decides what is tried
     warnings: List[str]  # what is accepted, but hardly meant
 
 
@@ -116,6 +117,7 @@ def check_config(config: object) -> Checked:
         None if metric is None else {"goal": "minimize", "impute": "worst", **metric},
         table.get("early_terminate"),
         table.get("run_cap"),
+        table.get("controller", {}).get("type") == "local",
         [_exponents(parameter) for parameter in parameters if parameter.kind in _EXPONENTS],
     )
 
