@@ -7,7 +7,8 @@ import os
 import socket
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ..apis._client import Client, RefusedError
+from ..apis._client import Client
+from ..apis._errors import RefusedError
 from ..errors import CommError, UsageError
 from ._config import check_config
 from ._dispatch import STATES, SweepRun
