@@ -50,6 +50,7 @@ DEV = [
     "pytest-xdist>=3.6",
     "ruff==0.14.5",
     "tensorboard>=2.16",
+    "tensorboardX>=2.6",
     "tox>=4.20",
     "types-PyYAML>=6",
     "types-psutil>=5.9",

@@ -65,6 +65,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._checkpoint import Beginning, beginning
 from ._console import ConsoleLine, ConsoleLines
+from ._decode import Undecodable
 from ._errors import (
     ForeignFile,
     LogClosed,
@@ -117,8 +118,9 @@ if TYPE_CHECKING:
     from ._column_fold import ColumnFold, read_columns
     from ._columns import Column, Columns
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
-    from ._lanes import create_lane, for_another_log, living_lanes
+    from ._lanes import create_lane, for_another_log, living_lanes, row_of_lane
     from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
+    from ._protobuf import protobuf_fields
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._row_fold import Folded, RowFold
     from ._salvage import SalvageReport, salvage
@@ -129,17 +131,17 @@ if TYPE_CHECKING:
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "IMPORT_SUFFIX", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES",
     "RECORD_BYTES_MAX", "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column",
-    "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage",
-    "DiskUse", "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "Folded",
-    "ForeignFile", "FromLane", "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError",
-    "LogInUse", "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport",
-    "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RowFold",
-    "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics",
-    "Telemetry", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id",
-    "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond",
-    "find_import", "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root",
-    "log_folder", "make_private_folder", "official_file", "official_folder", "read_columns", "recover", "retain",
-    "salvage", "segments", "send_away", "verify", "writer_elsewhere",
+    "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage", "DiskUse",
+    "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "Folded", "ForeignFile", "FromLane",
+    "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound",
+    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport", "Preempting", "Reader",
+    "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RowFold", "RunStart", "RunState",
+    "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "Undecodable",
+    "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id", "bring_home",
+    "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond", "find_import", "find_run_id",
+    "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root", "log_folder",
+    "make_private_folder", "official_file", "official_folder", "protobuf_fields", "read_columns", "recover", "retain",
+    "row_of_lane", "salvage", "segments", "send_away", "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
@@ -171,6 +173,8 @@ _HOMES = {
     "filesystem_of": "._filesystem",
     "for_another_log": "._lanes",
     "living_lanes": "._lanes",
+    "row_of_lane": "._lanes",
+    "protobuf_fields": "._protobuf",
     "read_columns": "._column_fold",
     "find_beyond": "._seek",
     "find_import": "._official_import",

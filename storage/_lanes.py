@@ -17,7 +17,7 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ._decode import Undecodable, decode
 from ._encode import encode
@@ -27,7 +27,7 @@ from ._format import FRAME_HEADER, LANES_MAX, seal_frame
 from ._home import log_folder
 from ._log import Log
 from ._reader import Reader
-from ._records import FromLane, Record, Row, Shape
+from ._records import FromLane, Record, Row, RowFlag, Shape
 from ._rows import Append, RowEncoder, dump_json
 from ._segment import mapped_errors
 
@@ -221,6 +221,18 @@ def for_another_log(wrapped: FromLane) -> FromLane:
         return wrapped
     payload = encode(Row(step=row.step, time=row.time, flags=row.flags, json=dump_json(row.values)))
     return dataclasses.replace(wrapped, payload=payload)
+
+
+def row_of_lane(lane: int, sequence: int, values: Mapping[str, Any], time: float) -> FromLane:
+    """A row that comes from elsewhere than a log, a file that somebody writes say, for `Log.append`.
+
+    It disturbs no row that the run itself puts together, and gets the step at which the run is. `lane` tells its source
+    from others, and `sequence` how far that has been taken over: it only grows.
+
+    Raises UnstorableValue.
+    """
+    row = Row(time=time, flags=RowFlag.COMMIT, json=dump_json(values))
+    return FromLane(lane=lane, sequence=sequence, record_kind=Row.kind, payload=encode(row))
 
 
 def _wrapped(lane: int, sequence: int, kind: int, payload: bytes) -> bytearray:

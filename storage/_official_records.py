@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 from ._decode import Undecodable
-from ._protobuf import Field, double, fields, signed, zigzag
+from ._protobuf import Field, double, signed, zigzag
+from ._protobuf import protobuf_fields as fields
 from ._records import Alert, Artifact, Console, FileSaved, MetricDefinition, Stream, SystemMetrics, Telemetry
 from ._rows import dump_json
 

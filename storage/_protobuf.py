@@ -18,7 +18,7 @@ _DOUBLE = struct.Struct("<d")
 Field = Tuple[int, Union[int, bytes]]
 
 
-def fields(raw: bytes) -> List[Field]:
+def protobuf_fields(raw: bytes) -> List[Field]:
     """(number, value) of each field in order. Fixed-size values are their bytes. Raises Undecodable."""
     found: List[Field] = []
     at, end = 0, len(raw)

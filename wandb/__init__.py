@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from . import env as env
     from . import helper as helper
     from . import sdk as sdk
+    from . import tensorboard as tensorboard
     from . import util as util
     from . import wandb_run as wandb_run
     from .apis.internal import Api as InternalApi
@@ -118,7 +119,7 @@ _HOMES = {
 }
 
 # Modules that callers use without importing them.
-_MODULES = frozenset({"apis", "data_types", "env", "helper", "sdk", "util", "wandb_run"})
+_MODULES = frozenset({"apis", "data_types", "env", "helper", "sdk", "tensorboard", "util", "wandb_run"})
 
 __all__ = [
     "AlertLevel",

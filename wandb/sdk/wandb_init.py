@@ -83,8 +83,8 @@ def init(
     fork_from, resume_from: "ID?_step=N" goes on behind that step of a run of this folder, as another run or as the
     same one.
     save_code: keep a copy of the program with the run; of a notebook, its cells.
-    tensorboard, sync_tensorboard, monitor_gym, anonymous, magic: accepted for callers of other versions, with a
-    warning: nothing is taken over from TensorBoard and gym.
+    sync_tensorboard, or tensorboard: log what the program writes for TensorBoard, too: docs/tensorboard.md.
+    monitor_gym, anonymous, magic: accepted for callers of other versions, with a warning.
     settings: more of them, by name; the arguments here are stronger. docs/settings.md lists all.
 
     Returns the run, whose identity is then durable. Raises UsageError for arguments that make no sense. Where no run

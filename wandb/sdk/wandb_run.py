@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,7 @@ from .wandb_summary import Summary
 
 if TYPE_CHECKING:
     from ._run_history import History
+    from ._tensorboard._sync import TensorBoardSync
 
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
@@ -80,7 +82,7 @@ class Run(RunActions):
         self._history = HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed, self)
-        self._watchers: List[Union[ConsoleCapture, Periodic, Surroundings]] = []
+        self._watchers: List[Union[ConsoleCapture, Periodic, Surroundings, TensorBoardSync]] = []
         remember(self)
 
     def _watch_program(self) -> None:
@@ -92,10 +94,21 @@ class Run(RunActions):
             self._watchers.append(system_sampler(self._append_quietly, self._settings))
         if not self.offline:
             self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
+        if self._settings.sync_tensorboard or "wandb.tensorboard" in sys.modules:
+            self._follow_tensorboard()
         # Last, since its work holds up the start of other threads.
         self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
         for watcher in self._watchers:
             watcher.start()
+
+    def _follow_tensorboard(self) -> None:
+        from . import _tensorboard
+
+        request = _tensorboard.request
+        if self._settings.sync_tensorboard or request is not None:
+            from ._tensorboard._sync import TensorBoardSync
+
+            self._watchers.append(TensorBoardSync(self, *(request or ())))
 
     def _append_quietly(self, record: Record) -> None:
         """Append for a watcher, to which the end of the run is no error."""
@@ -184,6 +197,19 @@ class Run(RunActions):
         self._progress.late_rows += 1
         if self._progress.late_rows == 1:
             termwarn(f"{self._late(step)}; the row is kept under its own step. Later late rows are only counted")
+
+    def _take_row(self, lane: int, sequence: int, row: Dict[str, Any], moment: float) -> None:
+        """Take over a row that the program has written elsewhere: `row_of_lane` in storage tells of the arguments."""
+        from wandb_storage import row_of_lane
+
+        values = storable_row(row, self, self._progress.step)
+        self._append_quietly(row_of_lane(lane, sequence, values, moment))
+        with self._lock:
+            if self._metrics is None:
+                self._latest.update(values)
+            else:
+                self._metrics.summarize(values, self._latest)
+            self._history.add(values)
 
     def define_metric(
         self,

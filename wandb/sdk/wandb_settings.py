@@ -166,6 +166,9 @@ class Settings(OfficialSettings):
         default="auto",
         policy=True,
     )
+    sync_tensorboard: Optional[bool] = setting(
+        kinds.flag, "Log what the program writes for TensorBoard.", default=None, policy=True
+    )
     x_disable_stats: bool = setting(kinds.flag, "Don't sample the machine.", default=False, policy=True)
     x_stats_sampling_interval: float = setting(
         kinds.seconds, "Seconds between two samples of the machine.", default=15.0, policy=True

@@ -52,7 +52,6 @@ class OfficialSettings(Layered):
     stop_on_fatal_error: bool = accepted(kinds.flag, default=False)
     summary_timeout: int = accepted(kinds.integer, default=60)
     summary_warnings: int = accepted(kinds.integer, default=5)
-    sync_tensorboard: Optional[bool] = accepted(kinds.flag, default=None)
     table_raise_on_max_row_limit_exceeded: bool = accepted(kinds.flag, default=False)
     use_dot_wandb: Optional[bool] = accepted(kinds.flag, default=None)
 
