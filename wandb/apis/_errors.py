@@ -20,3 +20,11 @@ class RefusedError(CommError):
 
 class TooMuchError(CommError):
     """An answer is longer than what is read at once; less can be asked."""
+
+
+class RequestError(CommError, ValueError):
+    """What is asked for makes no sense, or isn't there. Scripts catch it as the one or as the other."""
+
+
+class RunNotFoundError(RequestError):
+    """There is no such run."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Callable, List, NamedTuple, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
+from ._errors import RequestError
+
 Entity = Callable[[], Optional[str]]
 
 # Between the project and the id in the addresses of pages.
@@ -38,10 +40,10 @@ def parse_path(path: str, entity: Entity, project: Optional[str]) -> RunPath:
     if parts and ":" in parts[-1] and len(parts) < 3:
         parts[-1:] = parts[-1].split(":", 1)
     if not 1 <= len(parts) <= 3 or not all(parts):
-        raise ValueError(f"{path!r} is no path; it looks like entity/project/id, project/id or id")
+        raise RequestError(f"{path!r} is no path; it looks like entity/project/id, project/id or id")
     found_project = parts[-2] if len(parts) > 1 else project
     if not found_project:
-        raise ValueError(f"{path!r} names no project; write project/id, or set WANDB_PROJECT")
+        raise RequestError(f"{path!r} names no project; write project/id, or set WANDB_PROJECT")
     return RunPath(_entity(parts, 2, path, entity), found_project, parts[-1])
 
 
@@ -55,7 +57,7 @@ def parse_project_path(path: Optional[str], entity: Entity, project: Optional[st
     """
     parts = _parts(path or project or "")
     if not 1 <= len(parts) <= 2 or not all(parts):
-        raise ValueError(f"{path!r} is no project; it looks like entity/project or project")
+        raise RequestError(f"{path!r} is no project; it looks like entity/project or project")
     return _entity(parts, 1, path, entity), parts[-1]
 
 
@@ -76,5 +78,5 @@ def _parts(path: str) -> List[str]:
 def _entity(parts: List[str], behind: int, path: Optional[str], entity: Entity) -> str:
     found = parts[-behind - 1] if len(parts) > behind else entity()
     if not found:
-        raise ValueError(f"{path!r} names no entity; write entity/project/…, or set WANDB_ENTITY")
+        raise RequestError(f"{path!r} names no entity; write entity/project/…, or set WANDB_ENTITY")
     return found

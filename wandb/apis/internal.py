@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 import yaml
 
 from ..errors import CommError, UsageError
+from ._errors import RequestError
 from ._paths import RunPath
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ class Api:
         answer = self._client.execute(_SWEEP_WITH_RUNS, {**where, "specs": specs})
         found: Optional[Dict[str, Any]] = (answer.get("project") or {}).get("sweep")
         if found is None:
-            raise ValueError(f"there is no sweep {'/'.join(str(part) for part in where.values())}")
+            raise RequestError(f"there is no sweep {'/'.join(str(part) for part in where.values())}")
         return {**found, "runs": [edge["node"] for edge in found["runs"]["edges"]]}
 
     def upsert_sweep(

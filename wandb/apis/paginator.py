@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, Iterator, List, NamedTuple, Optional, Sequence, TypeVar, Union, overload
 
+from ._errors import RequestError
+
 T = TypeVar("T")
 
 
@@ -26,7 +28,7 @@ class Paginator(ABC, Generic[T]):
     def __init__(self, per_page: int = 50, start: Optional[str] = None) -> None:
         """start: the `cursor` at which an earlier list had arrived, to go on from there."""
         if per_page < 1:
-            raise ValueError(f"per_page must be at least 1, not {per_page}")
+            raise RequestError(f"per_page must be at least 1, not {per_page}")
         self.per_page = per_page
         self.objects: List[T] = []
         self.index = -1  # of the last object that `next` gave

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Union
 from ...errors import UsageError
 from ...sdk.wandb_login import ask_for_key
 from ...sdk.wandb_settings import merged
+from .._errors import RequestError
 from .._paths import RunPath, parse_path, parse_project_path
 from .users import VIEWER, User
 
@@ -98,7 +99,7 @@ class Connection:
         if self._viewer is None:
             found = self.source.execute(VIEWER).get("viewer")
             if not found:
-                raise ValueError(
+                raise RequestError(
                     f"{self.source.base_url} doesn't know whose API key this is; run `wandb login --relogin`"
                 )
             self._viewer = User(self.source, found)
@@ -128,7 +129,7 @@ class Connection:
         """Raises ValueError where there is neither."""
         found = entity or self.default_entity
         if not found:
-            raise ValueError("no entity is named; pass entity=, or set WANDB_ENTITY")
+            raise RequestError("no entity is named; pass entity=, or set WANDB_ENTITY")
         return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 
 from ...errors import Error
 from ...sdk._names import new_run_id
+from .._errors import RequestError
 from ._api_artifacts import ArtifactsPart
 from ._api_queues import QueuesPart
 from ._connection import PathLike
@@ -116,7 +117,7 @@ class Api(ArtifactsPart, QueuesPart):
         where = self.parse_path(path)
         found = find_sweep(self.source, where.entity, where.project, where.id)
         if found is None:
-            raise ValueError(f"there is no sweep {where} at {self.source.base_url}")
+            raise RequestError(f"there is no sweep {where} at {self.source.base_url}")
         return found
 
     def project(self, name: str, entity: Optional[str] = None) -> Project:

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...errors import CommError
 from ...sdk._terminal import termwarn
+from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs
 from ..paginator import Page, SizedPaginator
@@ -69,7 +70,7 @@ class Files(SizedPaginator["File"]):
         pattern: Optional[str] = None,
     ) -> None:
         if names and pattern:
-            raise ValueError("files are chosen by names or by a pattern, not by both")
+            raise RequestError("files are chosen by names or by a pattern, not by both")
         super().__init__(per_page)
         self.run = run
         self._source = source
@@ -137,7 +138,7 @@ class File(Attrs):
         if path.exists() and not replace:
             if exist_ok:
                 return path.open(encoding="utf-8")
-            raise ValueError(f"{path} is there already; pass replace=True, or exist_ok=True to take it as it is")
+            raise RequestError(f"{path} is there already; pass replace=True, or exist_ok=True to take it as it is")
         path.parent.mkdir(parents=True, exist_ok=True)
         source = self._source if api is None else api.source
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
@@ -170,9 +171,9 @@ def upload_file(source: Source, run: Run, path: str, root: str) -> File:
     """Add a file of this machine to a run, under its name relative to `root`. Raises ValueError, CommError, OSError."""
     name = Path(os.path.relpath(path, root)).as_posix()
     if name.startswith("../") or os.path.isabs(name):
-        raise ValueError(f"{path} is not below {os.path.abspath(root)}; name a folder above it as root=")
+        raise RequestError(f"{path} is not below {os.path.abspath(root)}; name a folder above it as root=")
     if not os.path.isfile(path):
-        raise ValueError(f"there is no file {path}")
+        raise RequestError(f"there is no file {path}")
     target = {"entity": run.entity, "project": run.project, "run": run.id, "files": [name]}
     made: Dict[str, Any] = source.execute(_CREATE_FILES, target)["createRunFiles"]
     url = next((one["uploadUrl"] for one in made["files"] if one["name"] == name), None)
@@ -197,7 +198,7 @@ def path_below(root: Path, name: str) -> Path:
     """A file's place in a folder. Raises ValueError for a name that leads out of it."""
     path = (root / name).resolve()
     if root.resolve() not in path.parents:
-        raise ValueError(f"the name {name!r} leads out of {root}")
+        raise RequestError(f"the name {name!r} leads out of {root}")
     return path
 
 

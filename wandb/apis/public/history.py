@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ...errors import CommError, UsageError
 from ...sdk._terminal import termwarn
+from .._errors import RequestError
 from .._paths import RunPath
 from .._scan import EXPORTS, numbers_read
 from .._source import Row, Source
@@ -54,7 +55,7 @@ class HistoryScan(Iterator[Row]):
         page_size: int = 1000,
     ) -> None:
         if page_size < 1:
-            raise ValueError(f"page_size must be at least 1, not {page_size}")
+            raise RequestError(f"page_size must be at least 1, not {page_size}")
         self.run = run
         self.min_step = min_step
         self.keys = keys
@@ -90,7 +91,7 @@ def read_history(
     """
     check_keys(keys)
     if stream not in STREAMS:
-        raise ValueError(f"stream is {' or '.join(map(repr, STREAMS))}, not {stream!r}")
+        raise RequestError(f"stream is {' or '.join(map(repr, STREAMS))}, not {stream!r}")
     variables: Dict[str, Any] = {"entity": run.entity, "project": run.project, "name": run.id}
     if keys and stream == "default":
         spec = {"keys": [x_axis, *(key for key in keys if key != x_axis)], "samples": samples}
@@ -108,9 +109,9 @@ def read_history(
 def check_keys(keys: Optional[Sequence[str]]) -> None:
     """Raises ValueError for what are no keys."""
     if keys is not None and not isinstance(keys, (list, tuple)):
-        raise ValueError("keys must be specified in a list")
+        raise RequestError("keys must be specified in a list")
     if keys and not all(isinstance(key, str) for key in keys):
-        raise ValueError("keys argument must be a list of strings")
+        raise RequestError("keys argument must be a list of strings")
 
 
 def last_step(source: Source, run: RunPath, document: str) -> int:

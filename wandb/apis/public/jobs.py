@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from ...errors import CommError
 from ...sdk._terminal import termlog, termwarn
-from .._errors import RefusedError
+from .._errors import RefusedError, RequestError
 from .._source import Source
 from .runs import Run, RunNotFoundError
 
@@ -176,7 +176,7 @@ class QueuedRun:
             nodes = (edge["node"] for edge in queue["runQueueItems"]["edges"])
             found = next((node for node in nodes if str(node["id"]) == self.id), None)
         if found is None:
-            raise ValueError(f"the queue {self.queue_name} of {self.entity} has no item {self.id}")
+            raise RequestError(f"the queue {self.queue_name} of {self.entity} has no item {self.id}")
         item: Dict[str, Any] = found
         return item
 
@@ -335,11 +335,11 @@ def upsert_queue(
 def _check(name: str, resource: str, mode: Optional[str]) -> Optional[str]:
     """The mode as servers know it. Raises ValueError for what is none, or no name or resource."""
     if not 1 <= len(name) <= _NAME_MAX:
-        raise ValueError(f"the name of a queue has 1 to {_NAME_MAX} characters, not {len(name)}")
+        raise RequestError(f"the name of a queue has 1 to {_NAME_MAX} characters, not {len(name)}")
     if resource not in RESOURCES:
-        raise ValueError(f"the type of a queue is one of {', '.join(RESOURCES)}, not {resource!r}")
+        raise RequestError(f"the type of a queue is one of {', '.join(RESOURCES)}, not {resource!r}")
     if mode and mode.upper() not in ("V0", "DISABLED"):
-        raise ValueError(f"prioritization_mode is 'V0', 'DISABLED' or None, not {mode!r}")
+        raise RequestError(f"prioritization_mode is 'V0', 'DISABLED' or None, not {mode!r}")
     return mode.upper() if mode else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
+from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs, frame_html
 from ..paginator import Page, Paginator
@@ -40,7 +41,7 @@ class Projects(Paginator["Project"]):
         variables = {"entity": self.entity, "cursor": cursor, "perPage": count}
         found = self._source.execute(_PROJECTS, variables).get("models")
         if not found:
-            raise ValueError(f"there is no entity {self.entity} at {self._source.base_url}")
+            raise RequestError(f"there is no entity {self.entity} at {self._source.base_url}")
         nodes = [edge["node"] for edge in found["edges"]]
         projects = [Project(self._source, self.entity, node["name"], node) for node in nodes]
         return Page(projects, found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"])
@@ -68,7 +69,7 @@ class Project(Attrs):
         if force or not self._loaded:
             found = self._source.execute(_PROJECT, {"name": self.name, "entity": self.entity}).get("project")
             if not found:
-                raise ValueError(f"there is no project {self.entity}/{self.name} at {self._source.base_url}")
+                raise RequestError(f"there is no project {self.entity}/{self.name} at {self._source.base_url}")
             self._attrs, self._loaded = dict(found), True
         return self._attrs
 
@@ -87,7 +88,7 @@ class Project(Attrs):
         """Who made the project. Raises ValueError where the server doesn't tell."""
         user = self.load().get("user")
         if not user:
-            raise ValueError(f"{self._source.base_url} doesn't tell whose project {self.name} is")
+            raise RequestError(f"{self._source.base_url} doesn't tell whose project {self.name} is")
         return User(self._source, user)
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 
 from ..._sampling import SAMPLES_DEFAULT
 from ...errors import CommError
+from .._errors import RequestError
 from .._source import Row, Source
 from ..paginator import Page, SizedPaginator
 from ._run_documents import LIGHT_FIELDS, runs_document
@@ -88,7 +89,7 @@ class Runs(SizedPaginator[Run]):
         }  # fmt: skip
         found: Optional[Dict[str, Any]] = self._source.execute(runs_document(full), variables).get("project")
         if found is None:
-            raise ValueError(f"there is no project {self.entity}/{self.project} at {self._source.base_url}")
+            raise RequestError(f"there is no project {self.entity}/{self.project} at {self._source.base_url}")
         return found
 
     def load_full(self, runs: Sequence[Run]) -> None:
@@ -132,7 +133,7 @@ class Runs(SizedPaginator[Run]):
         sorted. The others as in `Run.history`. Raises ValueError, CommError, and UsageError where a library is missing.
         """
         if format not in ("default", "pandas", "polars"):
-            raise ValueError(f"format is 'default', 'pandas' or 'polars', not {format!r}")
+            raise RequestError(f"format is 'default', 'pandas' or 'polars', not {format!r}")
         rows = [
             {**row, "run_id": run.id}
             for run, history in self._histories(samples, keys, x_axis, stream)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
 from urllib.parse import quote
 
-from ...errors import CommError
+from .._errors import RunNotFoundError as RunNotFoundError
 from .._source import Source
 from ..attrs import frame_html
 from ._run_documents import (
@@ -40,10 +40,6 @@ _LABELS = {
     "displayName": "displayName", "description": "description", "notes": "notes", "tags": "tags",
     "group": "groupName", "jobType": "jobType",
 }  # fmt: skip
-
-
-class RunNotFoundError(CommError, ValueError):
-    """There is no such run."""
 
 
 def _label(name: str, what: str) -> Any:

@@ -10,7 +10,7 @@ import yaml
 
 from ...errors import CommError
 from ...sdk._terminal import termwarn
-from .._errors import RefusedError
+from .._errors import RefusedError, RequestError
 from .._source import Source
 from ..attrs import Attrs, frame_html
 from ..paginator import Page, SizedPaginator
@@ -96,7 +96,7 @@ class Sweeps(SizedPaginator["Sweep"]):
             variables["filters"] = json.dumps(self._filters)
         found = self._source.execute(_FILTERED_SWEEPS if self._filters else _SWEEPS, variables).get("project")
         if not found:
-            raise ValueError(f"there is no project {self.entity}/{self.project} at {self._source.base_url}")
+            raise RequestError(f"there is no project {self.entity}/{self.project} at {self._source.base_url}")
         nodes = [edge["node"] for edge in found["sweeps"]["edges"]]
         sweeps = [Sweep(self._source, self.entity, self.project, node["name"], node) for node in nodes]
         page = found["sweeps"]["pageInfo"]
@@ -175,7 +175,9 @@ class Sweep(Attrs):
         if force or not self._attrs:
             found = find_sweep(self._source, self.entity, self.project, self.id)
             if found is None:
-                raise ValueError(f"there is no sweep {self.entity}/{self.project}/{self.id} at {self._source.base_url}")
+                raise RequestError(
+                    f"there is no sweep {self.entity}/{self.project}/{self.id} at {self._source.base_url}"
+                )
             self._attrs, self._runs = found._attrs, None
         return self._attrs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from ...errors import CommError
+from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs
 
@@ -109,7 +110,7 @@ class Team(Attrs):
         if force or not self._attrs:
             found = self._source.execute(_TEAM, {"name": self.name}).get("entity")
             if not found:
-                raise ValueError(f"there is no team {self.name} at {self._source.base_url}")
+                raise RequestError(f"there is no team {self.name} at {self._source.base_url}")
             members = [Member(self._source, self.name, member) for member in found.get("members") or ()]
             self._attrs = {**found, "members": members}
         return self._attrs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
 from ...errors import CommError
+from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs
 
@@ -56,7 +57,7 @@ class User(Attrs):
         made = api.source.execute(_CREATE_USER, {"email": email, "admin": admin}, repeatable=False)
         user = (made.get("result") or {}).get("user")
         if not user:
-            raise ValueError(f"{api.source.base_url} made no user {email}")
+            raise RequestError(f"{api.source.base_url} made no user {email}")
         return cls(api.source, user, api)
 
     @property
