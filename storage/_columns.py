@@ -28,7 +28,6 @@ class Column(NamedTuple):
             return values
         return [value if there else None for value, there in zip(values, self.present)]
 
-
     def has(self, place: int) -> bool:
         """Whether a row has the key."""
         return self.present is None or self.present[place] != 0

@@ -19,10 +19,10 @@ VERSIONS = os.environ.get("WANDB_TEST_PEER_VERSIONS", "0.31.0").split()
 _COMPANIONS = {"0.16.6": ["setuptools<81", "numpy<2"]}
 
 
-def peer_python(version: str) -> Path:
-    """A Python that has a release of the official client, installed once and then reused."""
+def peer_python(version: str, *libraries: str) -> Path:
+    """A Python that has a release of the official client and some libraries, installed once and then reused."""
     default = Path(__file__).parents[2] / ".tox" / "peers"
-    home = Path(os.environ.get("WANDB_TEST_PEERS") or default) / f"wandb-{version}"
+    home = Path(os.environ.get("WANDB_TEST_PEERS") or default) / "-".join([f"wandb-{version}", *libraries])
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / f"{home.name}.lock").open("w") as lock:  # several workers may want it at once
@@ -30,7 +30,7 @@ def peer_python(version: str) -> Path:
         done = home / "installed"
         if not done.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-            packages = [f"wandb=={version}", *_COMPANIONS.get(version, [])]
+            packages = [f"wandb=={version}", *_COMPANIONS.get(version, []), *libraries]
             install = [str(python), "-m", "pip", "install", "--quiet", *packages]
             if subprocess.run(install, check=False).returncode != 0:
                 pytest.skip(f"wandb {version} could not be installed")

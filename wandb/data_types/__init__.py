@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from ._box3d import box3d
     from ._boxes import BoundingBoxes2D
     from ._classes import Classes
+    from ._eval_table import EvalTable
     from ._graph import Edge, Graph, Node
     from ._histogram import Histogram
     from ._html import Html
     from ._image import Image
+    from ._joined_table import JoinedTable
     from ._json_metadata import JSONMetadata
     from ._mask import ImageMask
     from ._molecule import Molecule
     from ._object3d import Object3D
+    from ._partitioned_table import PartitionedTable
     from ._plotly import Plotly
+    from ._table import Table
     from ._trace_tree import WBTraceTree
     from ._video import Video
 
@@ -41,17 +45,21 @@ __all__ = [
     "BoundingBoxes2D",
     "Classes",
     "Edge",
+    "EvalTable",
     "Graph",
     "Histogram",
     "Html",
     "Image",
     "ImageMask",
     "JSONMetadata",
+    "JoinedTable",
     "Media",
     "Molecule",
     "Node",
     "Object3D",
+    "PartitionedTable",
     "Plotly",
+    "Table",
     "Video",
     "WBTraceTree",
     "WBValue",
@@ -65,16 +73,20 @@ HOMES = {
     "BoundingBoxes2D": "_boxes",
     "Classes": "_classes",
     "Edge": "_graph",
+    "EvalTable": "_eval_table",
     "Graph": "_graph",
     "Histogram": "_histogram",
     "Html": "_html",
     "Image": "_image",
     "ImageMask": "_mask",
     "JSONMetadata": "_json_metadata",
+    "JoinedTable": "_joined_table",
     "Molecule": "_molecule",
     "Node": "_graph",
     "Object3D": "_object3d",
+    "PartitionedTable": "_partitioned_table",
     "Plotly": "_plotly",
+    "Table": "_table",
     "Video": "_video",
     "WBTraceTree": "_trace_tree",
     "box3d": "_box3d",

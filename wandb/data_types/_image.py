@@ -316,7 +316,8 @@ class Image(BatchableMedia):
         image = self.image
         if image is None:
             return []
-        pixels = list(image.getdata())
+        flat = image.get_flattened_data if hasattr(image, "get_flattened_data") else image.getdata
+        pixels = list(flat())
         return [pixels[row * image.width : (row + 1) * image.width] for row in range(image.height)]
 
     def __eq__(self, other: object) -> bool:

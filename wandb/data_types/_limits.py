@@ -21,3 +21,5 @@ TEXT_BYTES_MAX = 256 << 20
 VIDEO_BYTES_MAX = 4 << 30
 # Of a point cloud; a browser draws no more of them.
 POINTS_MAX = 5_000_000
+# Of a table in an artifact, whose JSON a browser loads whole.
+CELLS_MAX = 20_000_000

@@ -62,6 +62,10 @@ def as_media(value: Any, path: str) -> WBValue:
     if isinstance(value, WBValue):
         return value
     library = library_of(value)
+    if library == "pandas":
+        from ._table import Table
+
+        return Table(dataframe=value)
     if library in ("matplotlib", "plotly"):
         from ._plotly import Plotly
 

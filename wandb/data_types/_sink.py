@@ -32,8 +32,8 @@ class RunSink(MediaSink, Protocol):
     def _keep_labels(self, kind: str, key: str, labels: Mapping[Any, str]) -> None:
         """Keep the names of the classes of a layer of boxes or masks, once for all steps."""
 
-    def _keep_table(self, table: Any, key: str) -> None:
-        """Log an artifact that holds a table, so that its media and its types are kept whole."""
+    def _keep_table(self, table: Any, name: str, type: str, entry: str) -> None:
+        """Log an artifact of this name and type that has the table as an entry, with its types and media."""
 
 
 class EntryPlace(Protocol):

@@ -18,8 +18,10 @@ def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
 
     if array.dtype.kind not in "biuf":
         raise DataError(f"{path}: an array of {array.size:,} values of type {array.dtype} is no data for a histogram")
-    if array.dtype.kind in "bu" or array.dtype.itemsize < 4:
-        array = array.astype(numpy.float64 if array.dtype.itemsize > 4 else numpy.float32)
+    if array.dtype.kind == "b":
+        array = array.view(numpy.uint8) if array.flags.c_contiguous else array.astype(numpy.uint8)
+    elif array.dtype.kind == "f" and array.dtype.itemsize < 4:
+        array = array.astype(numpy.float32)
     flat = array.ravel()
     finite = numpy.isfinite(flat)
     if not finite.all():

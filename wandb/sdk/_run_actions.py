@@ -134,6 +134,9 @@ class RunActions(RunFacts):
     def _keep_labels(self, kind: str, key: str, labels: Any) -> None:
         self._media_files().keep_labels(kind, key, labels)
 
+    def _keep_table(self, table: Any, name: str, type: str, entry: str) -> None:
+        """A table is kept as a file of the run."""
+
     def _media_files(self) -> RunMedia:
         with self._lock:
             if self._media is None:

@@ -1,0 +1,54 @@
+"""Rows of what tables are made from: arrays and frames."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, List, Sequence
+
+from ..errors import DataError
+from ._figures import library_of
+
+# Elements of such arrays are plain Python values when they are listed.
+_PLAIN_KINDS = "biufU"
+
+
+def rows_of_array(array: Any) -> Iterable[Sequence[Any]]:
+    """The rows of an array: of two dimensions numbers, of more of them arrays. Raises DataError."""
+    if hasattr(array, "detach") and hasattr(array, "cpu"):
+        array = array.detach().cpu().numpy()
+    if getattr(array, "ndim", 0) < 2:
+        raise DataError(f"Table: data is an array of rows and columns, not one of shape {tuple(array.shape)}")
+    if array.ndim == 2 and array.dtype.kind in _PLAIN_KINDS:
+        rows: List[Sequence[Any]] = array.tolist()
+        return rows
+    return list(array)
+
+
+def columns_of_frame(frame: Any) -> List[Any]:
+    """The names of a frame's columns. Raises DataError for what is no frame, or has columns of several levels."""
+    if not hasattr(frame, "columns"):
+        raise DataError(f"Table: dataframe is a frame of pandas' or Polars', not a {type(frame).__name__}")
+    names = [name.item() if hasattr(name, "item") else name for name in frame.columns]
+    wrong = [name for name in names if type(name) not in (str, int)]
+    if wrong:
+        raise DataError(f"Table: columns are texts or whole numbers, unlike {wrong[0]!r}; rename the frame's columns")
+    return names
+
+
+def rows_of_frame(frame: Any) -> Iterable[Sequence[Any]]:
+    """The rows of a frame."""
+    if library_of(frame) == "polars":
+        rows: List[Sequence[Any]] = frame.rows()
+        return rows
+    columns = [_plain(frame.iloc[:, index]) for index in range(len(frame.columns))]
+    return zip(*columns)
+
+
+def _plain(series: Any) -> List[Any]:
+    """The cells of a column; what is missing in one that isn't of numbers is None."""
+    cells: List[Any] = series.tolist()
+    if getattr(series.dtype, "kind", "O") in "biuf" and not hasattr(series.dtype, "na_value"):
+        return cells
+    missing = series.isna()
+    if missing.any():
+        return [None if gone else cell for cell, gone in zip(cells, missing.tolist())]
+    return cells

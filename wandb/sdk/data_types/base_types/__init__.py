@@ -1,0 +1,1 @@
+"""What all values have in common, under the names that libraries import."""

@@ -1,0 +1,3 @@
+"""Bokeh's plots, under the name that libraries import."""
+
+from ...data_types._bokeh import Bokeh as Bokeh

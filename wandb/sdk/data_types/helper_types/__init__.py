@@ -1,0 +1,1 @@
+"""Layers of images, under the names that libraries import."""

@@ -1,0 +1,3 @@
+"""Classes, under the name that libraries import."""
+
+from ....data_types._classes import Classes as Classes
