@@ -13,6 +13,7 @@ SERVER = [
     "graphql-core>=3.2.3",
     "httptools>=0.6",
     "numpy>=1.26",
+    "plotly>=5.18",
     "sqlalchemy>=2.0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",

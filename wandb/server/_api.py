@@ -4,7 +4,7 @@
 ``GET /api/projects``                             projects the user may see
 ``GET /api/runs/{entity}/{project}/{run}``        one run, its files, names of its metrics
 ``GET  .../series``                               metrics in buckets (``stream x keys from to``)
-``GET  .../console``                              console lines (``from``), without it the last ones
+``GET  .../console``                              console lines (``from``), without it the last ones; or a ``search``
 ``POST .../stop``                                 ask a running run to stop
 ``POST /api/sign-in-link``                        a one-time link that signs a browser in (API key)
 ================================================  ==================================================
@@ -24,22 +24,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ._access import base_url_of, require_change, require_entity, require_key, require_user, services_of
+from ._access import base_url_of, require_change, require_key, require_user, run_of_path, services_of
 from ._alerts import list_alerts
 from ._artifacts import Artifact, artifacts_of_run, artifacts_used_by_run, collection_by_id
 from ._auth import create_sign_in_token
 from ._body import read_body
 from ._console import parse_console_line
-from ._files import list_files
+from ._files import count_files
 from ._json_response import StrictJSONResponse
-from ._limits import FORM_BYTES_MAX, PAGE_SIZE_MAX
+from ._limits import FORM_BYTES_MAX, FOUND_LINES_MAX, PAGE_SIZE_MAX, SEARCHED_LINES_MAX
 from ._lines import EVENTS, HISTORY, LOG, iterate_lines
-from ._names import RunKey
 from ._pages import local_path, sign_in_path
 from ._resolvers_run_changes import request_stop
 from ._series import charts_of, parsed_bound
 from ._services import RequestContext
-from ._store import Run, find_run, line_count, list_projects, project_activity
+from ._store import Run, line_count, list_projects, project_activity
 from ._views import project_view, run_detail, step_metrics
 
 _STREAMS = {"history": HISTORY, "events": EVENTS}
@@ -61,13 +60,16 @@ def _projects(request: Request) -> Response:
 def _run(request: Request) -> Response:
     services = services_of(request)
     with services.database.read() as connection:
-        run = _readable_run(request, connection)
-        detail = run_detail(run, services.clock(), list_files(connection, run.id))
+        user = require_user(request, connection)
+        run = run_of_path(request, connection, user)
+        detail = run_detail(run, services.clock())
         detail["alerts"] = [vars(alert) for alert in list_alerts(connection, run.id)]
         detail["artifacts"] = {
             "logged": [_artifact_link(connection, item) for item in artifacts_of_run(connection, run.id)],
             "used": [_artifact_link(connection, item) for item in artifacts_used_by_run(connection, run.id)],
         }
+        detail["file_count"] = count_files(connection, run.id)
+        detail["may_change"] = user.may_change(run.entity)
         detail["axes"] = list(step_metrics(run.config).items())
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():
@@ -87,16 +89,6 @@ def _artifact_link(connection: Connection, artifact: Artifact) -> dict[str, Any]
     return {**names, "version": f"v{artifact.version}"}
 
 
-def _readable_run(request: Request, connection: Connection) -> Run:
-    parameters = request.path_params
-    require_entity(require_user(request, connection), parameters["entity"])
-    key = RunKey(parameters["run"], parameters["project"], parameters["entity"])
-    run = find_run(connection, key)
-    if run is None:
-        raise HTTPException(404, f"run {'/'.join(reversed(key))} was not found")
-    return run
-
-
 def _series(request: Request) -> Response:
     query = request.query_params
     kind = _STREAMS.get(query.get("stream", "history"))
@@ -106,7 +98,7 @@ def _series(request: Request) -> Response:
     bounds = parsed_bound(query.get("from"), low=True), parsed_bound(query.get("to"), low=False)
     services = services_of(request)
     with services.database.read() as connection:
-        run = _readable_run(request, connection)
+        run = run_of_path(request, connection, require_user(request, connection))
         count = line_count(run, kind)
         charts = charts_of(connection, services.series, run, kind, axis, bounds, services.index_rows_max)
         tag = f'"{run.id}-{run.rewrites}-{charts.reached}"'
@@ -118,22 +110,44 @@ def _series(request: Request) -> Response:
 
 
 def _console(request: Request) -> Response:
-    asked = request.query_params.get("from")
-    if asked is not None and not asked.isdecimal():
-        raise HTTPException(400, "'from' must be a line number")
-    with services_of(request).database.read() as connection:
-        run = _readable_run(request, connection)
-        first = max(0, run.log_count - PAGE_SIZE_MAX) if asked is None else int(asked)
+    query = request.query_params
+    first = _line_number(query.get("from"))
+    services = services_of(request)
+    with services.database.read() as connection:
+        run = run_of_path(request, connection, require_user(request, connection))
+        if query.get("search"):
+            return StrictJSONResponse(_searched_console(connection, run, query["search"], first or 0))
+        if first is None:
+            first = max(0, run.log_count - PAGE_SIZE_MAX)
         found = iterate_lines(connection, run.id, LOG, first, first + PAGE_SIZE_MAX)
         views = [vars(parse_console_line(number, content)) for number, _, content in found]
     return StrictJSONResponse({"count": run.log_count, "first": first, "lines": views})
+
+
+def _searched_console(connection: Connection, run: Run, text: str, first: int) -> dict[str, Any]:
+    """The numbers of the lines that hold a text, from a line on; ``next`` is where the search goes on."""
+    wanted = text.casefold()
+    found: list[int] = []
+    end = min(run.log_count, first + SEARCHED_LINES_MAX)
+    for number, _, content in iterate_lines(connection, run.id, LOG, first, end):
+        if wanted in content.casefold() and wanted in parse_console_line(number, content).text.casefold():
+            found.append(number)
+            if len(found) >= FOUND_LINES_MAX:
+                return {"found": found, "next": number + 1}
+    return {"found": found, "next": end if end < run.log_count else None}
+
+
+def _line_number(text: str | None) -> int | None:
+    if text is not None and not (text.isdecimal() and len(text) < 16):
+        raise HTTPException(400, "'from' must be a line number")
+    return None if text is None else int(text)
 
 
 def _stop(request: Request) -> Response:
     services = services_of(request)
     with services.database.write() as connection:
         user = require_user(request, connection)
-        run = _readable_run(request, connection)
+        run = run_of_path(request, connection, user)
         require_change(user, run.entity)
         context = RequestContext(services, connection, user, base_url_of(request), services.clock(), True)
         return StrictJSONResponse({"stopping": request_stop(context, run)})

@@ -3,6 +3,7 @@
 =======================================================  ================================================
 ``GET  /api/projects/{entity}/{project}/artifacts``      collections, the newest first
 ``GET   .../artifacts/{name}/{version}``                 one version: files, where it came from and went
+``GET   .../lineage``                                    runs and versions around a ``run`` or ``artifact``
 ``GET  /api/projects/{entity}/{project}/sweeps``         sweeps, the newest first
 ``GET   .../sweeps/{sweep}``                             one sweep and its runs
 ``POST  .../sweeps/{sweep}/{state}``                     pause, resume, finish or cancel it
@@ -36,8 +37,10 @@ from ._artifacts import (
 )
 from ._json_response import StrictJSONResponse
 from ._limits import PAGE_SIZE_MAX
+from ._lineage import ARTIFACT, RUN, lineage
+from ._names import RunKey
 from ._services import RequestContext
-from ._store import Project, Run, find_run_by_id
+from ._store import Project, Run, find_run, find_run_by_id
 from ._sweeps import Sweep, best_loss, find_sweep, list_sweeps, metric_of, runs_expected, runs_of_sweep, update_sweep
 from ._values import strict_json
 from ._views import run_view
@@ -71,10 +74,7 @@ def _artifact(request: Request) -> Response:
     with services_of(request).database.read() as connection:
         project, context = project_of(request, connection)
         name, label = request.path_params["name"], request.path_params["version"]
-        collection = find_collection(connection, project.id, name)
-        place = None if collection is None else find_membership(connection, collection, label)
-        if collection is None or place is None or place.artifact.expired_at(context.now):
-            raise HTTPException(404, f"artifact {name}:{label} was not found")
+        place = _known_membership(connection, context, project, name, label)
         return StrictJSONResponse(_artifact_view(context, place))
 
 
@@ -108,6 +108,32 @@ def _artifact_view(context: RequestContext, place: Membership) -> dict[str, Any]
             for row in rows
         ],
     }
+
+
+def _lineage(request: Request) -> Response:
+    """The graph around a run (``run``) or a version of an artifact (``artifact``, as name:version)."""
+    query = request.query_params
+    with services_of(request).database.read() as connection:
+        project, context = project_of(request, connection)
+        if "run" in query:
+            run = find_run(connection, RunKey(query["run"], project.name, project.entity))
+            if run is None:
+                raise HTTPException(404, f"run {query['run']} was not found")
+            middle = (RUN, run.id)
+        else:
+            name, _, label = query.get("artifact", "").rpartition(":")
+            middle = (ARTIFACT, _known_membership(connection, context, project, name, label).artifact.id)
+        return StrictJSONResponse(lineage(connection, context.user, middle))
+
+
+def _known_membership(
+    connection: Connection, context: RequestContext, project: Project, name: str, label: str
+) -> Membership:
+    collection = find_collection(connection, project.id, name)
+    place = None if collection is None else find_membership(connection, collection, label)
+    if place is None or place.artifact.expired_at(context.now):
+        raise HTTPException(404, f"artifact {name}:{label} was not found")
+    return place
 
 
 def _version_view(connection: Connection, place: Membership) -> dict[str, Any]:
@@ -178,6 +204,7 @@ _PROJECT = "/api/projects/{entity}/{project}"
 PROJECT_API_ROUTES = [
     Route(_PROJECT + "/artifacts", _artifacts),
     Route(_PROJECT + "/artifacts/{name}/{version}", _artifact),
+    Route(_PROJECT + "/lineage", _lineage),
     Route(_PROJECT + "/sweeps", _sweeps),
     Route(_PROJECT + "/sweeps/{sweep}", _sweep),
     Route(_PROJECT + "/sweeps/{sweep}/{state}", _change_sweep, methods=["POST"]),

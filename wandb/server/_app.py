@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._access import services_of
 from ._api import API_ROUTES
+from ._api_media import MEDIA_API_ROUTES
 from ._api_project import PROJECT_API_ROUTES
 from ._api_runs import RUNS_API_ROUTES
 from ._body import BodyEncodingError, BodyTooLargeError
@@ -41,6 +42,7 @@ from ._resolvers_run import RUN_RESOLVERS
 from ._resolvers_run_changes import CHANGE_RESOLVERS
 from ._resolvers_sweeps import SWEEP_RESOLVERS
 from ._resolvers_teams import TEAM_RESOLVERS
+from ._sandbox import SANDBOX_ROUTES
 from ._services import Clock, open_services
 from ._storage import STORAGE_ROUTES
 from ._stream import StreamFormatError
@@ -52,7 +54,9 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data: blob:",
+        "media-src 'self'",
+        "frame-src 'self'",
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
@@ -107,7 +111,15 @@ def create_app(
         services.database.close()
 
     app = Starlette(
-        routes=[*_PROTOCOL_ROUTES, *API_ROUTES, *PROJECT_API_ROUTES, *RUNS_API_ROUTES, *PAGE_ROUTES],
+        routes=[
+            *_PROTOCOL_ROUTES,
+            *API_ROUTES,
+            *PROJECT_API_ROUTES,
+            *RUNS_API_ROUTES,
+            *MEDIA_API_ROUTES,
+            *SANDBOX_ROUTES,
+            *PAGE_ROUTES,
+        ],
         middleware=[Middleware(_SecurityHeaders)],
         exception_handlers={
             HTTPException: _http_error,
@@ -160,7 +172,10 @@ class _SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                # A document that is shut off has a policy of its own.
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

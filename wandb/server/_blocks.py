@@ -26,6 +26,9 @@ from ._tables import metadata
 
 _COMPRESSION = 3
 
+# What `classified` calls values that are nothing to look at; every other kind is one of media.
+PLAIN_KINDS = frozenset({"map", "list", "string", "number", "boolean", "nil", "numpy.ndarray", "partitioned-table"})
+
 blocks = Table(
     "history_blocks",
     metadata,

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from ._database import upsert
 from ._tables import files
@@ -43,6 +43,10 @@ def find_file(connection: Connection, run_id: int, name: str) -> StoredFile | No
 
 def delete_file(connection: Connection, run_id: int, name: str) -> None:
     connection.execute(delete(files).where(files.c.run_id == run_id, files.c.name == name))
+
+
+def count_files(connection: Connection, run_id: int) -> int:
+    return connection.execute(select(func.count()).where(files.c.run_id == run_id)).scalar_one()
 
 
 def list_files(

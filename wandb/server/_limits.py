@@ -119,3 +119,17 @@ CELL_CHARACTERS_MAX = 200
 # Runs whose metrics one request may ask for, and the ids and tags of a change in bulk.
 CHARTED_RUNS_MAX = 200
 CHANGE_BYTES_MAX = MEBIBYTE
+
+# Media: keys of a run, steps of a key that a slider has, values in one answer, and runs that are kept in memory.
+MEDIA_KEYS_MAX = 1000
+MEDIA_STEPS_MAX = 2000
+MEDIA_VALUES_MAX = 100
+MEDIA_INDEXES_MAX = 64
+
+# Console lines that one request of a search reads, and finds.
+SEARCHED_LINES_MAX = 100_000
+FOUND_LINES_MAX = 1000
+
+# A graph of lineage: beyond these it can't be read any more.
+LINEAGE_DISTANCE_MAX = 6
+LINEAGE_NODES_MAX = 150

@@ -33,7 +33,7 @@ from ._limits import FORM_BYTES_MAX, SESSION_SECONDS
 from ._names import name_problem
 
 # Resolved: an editable install is made of links, which StaticFiles follows nowhere.
-_STATIC = Path(__file__).resolve().parent / "static"
+STATIC = Path(__file__).resolve().parent / "static"
 
 
 def sign_in_path(token: str, next_path: str) -> str:
@@ -57,11 +57,11 @@ def _shell(request: Request) -> Response:
     if user is None:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse("/login?" + urlencode({"next": here}), 303)
-    return HTMLResponse((_STATIC / "shell.html").read_text(encoding="utf-8"))
+    return HTMLResponse((STATIC / "shell.html").read_text(encoding="utf-8"))
 
 
 def _login_form(next_path: str, message: str = "", status: int = 200) -> Response:
-    text = (_STATIC / "login.html").read_text(encoding="utf-8")
+    text = (STATIC / "login.html").read_text(encoding="utf-8")
     page = Template(text).substitute(next=html.escape(next_path), message=html.escape(message))
     return HTMLResponse(page, status_code=status)
 
@@ -132,7 +132,7 @@ PAGE_ROUTES = [
     Route("/login", _login_page),
     Route("/login", _login, methods=["POST"]),
     Route("/logout", _logout, methods=["POST"]),
-    Mount("/static", StaticFiles(directory=_STATIC)),
+    Mount("/static", StaticFiles(directory=STATIC)),
     Route("/", _shell),
     Route("/{entity}", _shell),
     Route("/{entity}/{project}", _shell),

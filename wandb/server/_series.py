@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 
 from .._filters import lookup
 from .._row_keys import classified, flattened
-from ._blocks import Block, find_block
+from ._blocks import PLAIN_KINDS, Block, find_block
 from ._limits import BLOCK_ROWS, BUCKETS_MAX, INDEXED_COLUMNS_MAX, MARKS_MAX, METRICS_MAX
 from ._lines import HISTORY, iterate_lines, rows_between
 from ._store import Run, line_count
@@ -160,6 +160,7 @@ class RunIndex:
         self.last_step: int | None = None
         self.next_line = 0
         self._rewrites = 0
+        self._blocks_without_media: set[int] = set()
         self.lock = threading.Lock()
 
     def catch_up(self, connection: Connection, run: Run, kind: str, lines_max: int | None) -> bool:
@@ -179,6 +180,8 @@ class RunIndex:
         block = find_block(connection, run.id, kind, number) if behind == 0 else None
         if block is not None:
             self.add_block(block)
+            if not any(kind not in PLAIN_KINDS for column in block.columns.values() for kind in column.counts):
+                self._blocks_without_media.add(number)
             self.next_line += BLOCK_ROWS
             return BLOCK_ROWS // _BLOCK_GAIN
         first, self.next_line = self.next_line, min(end, (number + 1) * BLOCK_ROWS)
@@ -186,6 +189,20 @@ class RunIndex:
             if step is not None:
                 self.add_row(step, json.loads(content))
         return self.next_line - first
+
+    def end_without_media(self, line: int) -> int | None:
+        """The end of the stretch without media that a line begins; None where there may be some."""
+        number = line // BLOCK_ROWS
+        if number not in self._blocks_without_media:
+            return None
+        return (number + 1) * BLOCK_ROWS
+
+    def next_without_media(self, line: int, end: int) -> int:
+        """Where the next block without media begins, at the latest at ``end``."""
+        number = line // BLOCK_ROWS + 1
+        while number * BLOCK_ROWS < end and number not in self._blocks_without_media:
+            number += 1
+        return min(end, number * BLOCK_ROWS)
 
     def add_block(self, block: Block) -> None:
         """What ``add_row`` does with each row of a block, column by column."""

@@ -15,6 +15,7 @@ from ._database import Database, open_database
 from ._indexer import Indexer
 from ._ingest import Ingest
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
+from ._media import MediaCache
 from ._partial import PartialUploads
 from ._series import SeriesCache
 from ._signing import UrlSigner
@@ -37,6 +38,7 @@ class Services:
     partial: PartialUploads
     signer: UrlSigner
     series: SeriesCache
+    media: MediaCache
     indexer: Indexer
     ingest: Ingest
     clock: Clock
@@ -70,6 +72,7 @@ def open_services(
         partial=partial,
         signer=UrlSigner(secret),
         series=SeriesCache(),
+        media=MediaCache(),
         indexer=indexer,
         ingest=Ingest(database, secret, clock, indexer.consider),
         clock=clock,

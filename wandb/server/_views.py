@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ._files import StoredFile
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._services import iso_time
 from ._store import Project, Run
@@ -47,7 +46,7 @@ def run_view(run: Run, now: float) -> dict[str, Any]:
     return {**run_row(run, now), "config": user_config(run), "summary": user_summary(run)}
 
 
-def run_detail(run: Run, now: float, stored: list[StoredFile]) -> dict[str, Any]:
+def run_detail(run: Run, now: float) -> dict[str, Any]:
     """A run as its own page shows it."""
     return {
         **run_view(run, now),
@@ -62,8 +61,21 @@ def run_detail(run: Run, now: float, stored: list[StoredFile]) -> dict[str, Any]
         "commit": run.commit_hash,
         "log_lines": run.log_count,
         "version": f"{run.rewrites}-{run.history_count}-{run.events_count}",
-        "files": [{"name": file.name, "size": file.size, "updated_at": file.updated_at} for file in stored],
+        **_internal_views(run),
     }
+
+
+def _internal_views(run: Run) -> dict[str, Any]:
+    """What the client's own part of the config says of charts of tables and of the classes in pictures."""
+    value = _internal(run.config)
+    shown = {"charts": "visualize", "mask_classes": "mask/class_labels", "box_classes": "bounding_box/class_labels"}
+    return {name: strict_json(value.get(key) or {}) for name, key in shown.items()}
+
+
+def _internal(config: str) -> dict[str, Any]:
+    entry = json.loads(config).get("_wandb")
+    value = entry.get("value") if isinstance(entry, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def ending(run: Run, now: float) -> str:
@@ -115,9 +127,7 @@ def step_metrics(config: str) -> dict[str, str]:
     The definitions are a list under ``_wandb.m`` with numbers for keys: 1 is a name, 2 a pattern, 5 the place of
     the step metric in the list, counted from 1.
     """
-    internal = json.loads(config).get("_wandb")
-    value = internal.get("value") if isinstance(internal, dict) else None
-    found = value.get("m") if isinstance(value, dict) else None
+    found = _internal(config).get("m")
     definitions = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     result = {}
     for one in definitions:

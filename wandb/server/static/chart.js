@@ -50,7 +50,7 @@ export class Chart {
     this.above = h("canvas", { tabindex: "0", role: "img" });
     const slash = this.name.lastIndexOf("/");
     const title = h("h3", { title: this.name }, slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null, this.name.slice(slash + 1));
-    this.element = h("article", { class: "chart card" }, h("header", null, title, this.value, this.resetButton, this.logButton, more), h("div", { class: "plot" }, this.canvas, this.above));
+    this.element = h("article", { class: "chart card" }, h("header", null, title, this.value, this.resetButton, h("span", { class: "chart-buttons" }, this.logButton, more)), h("div", { class: "plot" }, this.canvas, this.above));
     this.element.chart = this;
     resized.observe(this.element);
     const on = (type, act) => this.above.addEventListener(type, act);

@@ -2,151 +2,141 @@
 
 import { getJson, path, post, repeat } from "./api.js";
 import { colorOf, colorOfText } from "./colors.js";
-import { ConsolePanel } from "./console.js";
-import { h, replaceIfChanged, setText, setTrail } from "./dom.js";
-import { ago, bytes, duration, flat, moment, number, value } from "./format.js";
+import { h, iconButton, replaceIfChanged, setText, setTrail, tag } from "./dom.js";
+import { duration, moment, number } from "./format.js";
 import { ChartPanel, sectionOfSystem } from "./panels.js";
+import { ask } from "./popover.js";
 
 const LIVE = new Set(["running", "preempting", "pending"]);
 const LIVE_WAIT_MS = 1000;
 // A run that has ended may be resumed, so the page keeps looking now and then.
 const ENDED_WAIT_MS = 10_000;
+const CODE = /^code\/|\.(patch|diff)$|^requirements\.txt$|^conda-environment\.yaml$/;
 
 export function showRun(main, entity, project, id) {
-  const base = `/api/runs/${path(entity, project, id)}`;
-  setTrail([entity], [project, `/${path(entity, project)}`], [id]);
-  const page = new RunPage(base, `/files/${path(entity, project, id)}`);
+  const page = new RunPage(entity, project, id);
   main.replaceChildren(page.element);
   addEventListener("hashchange", () => page.select());
-  page.start((name) => setTrail([entity, "/"], [project, `/${path(entity, project)}`], [name]));
+  addEventListener("keydown", (event) => page.key(event));
+  page.start();
 }
 
 class RunPage {
-  constructor(base, files) {
-    this.base = base;
-    this.files = files;
+  constructor(entity, project, id) {
+    this.names = [entity, project, id];
+    this.home = `/${path(entity, project)}`;
+    this.base = `/api/runs/${path(entity, project, id)}`;
+    this.files = `/files/${path(entity, project, id)}`;
     this.title = h("h1");
     this.state = h("span", { class: "state" });
     this.tags = h("span", { class: "tags" });
     this.stop = h("button", { type: "button", class: "danger", hidden: true, onclick: () => this.#stop() }, "Stop run");
     this.facts = h("p", { class: "facts" });
-    this.panels = {
-      charts: new ChartPanel(source(base, "history")),
-      overview: { element: h("div", { class: "columns" }) },
-      system: new ChartPanel(source(base, "events"), { prefix: "system", axes: ["_runtime", "_timestamp"], sectionOf: sectionOfSystem, note: "No measurements of the machine yet." }),
-      console: new ConsolePanel(base),
-      files: { element: h("div") },
-    };
-    this.links = Object.fromEntries(
-      [["charts", "Charts"], ["overview", "Overview"], ["system", "System"], ["console", "Console"], ["files", "Files"]].map(([name, text]) => [name, h("a", { href: `#${name}` }, text, " ", h("small"))]),
-    );
+    this.parts = this.#parts(entity, project, id);
+    this.links = Object.fromEntries(Object.entries(this.parts).map(([name, { text }]) => [name, h("a", { href: `#${name}` }, text, " ", h("small"))]));
     this.content = h("section", { class: "run-panel" });
+    this.neighbours = h("span", { class: "neighbours" });
+    const tabs = h("nav", { class: "tabs line", "aria-label": "Parts of the run" }, Object.values(this.links));
     // Shown with the first answer: until then there is nothing true to show.
-    this.element = h("div", { hidden: true }, h("div", { class: "head" }, this.title, this.state, this.tags, this.stop), this.facts, h("nav", { class: "tabs line", "aria-label": "Parts of the run" }, Object.values(this.links)), this.content);
-    this.select();
+    this.element = h("div", { hidden: true }, h("div", { class: "head" }, this.title, this.state, this.tags, this.stop, h("span", { class: "space" }), this.neighbours), this.facts, tabs, this.content);
+    setTrail([entity, "/"], [project, this.home], [id]);
   }
 
-  select() {
+  // Each part is made when it is first opened.
+  #parts(entity, project, id) {
+    const run = () => this.run;
+    const code = { wanted: (name) => CODE.test(name), first: (names) => names.find((name) => name.endsWith(".py")) ?? names[0], nothing: "The run kept no code. Start it in a git repository, or call run.log_code()." };
+    return {
+      charts: { text: "Charts", count: () => this.run.history_keys.length, make: async () => new ChartPanel(source(this.base, "history")) },
+      media: { text: "Media", make: async () => new (await import("./media.js")).MediaPanel(this.base, this.files, run) },
+      system: { text: "System", count: () => this.run.events_keys.length, make: async () => new ChartPanel(source(this.base, "events"), { prefix: "system", axes: ["_runtime", "_timestamp"], sectionOf: sectionOfSystem, note: "No measurements of the machine yet." }) },
+      console: { text: "Console", count: () => this.run.log_lines, make: async () => new (await import("./console.js")).ConsolePanel(this.base, this.files) },
+      files: { text: "Files", count: () => this.run.file_count, make: async () => new (await import("./files.js")).FilesPanel(this.base, this.files) },
+      code: { text: "Code", make: async () => new (await import("./files.js")).FilesPanel(this.base, this.files, code) },
+      artifacts: { text: "Artifacts", count: () => this.run.artifacts.logged.length + this.run.artifacts.used.length, make: async () => new (await import("./lineage.js")).LineagePanel(entity, project, new URLSearchParams({ run: id })) },
+      overview: { text: "Overview", make: async () => new (await import("./overview.js")).OverviewPanel(this.base, this.files, run, () => this.#load()) },
+    };
+  }
+
+  async select() {
     const wanted = location.hash.slice(1);
-    this.selected = wanted in this.panels ? wanted : "charts";
+    this.selected = wanted in this.parts ? wanted : "charts";
+    const part = this.parts[this.selected];
     for (const [name, link] of Object.entries(this.links)) {
       if (name === this.selected) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    this.content.replaceChildren(this.panels[this.selected].element);
-    this.#refreshPanel();
+    part.panel ??= part.make();
+    const panel = await part.panel;
+    if (this.parts[this.selected] !== part) return;
+    this.content.replaceChildren(panel.element);
+    await this.#refreshPanel();
   }
 
-  start(named) {
-    let shown = null;
+  key(event) {
+    if (event.target.closest?.("input, textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const link = Object.values(this.links)[Number(event.key) - 1];
+    if (link) location.hash = link.hash;
+    const step = { "[": 0, "]": 1 }[event.key];
+    if (step !== undefined) this.neighbours.children[step]?.click();
+  }
+
+  start() {
     repeat(async () => {
-      const run = await getJson(this.base);
-      if (shown !== run.name) named((shown = run.name));
-      this.#update(run);
-      await this.#refreshPanel();
-      if (!run.indexed) return 0;
-      return LIVE.has(run.state) ? LIVE_WAIT_MS : ENDED_WAIT_MS;
+      await this.#load();
+      if (!this.selected) await this.select();
+      else await this.#refreshPanel();
+      if (!this.run.indexed) return 0;
+      return LIVE.has(this.run.state) ? LIVE_WAIT_MS : ENDED_WAIT_MS;
     });
+    this.#findNeighbours();
   }
 
-  #update(run) {
+  async #load() {
+    const run = await getJson(this.base);
+    const named = this.run?.name === run.name;
+    this.run = run;
+    const [entity, project] = this.names;
+    if (!named) setTrail([entity, "/"], [project, this.home], [run.name]);
     this.element.hidden = false;
     setText(this.title, run.name);
     setText(this.state, run.state);
     this.state.className = `state ${run.state}`;
-    this.stop.hidden = run.state !== "running" || run.stop_requested;
-    replaceIfChanged(this.tags, run.tags, () => run.tags.map((tag) => h("span", { class: "tag" }, tag)));
+    this.stop.hidden = !run.may_change || run.state !== "running" || run.stop_requested;
+    replaceIfChanged(this.tags, run.tags, () => run.tags.map(tag));
     this.facts.replaceChildren(
       ...[["Started", moment(run.created_at)], ["Ran for", duration(run.seconds)], ["Rows", number(run.rows)], ["By", run.user], ["Group", run.group], ["Job", run.job_type], ["Outcome", run.ending]]
         .filter(([, text]) => text)
         .map(([label, text]) => h("span", null, `${label} `, h("b", null, text))),
     );
-    const counts = { charts: run.history_keys.length, system: run.events_keys.length, console: run.log_lines, files: run.files.length };
-    for (const [name, count] of Object.entries(counts)) setText(this.links[name].lastChild, count ? number(count) : "");
-    // Nothing to fetch for charts when no row was added or rewritten.
-    if (this.version !== run.version) {
-      this.version = run.version;
-      const runs = [{ id: run.id, name: run.name, color: colorOf(0), version: run.version }];
-      this.panels.charts.show({ runs, keys: run.history_keys, axes: run.axes });
-      this.panels.system.show({ runs, keys: run.events_keys });
-    }
-    this.#overview(run);
-    this.#filesTable(run);
+    for (const [name, { count }] of Object.entries(this.parts)) setText(this.links[name].lastChild, count?.() ? number(count()) : "");
   }
 
   async #refreshPanel() {
-    await this.panels[this.selected].refresh?.();
+    const panel = await this.parts[this.selected].panel;
+    if (!(panel instanceof ChartPanel)) {
+      await panel.refresh();
+      return;
+    }
+    const { run } = this;
+    const keys = this.selected === "charts" ? run.history_keys : run.events_keys;
+    await panel.show({ runs: [{ id: run.id, name: run.name, color: colorOf(0), version: run.version }], keys, axes: run.axes });
   }
 
-  #overview(run) {
-    const facts = [["Run id", run.id], ["Notes", run.notes], ["Program", run.program], ["Host", run.host], ["Commit", run.commit], ["Last heard", this.#heard(run)]].filter(([, item]) => item);
-    replaceIfChanged(this.panels.overview.element, [run.config, run.summary, facts, run.alerts, run.artifacts], () => [
-      ...(run.alerts.length ? [alerts(run.alerts)] : []),
-      ...(run.artifacts.logged.length + run.artifacts.used.length ? [artifacts(run)] : []),
-      pairs("Summary", flat(run.summary), "The run has no summary yet."),
-      pairs("Config", flat(run.config), "The run has no config."),
-      pairs("About", facts, ""),
-    ]);
-  }
-
-  #heard(run) {
-    return LIVE.has(run.state) ? ago(run.heartbeat_at) : moment(run.heartbeat_at);
-  }
-
-  #filesTable(run) {
-    replaceIfChanged(this.panels.files.element, run.files, () => {
-      if (!run.files.length) return [h("p", { class: "card empty" }, "The run has uploaded no files yet.")];
-      const rows = run.files.map((file) => {
-        const address = `${this.files}/${file.name.split("/").map(encodeURIComponent).join("/")}`;
-        return h("tr", null, h("td", null, h("a", { href: address, download: "" }, file.name)), h("td", { class: "number" }, bytes(file.size)), h("td", null, moment(file.updated_at)));
-      });
-      const head = h("tr", null, h("th", { scope: "col" }, "Name"), h("th", { scope: "col", class: "number" }, "Size"), h("th", { scope: "col" }, "Updated"));
-      return [h("div", { class: "card scroll" }, h("table", null, h("thead", null, head), h("tbody", null, rows)))];
-    });
+  // The runs before and after this one, newest first as in the table.
+  async #findNeighbours() {
+    const [entity, project, id] = this.names;
+    const { runs } = await getJson(`/api/projects/${path(entity, project)}/runs?columns=none`);
+    const at = runs.findIndex((run) => run.id === id);
+    const link = (run, text, name) => run && iconButton("chevron", `${text}: ${run.name}`, () => location.assign(`${this.home}/runs/${encodeURIComponent(run.id)}${location.hash}`), { class: name });
+    this.neighbours.replaceChildren(...[link(runs[at - 1], "Newer run ([)", "quiet icon-button turned"), link(runs[at + 1], "Older run (])", "quiet icon-button")].filter(Boolean));
   }
 
   async #stop() {
-    if (!confirm("Ask this run to stop? Its program is interrupted as if by Ctrl-C.")) return;
+    if (!(await ask("Stop this run?", "Its program is interrupted as if by Ctrl-C.", "Stop"))) return;
     await post(`${this.base}/stop`);
     this.stop.hidden = true;
   }
-}
-
-function alerts(found) {
-  const items = found.map((alert) => h("li", { class: alert.severity.toLowerCase() }, h("b", null, alert.title), " ", h("time", { class: "hint", title: moment(alert.created_at) }, ago(alert.created_at)), h("p", null, alert.text)));
-  return h("section", { class: "card alerts" }, h("h2", null, "Alerts"), h("ul", null, items));
-}
-
-function artifacts(run) {
-  const link = (item) => h("a", { href: `/${path(item.entity, item.project, "artifacts", item.type, item.name, item.version)}` }, `${item.name}:${item.version}`);
-  const rows = [["Logged", run.artifacts.logged], ["Used", run.artifacts.used]].flatMap(([label, items]) => items.map((item) => h("tr", null, h("td", null, label), h("td", null, link(item), " ", h("span", { class: "hint" }, item.type)))));
-  return h("section", { class: "card" }, h("h2", null, "Artifacts"), h("table", { class: "pairs" }, h("tbody", null, rows)));
-}
-
-function pairs(title, entries, empty) {
-  const rows = entries.map(([key, item]) => h("tr", null, h("td", null, key), h("td", { class: "mono" }, value(item))));
-  const body = rows.length ? h("table", { class: "pairs" }, h("tbody", null, rows)) : h("p", { class: "empty" }, empty);
-  return h("section", { class: "card" }, h("h2", null, title), body);
 }
 
 // The numbers of one stream of a run, as a panel asks for them.

@@ -4,7 +4,7 @@ import { getJson, path } from "./api.js";
 import { redrawCharts } from "./chart.js";
 import { h, iconButton } from "./dom.js";
 import { showDialog } from "./popover.js";
-import { remember } from "./url.js";
+import { isDark, remember } from "./url.js";
 
 const SHORTCUTS = [
   ["Ctrl K", "Go to a project or a run"], ["/", "Search on this page"], ["?", "This list"], ["t", "Light or dark"],
@@ -19,11 +19,6 @@ export function startShell() {
     iconButton(isDark() ? "sun" : "moon", "Light or dark (t)", switchTheme, { id: "theme-button" }),
   );
   addEventListener("keydown", shortcut);
-}
-
-function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 function switchTheme() {

@@ -98,3 +98,8 @@ export function remember(name, value) {
     // A browser that keeps nothing still shows everything.
   }
 }
+
+export function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}

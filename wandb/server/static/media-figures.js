@@ -1,0 +1,68 @@
+// Figures of plotly, point clouds, meshes and molecules: drawn by plotly in a document that is shut off from this one.
+
+import { h } from "./dom.js";
+import { moleculeScene, pointScene } from "./scenes.js";
+import { meshScene } from "./meshes.js";
+import { themeOf } from "./plot.js";
+import { isDark } from "./url.js";
+
+const MISSING = "Figures and 3D are drawn by plotly. On the server's machine: pip install plotly";
+
+// A frame that draws what it is given: {element, draw(figure)}.
+export function figureFrame(title) {
+  const frame = h("iframe", { sandbox: "allow-scripts", src: "/sandbox/figure", title });
+  const note = h("p", { class: "hint", role: "status" }, "Loading…");
+  const element = h("div", { class: "figure-frame" }, frame, note);
+  let [ready, figure] = [false, null];
+  const send = () => {
+    if (!ready || !figure) return;
+    const theme = themeOf(element);
+    frame.contentWindow.postMessage({ figure, theme: { grid: theme.grid, text: theme.text, scheme: isDark() ? "dark" : "light" } }, "*");
+  };
+  addEventListener("themechange", send);
+  addEventListener("message", ({ source, data }) => {
+    if (source !== frame.contentWindow) return;
+    if (data.ready) {
+      ready = true;
+      send();
+    } else if (data.drawn) note.hidden = true;
+    else if (data.problem) {
+      note.hidden = false;
+      note.textContent = data.problem === "missing" ? MISSING : `The figure cannot be drawn: ${data.problem}`;
+    }
+  });
+  // Moved into a dialog and back, a frame starts anew and says so.
+  frame.addEventListener("load", () => (note.hidden = true));
+  return {
+    element,
+    draw(next) {
+      figure = next;
+      send();
+    },
+  };
+}
+
+export function figureViewer({ key, panel }) {
+  const frame = figureFrame(key);
+  const choice = h("select", { "aria-label": "Which", hidden: true });
+  const element = h("div", { class: "figure" }, choice, frame.element);
+  let paths = [];
+  const draw = async (path) => frame.draw(await figureOf(path, await fetch(panel.file(path))));
+  choice.addEventListener("change", () => draw(paths[choice.selectedIndex]));
+  async function show(value) {
+    paths = value.path ? [value.path] : (value.filenames ?? value.molecules ?? (value.objects ?? value.plotly ?? []).map((item) => item.path));
+    choice.hidden = paths.length < 2;
+    choice.replaceChildren(...paths.map((_, index) => h("option", null, `${index + 1} of ${paths.length}`)));
+    await draw(paths[0]);
+  }
+  return { element, show };
+}
+
+async function figureOf(path, response) {
+  if (!response.ok) throw new Error(`the server answered ${response.status} for ${path}`);
+  const kind = path.toLowerCase().match(/\.(plotly\.json|pts\.json|[a-z0-9]+)$/)[1];
+  if (kind === "plotly.json") return response.json();
+  if (kind === "pts.json") return pointScene(await response.json());
+  if (["pdb", "xyz", "sdf", "mol2", "cif", "mmcif", "pqr", "gro"].includes(kind)) return moleculeScene(kind, await response.text());
+  return meshScene(kind, await response.arrayBuffer());
+}
