@@ -81,6 +81,7 @@ from ._errors import (
 from ._folder import IMPORT_SUFFIX, find_run_id, is_log_file, segments
 from ._format import COMMIT_SECONDS, FORMAT_VERSION, MEMORY_BYTES_MAX, PROMISES, RECORD_BYTES_MAX, ROW_KEYS_MAX
 from ._home import log_folder
+from ._lock_file import LockFile, read_held
 from ._log import Log
 from ._owner import Writer, boot_id
 from ._reader import READ_BYTES, Entry, Reader
@@ -131,17 +132,17 @@ if TYPE_CHECKING:
 __all__ = [
     "COMMIT_SECONDS", "FORMAT_VERSION", "IMPORT_SUFFIX", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES",
     "RECORD_BYTES_MAX", "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column",
-    "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage", "DiskUse",
-    "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "Folded", "ForeignFile", "FromLane",
-    "Gap", "Labels", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound",
-    "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport", "Preempting", "Reader",
-    "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RowFold", "RunStart", "RunState",
-    "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "Undecodable",
-    "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning", "boot_id", "bring_home",
-    "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond", "find_import", "find_run_id",
-    "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root", "log_folder",
-    "make_private_folder", "official_file", "official_folder", "protobuf_fields", "read_columns", "recover", "retain",
-    "row_of_lane", "salvage", "segments", "send_away", "verify", "writer_elsewhere",
+    "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage",
+    "DiskUse", "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "Folded", "ForeignFile",
+    "FromLane", "Gap", "Labels", "LockFile", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse",
+    "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport", "Preempting",
+    "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RowFold", "RunStart",
+    "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry",
+    "Undecodable", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning",
+    "boot_id", "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond",
+    "find_import", "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root",
+    "log_folder", "make_private_folder", "official_file", "official_folder", "protobuf_fields", "read_columns",
+    "read_held", "recover", "retain", "row_of_lane", "salvage", "segments", "send_away", "verify", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.

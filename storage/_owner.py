@@ -1,28 +1,25 @@
 """The one writer of a log: who it is, and whether it lives.
 
-The writer holds `flock` on the owner file from before it touches anything until it has closed the log, and the kernel
-lets go when the process ends, however it ends. The file's content says who held it last: that is the evidence when a
-log is found that nobody closed. Where somebody closed it, the content says behind which record: LMDB falls back to an
-earlier state where its newest page is damaged, without a word, and this is how that is noticed. The file is never
-removed, since a lock on a removed file protects nothing.
+The writer holds the owner file (a `LockFile`) from before it touches anything until it has closed the log. The file's
+content says who held it last: that is the evidence when a log is found that nobody closed. Where somebody closed it,
+the content says behind which record: LMDB falls back to an earlier state where its newest page is damaged, without a
+word, and this is how that is noticed.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
-import time
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ._errors import LogInUse
+from ._lock_file import LockFile, read_held
 
 # A reader that asks whether the writer lives holds the lock for an instant; a starting writer waits that long.
 _ACQUIRE_TRIES = 50
 _ACQUIRE_PAUSE_SECONDS = 0.002
-_OWNER_BYTES_MAX = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,28 +85,18 @@ class OwnerLock:
     def __init__(self, path: Path) -> None:
         """Take the lock. Raises LogInUse where somebody else holds it, OSError where the file can't be had."""
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = LockFile(path)
         try:
-            self.previous = Writer.parse(os.pread(self._fd, _OWNER_BYTES_MAX, 0))
-            self._lock()
+            self.previous = Writer.parse(self._file.read())
+            if not self._file.acquire(_ACQUIRE_TRIES, _ACQUIRE_PAUSE_SECONDS):
+                holder = self.previous or "another process"
+                raise LogInUse(f"{holder} is writing this log; wait for it to end, or use another run id", path)
             # Whoever held it until now may have written itself in while we waited.
-            raw = os.pread(self._fd, _OWNER_BYTES_MAX, 0)
+            raw = self._file.read()
             self.previous, self.closed = Writer.parse(raw), Closed.parse(raw)
         except BaseException:
-            os.close(self._fd)
+            self._file.release()
             raise
-
-    def _lock(self) -> None:
-        for _ in range(_ACQUIRE_TRIES):
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                time.sleep(_ACQUIRE_PAUSE_SECONDS)
-        raise LogInUse(
-            f"{self.previous or 'another process'} is writing this log; wait for it to end, or use another run id",
-            self.path,
-        )
 
     def sign(self) -> None:
         """Write this process into the file."""
@@ -119,45 +106,32 @@ class OwnerLock:
     def close_log(self, closed: Closed) -> None:
         """Write into the file, durably, that the log is closed; the seal must be durable."""
         self._write(closed)
-        os.fsync(self._fd)
+        self._file.sync()
 
     def _write(self, closed: Closed) -> None:
         fields = dataclasses.asdict(self.previous or Writer())
         if closed.segment:
             fields["closed"] = closed._asdict()
-        raw = json.dumps(fields).encode()
-        os.pwrite(self._fd, raw, 0)
-        os.ftruncate(self._fd, len(raw))
+        self._file.write(json.dumps(fields).encode())
         self.closed = closed
 
     @property
     def released(self) -> bool:
-        return self._fd < 0
+        return self._file.released
 
     def release(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.release()
 
 
 def closed_behind(path: Path) -> int:
     """The last record of a log that was closed, as its owner file has it; 0 where that doesn't say."""
     try:
-        return Closed.parse(path.read_bytes()[:_OWNER_BYTES_MAX]).last_sequence
+        return Closed.parse(path.read_bytes()).last_sequence
     except OSError:
         return 0
 
 
 def living_writer(path: Path) -> Optional[Writer]:
     """The process that holds the owner file's lock, or None where nobody does."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except BlockingIOError:
-        return Writer.parse(os.pread(fd, _OWNER_BYTES_MAX, 0)) or Writer()
-    finally:
-        os.close(fd)
+    raw = read_held(path)
+    return None if raw is None else Writer.parse(raw) or Writer()

@@ -12,13 +12,10 @@
 On a network filesystem, where `flock` may be granted twice or not at all, what is marked with * is in a folder of this
 machine's: each machine that writes runs there has an uploader of its own, and they share the cursors. Where two of them
 come to upload the same finished run at the same time, it arrives once in effect, as after a crash.
-
-Lock files are never removed, since a lock on a removed file protects nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
 import json
@@ -30,7 +27,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 from urllib.parse import urlsplit
 
-from wandb_storage import filesystem_of, make_private_folder
+from wandb_storage import LockFile, filesystem_of, make_private_folder, read_held
 
 from ._errors import NotUploadable, UploaderRunning
 
@@ -40,7 +37,6 @@ _LOCK_TRIES = 50
 _LOCK_PAUSE_SECONDS = 0.01
 # An uploader that takes over waits this long for the one before it to end.
 TAKE_OVER_TRIES = 1000
-_HOLDER_BYTES_MAX = 4096
 
 
 def normalize_url(base_url: str) -> str:
@@ -127,60 +123,43 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = -1
+        self._file: Optional[LockFile] = None
 
     @property
     def held(self) -> bool:
-        return self._fd >= 0
+        return self._file is not None
 
     def acquire(
         self, signature: Optional[Dict[str, Any]] = None, tries: int = _LOCK_TRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         """Take the lock and sign it. Raises UploaderRunning, which names the holder."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = LockFile(self.path)
         try:
-            for attempt in range(tries):
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if attempt + 1 == tries:
-                        raise UploaderRunning(f"{_describe(_read_holder(fd))} holds {self.path}") from None
-                    sleep(_LOCK_PAUSE_SECONDS)
+            if not file.acquire(tries, _LOCK_PAUSE_SECONDS, sleep):
+                raise UploaderRunning(f"{_describe(_parse_holder(file.read()))} holds {self.path}")
             holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), **(signature or {})}
-            raw = json.dumps(holder).encode()
-            os.pwrite(fd, raw, 0)
-            os.ftruncate(fd, len(raw))
+            file.write(json.dumps(holder).encode())
         except BaseException:
-            os.close(fd)
+            file.release()
             raise
-        self._fd = fd
+        self._file = file
 
     def release(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self._file is not None:
+            self._file.release()
+            self._file = None
 
 
 def lock_holder(path: Path) -> Optional[Dict[str, Any]]:
     """Who holds a lock: what it signed with, or None where nobody does."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except BlockingIOError:
-        return _read_holder(fd)
-    finally:
-        os.close(fd)
+    raw = read_held(path)
+    return None if raw is None else _parse_holder(raw)
 
 
-def _read_holder(fd: int) -> Dict[str, Any]:
+def _parse_holder(raw: bytes) -> Dict[str, Any]:
     try:
-        value = json.loads(os.pread(fd, _HOLDER_BYTES_MAX, 0))
+        value = json.loads(raw)
         return value if isinstance(value, dict) else {}
     except ValueError:
         return {}  # it has the lock and hasn't signed yet

@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = b'{"exitcode":null,"limits":{}}'
         if self.path == "/graphql":
             asked = json.loads(body)
-            url = f"http://127.0.0.1:{self.server.server_address[1]}"
+            url = f"http://{self.headers['Host']}"
             data = answer(asked.get("operationName") or "", asked.get("variables") or {}, url)
             reply = json.dumps({"data": data}).encode()
         self._reply(reply)

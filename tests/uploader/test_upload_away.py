@@ -119,13 +119,13 @@ def test_an_open_log_that_another_machine_wrote_is_left_to_it(server: WBServer, 
     log.flush()
     owner = folder / "run-r1.owner"
     signed = owner.read_text()
-    os.close(log._owner._fd)  # the lock of a process on another machine is not seen from here
+    os.close(log._owner._file._fd)  # the lock of a process on another machine is not seen from here
     owner.write_text(json.dumps({**json.loads(signed), "host": "node17"}))
     before = names(folder)
     serve(network, server)
     assert names(folder) == before
     assert not server.runs
-    log._owner._fd = os.open(owner, os.O_RDONLY)
+    log._owner._file._fd = os.open(owner, os.O_RDONLY)
     end(log)
     upload(folder, server.url)
     check_same(server.runs["r1"], folder)
