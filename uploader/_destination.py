@@ -84,10 +84,10 @@ class Destination:
 
     def takes_gzip(self) -> bool:
         """Whether the stream may be compressed; on this machine it would cost more than it saves."""
-        return not self.transport().on_this_machine and "FILESTREAM_GZIP" in self.features()
+        return not self.transport().on_this_machine and self.supports("FILESTREAM_GZIP")
 
-    def features(self) -> FrozenSet[str]:
-        """What the server says it can do. Asked once; one that doesn't know the question can nothing more."""
+    def supports(self, feature: str) -> bool:
+        """Whether the server says that it has a feature. Asked once; one that doesn't know the question has none."""
         if self._features is None:
             try:
                 data = self.transport().graphql("ServerFeaturesQuery", SERVER_FEATURES, {})
@@ -95,7 +95,7 @@ class Destination:
                 self._features = frozenset(str(one.get("name")) for one in found if one.get("isEnabled") is True)
             except (Refused, AttributeError, TypeError):
                 self._features = frozenset()
-        return self._features
+        return feature in self._features
 
     # --- credentials --------------------------------------------------------------------------------------------------
 

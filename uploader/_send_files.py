@@ -203,7 +203,7 @@ def _send(destination: Destination, registered: _Registered) -> _Sent:
             if known and file_digest(file) == known:
                 return _Sent(digest=known)
             stamp = stamp_of(file)
-            resumable = stamp is not None and stamp.size >= RESUMABLE_BYTES_MIN and RESUMABLE in destination.features()
+            resumable = stamp is not None and stamp.size >= RESUMABLE_BYTES_MIN and destination.supports(RESUMABLE)
             size, digest = destination.transport().put(url, headers, file, source.path, resumable)
         return _Sent(size, digest, changed=_has_changed(source, stamp))
     except OSError as error:

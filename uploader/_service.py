@@ -12,25 +12,24 @@ another uploader. Where both happen, the lock decides.
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Optional, Set
+from typing import Callable, Dict, Optional
 
-from wandb_storage import LogElsewhere, LogError, LogNotFound, Reader
+from wandb_storage import LogElsewhere, LogNotFound
 
-from ._cursor import Cursor, Trouble
+from ._cursor import Trouble
 from ._destination import Destination
 from ._errors import CredentialsRefused, NotUploadable, TransientError, UploaderRunning
-from ._home import TAKE_OVER_TRIES, FileLock, Home, write_atomically
+from ._home import TAKE_OVER_TRIES, FileLock, Home
+from ._notes import Notes
 from ._policies import PolicyFetcher
 from ._retry import Attempts
 from ._room import RoomKeeper
+from ._run_folders import RunFolders, Stamp
 from ._run_upload import Parked, RunUpload
 
 SCAN_SECONDS = 1.0
@@ -47,13 +46,6 @@ STOP_SECONDS = 5.0
 
 Clock = Callable[[], float]
 _log = logging.getLogger("wandb_uploader")
-
-
-class _Stamp(NamedTuple):
-    """Changes when a session begins or ends in a run's folder, and when somebody else moves its cursor."""
-
-    folder: int
-    cursor: int
 
 
 @dataclasses.dataclass
@@ -80,8 +72,8 @@ class Service:
         self._policies = PolicyFetcher(home.base_url, destination.new_transport)
         self._changed = threading.Condition()  # guards the jobs
         self._jobs: Dict[str, _Job] = {}
-        self._aside: Dict[str, _Stamp] = {}  # folders without work
-        self._parked: Set[str] = set()  # among them
+        self._folders = RunFolders(home)
+        self._notes = Notes(home)
         self._stopping = False
         self._stop_at = math.inf  # by the clock
         self._said_paused = False
@@ -104,8 +96,7 @@ class Service:
             self._lock.acquire(signature, tries=TAKE_OVER_TRIES)
         else:
             self._lock.acquire(signature)
-        self._note_paused(None)
-        self._note_trouble(None)
+        self._notes.clear()
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="upload")
         try:
             _log.info("serving %s for %s", self._home.wandb_dir, self._home.base_url)
@@ -125,7 +116,7 @@ class Service:
             if self._destination.may_go_on():
                 if self._said_paused:
                     self._said_paused = False
-                    self._note_paused(None)
+                    self._notes.paused(None)
                 self._dispatch(pool, now)
             self._room.look(pool)
             with self._changed:
@@ -133,7 +124,7 @@ class Service:
                     idle_since = None
                 elif idle_since is None:
                     idle_since = now
-                elif now - idle_since >= self._idle_seconds and not self._writer_aside() and self._leave():
+                elif now - idle_since >= self._idle_seconds and not self._folders.writer_aside() and self._leave():
                     return
                 self._changed.wait(self._wait_seconds(next_scan))
 
@@ -147,46 +138,11 @@ class Service:
             due = [max(min(due), self._clock() + wait)]
         return min(max(0.0, min([next_scan, *due]) - self._clock()), STOP_LOOK_SECONDS)
 
-    # --- finding runs -------------------------------------------------------------------------------------------------
-
     def _scan(self) -> None:
         """Take on every run folder that may have something to do."""
-        try:
-            with os.scandir(self._home.wandb_dir) as entries:
-                found = [entry for entry in entries if entry.name.startswith("run-") and _is_folder(entry)]
-        except OSError as error:
-            _log.warning("%s can't be read: %s", self._home.wandb_dir, error)
-            return
         with self._changed:
-            for entry in found:
-                if entry.name in self._jobs or self._is_aside(entry.name):
-                    continue
-                upload = RunUpload(self._home, Path(entry.path), self._clock, cautious=True)
-                self._jobs[entry.name] = _Job(upload, self._clock())
-
-    def _is_aside(self, name: str) -> bool:
-        """Whether a folder is known to have no work, and hasn't changed since."""
-        stamp = self._stamp(name)
-        if name not in self._aside:
-            cursor = Cursor.load(self._home.cursor_path(name))
-            if cursor is None or not cursor.done or cursor.folder_mtime_ns != stamp.folder:
-                return False
-            self._aside[name] = stamp
-        return self._aside[name] == stamp
-
-    def _stamp(self, name: str) -> _Stamp:
-        return _Stamp(_mtime_ns(self._home.run_folder(name)), _mtime_ns(self._home.cursor_path(name)))
-
-    def _writer_aside(self) -> bool:
-        """Whether a parked run's writer lives: it may be unparked, and its log goes on."""
-        for name in self._parked:
-            try:
-                with Reader(self._home.run_folder(name)) as reader:
-                    if reader.writer() is not None:
-                        return True
-            except LogError:
-                continue  # that is why it is parked
-        return False
+            for folder in self._folders.find(self._jobs):
+                self._jobs[folder.name] = _Job(RunUpload(self._home, folder, self._clock, cautious=True), self._clock())
 
     # --- working ------------------------------------------------------------------------------------------------------
 
@@ -205,7 +161,7 @@ class Service:
 
     def _work(self, job: _Job) -> None:
         name = job.upload.folder.name
-        before = self._stamp(name)
+        before = self._folders.stamp(name)
         wait: Optional[float] = ASIDE_SECONDS
         parked = False
         transport = self._destination.transport()
@@ -246,14 +202,9 @@ class Service:
                 job.due = self._clock() + wait
             self._changed.notify()
 
-    def _set_aside(self, name: str, job: _Job, before: _Stamp, parked: bool) -> None:
-        """Nothing is to be done unless the folder or the cursor changes from what they were before the last look."""
+    def _set_aside(self, name: str, job: _Job, before: Stamp, parked: bool) -> None:
         job.upload.close()
-        cursor = job.upload.cursor
-        self._aside[name] = _Stamp(
-            cursor.folder_mtime_ns if cursor.done and not parked else before.folder, self._stamp(name).cursor
-        )
-        (self._parked.add if parked else self._parked.discard)(name)
+        self._folders.set_aside(name, job.upload.cursor, before, parked)
         del self._jobs[name]
         self._room.request()
 
@@ -281,14 +232,14 @@ class Service:
             if not breaker.open:
                 _log.warning("%s; one request at a time finds out when it is back", error)
             wait = breaker.failed(error, time.time())
-            self._note_trouble(Trouble(str(error), breaker.since, time.time() + wait))
+            self._notes.trouble(Trouble(str(error), breaker.since, time.time() + wait))
             return wait
 
     def _server_is_back(self) -> None:
         """For all of them. The condition is held."""
         _log.info("%s answers again", self._home.base_url)
         self._destination.breaker.succeeded()
-        self._note_trouble(None)
+        self._notes.trouble(None)
         for other in self._jobs.values():
             if other.shared:
                 other.due, other.shared = self._clock(), False
@@ -299,26 +250,9 @@ class Service:
         if not self._said_paused:
             self._said_paused = True
             _log.error("%s", self._destination.paused)
-            self._note_paused(self._destination.refused)
+            self._notes.paused(self._destination.refused)
         job.upload.note_trouble(CredentialsRefused(self._destination.paused), time.time(), time.time() + ASIDE_SECONDS)
         return ASIDE_SECONDS
-
-    def _note_paused(self, refused: Optional[Set[str]]) -> None:
-        """Tell whoever starts a run with another key that this process has none that the server takes."""
-        if refused is not None:
-            write_atomically(self._home.paused_path, json.dumps(sorted(refused)).encode())
-        else:
-            self._home.paused_path.unlink(missing_ok=True)
-
-    def _note_trouble(self, trouble: Optional[Trouble]) -> None:
-        """For `status`. A disk that doesn't take the note has trouble of its own."""
-        try:
-            if trouble is not None:
-                write_atomically(self._home.trouble_path, json.dumps(dataclasses.asdict(trouble)).encode())
-            else:
-                self._home.trouble_path.unlink(missing_ok=True)
-        except OSError as error:
-            _log.warning("%s: %s", self._home.trouble_path, error)
 
     # --- leaving ------------------------------------------------------------------------------------------------------
 
@@ -327,7 +261,7 @@ class Service:
         self._lock.release()
         self._before_last_look()
         self._scan_again()
-        if not self._jobs and not self._writer_aside():
+        if not self._jobs and not self._folders.writer_aside():
             _log.info("nothing is left to do")
             return True
         try:
@@ -354,19 +288,5 @@ class Service:
                     job.upload.close()
         self._destination.close()
         if self._lock.held:
-            self._note_trouble(None)
+            self._notes.trouble(None)
             self._lock.release()
-
-
-def _mtime_ns(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False
