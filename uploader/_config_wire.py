@@ -13,7 +13,7 @@ import re
 import sys
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
-from wandb_storage import MetricDefinition, RunState
+from wandb_storage import MetricDefinition, RunStart, RunState
 
 _PYTHON, _CLI, _CORE, _PLATFORM, _FEATURES = "4", "5", "12", "13", "3"
 _NAME, _GLOB, _STEP_INDEX, _OPTIONS, _SUMMARY, _GOAL = "1", "2", "5", "6", "7", "8"
@@ -44,6 +44,8 @@ def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None, wr
     if writer_id:
         internal["e"] = {writer_id: {**environment, "writerId": writer_id}}
     _merge_labels(internal, state.telemetry)
+    if begins_at_server(state.start):
+        internal["branch_point"] = {"run_id": state.start.branch_run, "step": state.start.branch_step}
     if "pinned_keys" in state.telemetry:
         internal["pinned_keys"] = state.telemetry["pinned_keys"]
     result["_wandb"] = {"value": internal}
@@ -57,6 +59,11 @@ def read_environment(state: RunState) -> Dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def begins_at_server(start: RunStart) -> bool:
+    """Whether the rows before the branch are not in the log: the server has them, and gives them to the run."""
+    return start.branch_run is not None and start.first_step == start.branch_step + 1
 
 
 def metric_definitions(definitions: Iterable[MetricDefinition]) -> List[Dict[str, Any]]:

@@ -84,6 +84,16 @@ query RunConsoleLogTail($entity: String!, $project: String!, $run: String!, $las
 }
 """
 
+HISTORY_PAGE = """
+query HistoryPage(
+  $entity: String!, $project: String!, $run: String!, $minStep: Int64!, $maxStep: Int64!, $pageSize: Int!
+) {
+  project(name: $project, entityName: $entity) {
+    run(name: $run) { history(minStep: $minStep, maxStep: $maxStep, samples: $pageSize) }
+  }
+}
+"""
+
 SAMPLED_HISTORY = """
 query RunSampledHistory($entity: String!, $project: String!, $run: String!, $specs: [JSONString!]!) {
   project(name: $project, entityName: $entity) { run(name: $run) { sampledHistory(specs: $specs) } }

@@ -10,7 +10,7 @@ from wandb_storage import RunStart, RunState
 
 from ._adopt import find_beginning, find_output
 from ._batch import PARKED_KEY
-from ._config_wire import read_environment, wire_config
+from ._config_wire import begins_at_server, read_environment, wire_config
 from ._cursor import Bucket, Cursor
 from ._documents import CONSOLE_TAIL, RUN_RESUME_STATUS, SAMPLED_HISTORY, UPSERT_BUCKET
 from ._errors import NotUploadable, Refused, TransientError
@@ -57,9 +57,9 @@ def greet(folder: Path, cursor: Cursor, state: RunState, target: Target, transpo
             str(bucket["id"]), str(project["entity"]["name"]), str(project["name"]), str(bucket["name"]),
             str(bucket.get("displayName") or ""),
         )  # fmt: skip
-        if first and writer.shared:
-            # Rows of the others are there; a server that tells writers apart names the first line of this one.
-            cursor.history = int(bucket.get("historyLineCount") or 0)
+        if first and (writer.shared or begins_at_server(state.start)):
+            # Rows of others are there. A server that tells writers apart names the first line of this one.
+            cursor.history = max(cursor.history, int(bucket.get("historyLineCount") or 0))
     except (KeyError, TypeError, ValueError):
         raise TransientError(f"UpsertBucket at {transport.host}: the reply doesn't say where the run is") from None
     cursor.upserted = state.label_changes

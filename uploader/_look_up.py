@@ -7,10 +7,13 @@ import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ._credentials import find_api_key
-from ._documents import RUN_RESUME_STATUS
-from ._errors import CredentialError, TransientError
+from ._documents import HISTORY_PAGE, RUN_RESUME_STATUS
+from ._errors import CredentialError, Refused, TransientError
 from ._home import normalize_url
 from ._transport import Transport
+
+# Metrics that weren't logged in so many rows are not in the summary of a run that branches off.
+_ROWS = 1000
 
 
 class HeldRun(NamedTuple):
@@ -28,9 +31,11 @@ class HeldRun(NamedTuple):
 
 
 def look_up_run(
-    base_url: str, entity: Optional[str], project: Optional[str], run_id: str, key: Optional[str] = None
-) -> Optional[HeldRun]:
-    """The run, or None where the server has none of that id that really began.
+    base_url: str, entity: Optional[str], project: Optional[str], run_id: str, key: Optional[str] = None,
+    step: Optional[int] = None,
+) -> Optional[HeldRun]:  # fmt: skip
+    """The run, or None where the server has none of that id that really began. With a `step`, its summary is what the
+    last rows up to there say.
 
     Raises UploadError where the server can't be asked, or says no.
     """
@@ -41,13 +46,33 @@ def look_up_run(
     with contextlib.closing(Transport(base_url, lambda: key)) as transport:
         variables = {"entity": entity, "project": project, "name": run_id}
         model = transport.graphql("RunResumeStatus", RUN_RESUME_STATUS, variables).get("model")
+        rows = _rows_up_to(transport, model, run_id, step) if model and step is not None else None
     try:
         bucket = model.get("bucket") if model else None
         if not model or not bucket or "t" not in _object(bucket.get("wandbConfig")):
             return None
-        return _held(model, bucket)
+        held = _held(model, bucket)
+        return held if rows is None else held._replace(summary=_added_up(rows))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TransientError(f"RunResumeStatus at {base_url}: the reply makes no sense ({error})") from None
+
+
+def _rows_up_to(transport: Transport, model: Dict[str, Any], run_id: str, step: int) -> List[str]:
+    """The rows before a step and at it, as far back as a summary is worth looking."""
+    names = {"entity": (model.get("entity") or {}).get("name"), "project": model.get("name"), "run": run_id}
+    page = {"minStep": max(0, step + 1 - _ROWS), "maxStep": step + 1, "pageSize": _ROWS}
+    try:
+        data = transport.graphql("HistoryPage", HISTORY_PAGE, {**names, **page})
+        return list(data["project"]["run"]["history"])
+    except (Refused, KeyError, TypeError):
+        return []  # a server that shows no history: the summary begins empty
+
+
+def _added_up(rows: List[str]) -> Dict[str, Any]:
+    summary: Dict[str, Any] = {}
+    for row in rows:
+        summary.update(_object(row))
+    return {key: value for key, value in summary.items() if not key.startswith("_")}
 
 
 def _held(model: Dict[str, Any], bucket: Dict[str, Any]) -> HeldRun:

@@ -122,7 +122,7 @@ def save(
 def restore(
     name: str, run_path: Optional[str] = None, replace: bool = False, root: Optional[str] = None
 ) -> Optional[TextIO]:
-    """Open a file that the active run, or another one of the same wandb folder, has saved.
+    """Open a file that the active run has saved, or the run `run_path` ([entity/project/]id), here or at the server.
 
     >>> import wandb
     >>> from pathlib import Path
@@ -133,7 +133,14 @@ def restore(
     ...     with wandb.restore("best.txt", run_path="first") as file:
     ...         print(file.read())
     epoch 3
+
+    Without an active run, `run_path` is needed, and the file comes into the working directory.
     """
+    run: Optional[Run] = sys.modules["wandb"].run
+    if run is None and run_path is not None:
+        from .sdk._run_restore import restore_without_run
+
+        return restore_without_run(name, run_path, replace, root)
     return _active("restore").restore(name, run_path, replace, root)
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional, TextIO
 
 import pytest
 from own_server import Server, eventually, stop_uploader
@@ -74,6 +74,8 @@ with wandb.init(id="moved", name="named", tags=["t"], config={"lr": 0.1}) as run
     for step in range(5):
         run.log({"loss": 1.0 / (step + 1)})
     run.summary["best"] = 0.2
+    open("best.txt", "w").write("epoch 3")
+    run.save("best.txt", policy="now")
 """
 
 
@@ -99,6 +101,22 @@ def test_a_run_that_is_only_at_the_server_goes_on_from_there(moved: Server, caps
     eventually(lambda: moved.run("moved")["state"] == "finished")
 
 
+def test_a_file_is_restored_from_the_server(moved: Server, own_place: Path) -> None:
+    def content(file: Optional[TextIO]) -> str:
+        assert file is not None
+        with file:
+            return file.read()
+
+    assert content(wandb.restore("best.txt", run_path=f"{moved.project}/moved")) == "epoch 3"
+    assert (own_place / "best.txt").read_text() == "epoch 3"
+    with wandb.init(id="other") as run:
+        assert content(run.restore("best.txt", run_path="moved")) == "epoch 3"
+        assert Path(run.dir, "best.txt").exists()
+        assert run.restore("absent.txt", run_path="moved") is None
+        assert run.restore("other.txt", run_path="absent") is None
+    eventually(lambda: moved.run("other").get("state") == "finished")
+
+
 def test_resume_never_and_must_ask_the_server_too(moved: Server) -> None:
     with pytest.raises(wandb.UsageError, match=r"moved exists at http.*never"):
         wandb.init(id="moved", resume="never")
@@ -120,6 +138,34 @@ def test_a_run_that_went_back_is_shortened_at_the_server_and_a_fork_is_there_who
         again.log({"loss": 9.0})
     eventually(lambda: server.run("base")["historyLineCount"] == 3)
     eventually(lambda: server.run("fork").get("historyLineCount") == 5)
+
+
+_BRANCHES = """
+import wandb
+with wandb.init(fork_from="moved?_step=2", id="fork", config={"epochs": 3}) as fork:
+    assert (fork.starting_step, fork.resumed) == (3, False)
+    assert fork.config.as_dict() == {"lr": 0.1, "epochs": 3}
+    assert fork.summary["loss"] == 1 / 3
+    fork.log({"loss": 7.0})
+with wandb.init(resume_from="moved?_step=1") as again:
+    assert (again.id, again.name, again.starting_step, again.resumed) == ("moved", "named", 2, True)
+    again.log({"loss": 9.0})
+"""
+
+
+def test_a_run_that_is_only_at_the_server_is_forked_and_goes_back(moved: Server) -> None:
+    subprocess.run([sys.executable, "-c", _BRANCHES], check=True)
+    eventually(lambda: moved.run("fork").get("state") == "finished")
+    eventually(lambda: moved.run("moved").get("historyLineCount") == 3)
+    assert [(row["_step"], row["loss"]) for row in moved.history("fork")] == [(0, 1.0), (1, 0.5), (2, 1 / 3), (3, 7.0)]
+    assert [(row["_step"], row["loss"]) for row in moved.history("moved")] == [(0, 1.0), (1, 0.5), (2, 9.0)]
+
+
+def test_a_branch_of_what_the_server_does_not_have_is_refused(moved: Server) -> None:
+    with pytest.raises(wandb.UsageError, match=r"no step 7: it ends with step 4"):
+        wandb.init(fork_from="moved?_step=7")
+    with pytest.raises(wandb.UsageError, match=r"no run absent here or at http"):
+        wandb.init(resume_from="absent?_step=0")
 
 
 class SilentServer:

@@ -29,7 +29,7 @@ def open_run(settings: Settings, folder: Path, config: Dict[str, Any], on_finish
     path, log, restored = _begin_log(settings, folder, origin, start, rewound=settings.resume_from is not None)
     try:
         log.append(_run_start(settings, start, restored))
-        if restored.elsewhere and restored.resumed:
+        if restored.elsewhere and (restored.config or restored.summary):
             log.append(ConfigChange(json=dump_json(restored.config), time=start))
             log.append(SummaryChange(json=dump_json(restored.summary), time=start))
         if restored.resumed and settings.source("run_tags") == INIT:

@@ -1,7 +1,6 @@
 """Which log a run writes into: a new one, that of its earlier sessions, or one that begins with another's rows.
 
-The local log is the truth about a run. A server is asked only for a run that isn't here, and only for
-`resume_timeout` seconds: the run then begins anyway, and the upload joins it with what the server has.
+The local log is the truth about a run. A server is asked only for a run that isn't here (`_at_server`).
 """
 
 from __future__ import annotations
@@ -11,22 +10,18 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Mapping, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional
 
 from wandb_storage import Log, LogElsewhere, LogInUse, Reader, RunState, beginning
 
 from .._run_folders import run_folders
-from ..errors import CommError, UsageError
+from ..errors import UsageError
+from ._at_server import branch_at_server, fill, resume_from_server
 from ._branch import Branch, parse_branch, state_at
 from ._live_log import open_log
 from ._restored import Restored, restored_from
-from ._settings._sources import DEFAULT
-from ._terminal import termlog, termwarn
-from ._upload import look_up_run
+from ._terminal import termlog
 from .wandb_settings import Settings
-
-if TYPE_CHECKING:
-    from wandb_uploader import HeldRun
 
 # An uploader that brings a killed run's log in order holds it for an instant; a resuming run waits that long.
 _IN_USE_SECONDS = 10.0
@@ -50,7 +45,9 @@ def find_origin(settings: Settings, folder: Path) -> Origin:
     resume = settings.resume
     if settings.shared:
         # The logs of the run that are here belong to other writers, who may be alive.
-        return Origin() if resume is None or settings.mode == "offline" else Origin(restored=_ask_server(settings))
+        if resume is None or settings.mode == "offline":
+            return Origin()
+        return Origin(restored=resume_from_server(settings))
     if resume == "auto" and settings.run_id is None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             settings.update({"run_id": json.loads((folder / _RESUME_FILE).read_text())["run_id"]}, _RESUME_FILE)
@@ -70,7 +67,7 @@ def find_origin(settings: Settings, folder: Path) -> Origin:
                 "start in the folder where the run was made, or use another dir="
             )
         return Origin()
-    return Origin(restored=_ask_server(settings))
+    return Origin(restored=resume_from_server(settings))
 
 
 def find_local(folder: Path, run_id: str) -> Optional[Path]:
@@ -93,50 +90,14 @@ def _find_branch(settings: Settings, folder: Path) -> Origin:
     if fork_from is not None and settings.run_id == branch.run_id:
         raise UsageError(f"a fork of the run {branch.run_id} needs an id of its own; for the same one, resume_from")
     source = find_local(folder, branch.run_id)
+    if source is None and settings.mode != "offline":
+        return Origin(restored=branch_at_server(settings, branch, argument))
     if source is None:
         raise UsageError(
-            f"{argument}: there is no log of the run {branch.run_id} in {folder}; "
-            "start in the folder where the run was made, or use another dir="
+            f"{argument}: there is no log of the run {branch.run_id} in {folder}; start in the folder where the run "
+            "was made, use another dir=, or log online, where the server has it"
         )
     return Origin(source, branch, state=state_at(source, branch))
-
-
-# --- at the server ----------------------------------------------------------------------------------------------------
-
-
-def _ask_server(settings: Settings) -> Restored:
-    resume, run_id = settings.resume, settings.run_id
-    assert run_id is not None
-    try:
-        held = look_up_run(settings, run_id)
-    except CommError as error:
-        termwarn(
-            f"the run {run_id} is not in this folder, and the server can't be asked for it: {error}. "
-            "It begins at step 0 here; the upload joins it with what the server has"
-        )
-        # Without the mark, an uploader that finds rows there would take them for those of somebody else's run.
-        return Restored(elsewhere=resume != "never")
-    if held is None:
-        if resume == "must":
-            raise UsageError(f'there is no run {run_id} here or at {settings.base_url}, and resume="must"')
-        return Restored()
-    if resume == "never":
-        raise UsageError(f'the run {run_id} exists at {settings.base_url}, and resume="never"')
-    _take_labels_of_server(settings, held)
-    termlog(f"The run {run_id} is not in this folder. It goes on from the server's copy, with step {held.next_step}")
-    return Restored(
-        resumed=True, elsewhere=True, step=held.next_step, runtime=held.runtime, config=held.config,
-        summary=held.summary,
-    )  # fmt: skip
-
-
-def _take_labels_of_server(settings: Settings, held: HeldRun) -> None:
-    """What the server calls the run, where nobody says otherwise."""
-    known = {
-        "entity": held.entity, "project": held.project, "run_name": held.name, "run_notes": held.notes,
-        "run_tags": held.tags,
-    }  # fmt: skip
-    _fill(settings, known)
 
 
 # --- in the log -------------------------------------------------------------------------------------------------------
@@ -193,14 +154,7 @@ def take_labels_of_log(settings: Settings, state: RunState, name: bool = True) -
     }  # fmt: skip
     if name:
         known.update(run_name=start.name, run_notes=start.notes)
-    _fill(settings, known)
-
-
-def _fill(settings: Settings, known: Mapping[str, object]) -> None:
-    settings.update(
-        {name: value for name, value in known.items() if value and settings.source(name) == DEFAULT},
-        "the resumed run",
-    )
+    fill(settings, known)
 
 
 def say_branched(settings: Settings, source: Path, branch: Branch, rewound: bool) -> None:

@@ -91,11 +91,15 @@ class RunActions(RunFacts):
     def restore(
         self, name: str, run_path: Optional[str] = None, replace: bool = False, root: Optional[str] = None
     ) -> Optional[TextIO]:
-        """Open a file that this run, or another one of the same wandb folder, has saved; copy it below `root` (the
-        run's files) where it isn't there. Returns None where no such run has one."""
+        """Open a file that this run has saved, or the run `run_path` ([entity/project/]id); copy it below `root` (the
+        run's files) where it isn't there. What this wandb folder doesn't have comes from the server.
+
+        Returns None where the run has no such file. Raises CommError where the server can't be asked.
+        """
         from ._run_restore import restore_file
 
-        return restore_file(self._folder, Path(self.dir if root is None else root), name, run_path, replace)
+        place = Path(self.dir if root is None else root)
+        return restore_file(self._folder.parent, place, name, run_path or self.id, replace, self._settings)
 
     def log_code(
         self,

@@ -57,9 +57,9 @@ def upload_status(run_folder: Path, base_url: str) -> Optional[RunStatus]:
     return wandb_uploader.run_status(run_folder, base_url)
 
 
-def look_up_run(settings: Settings, run_id: str) -> Optional[HeldRun]:
-    """What the server holds of a run, None where it has none. Raises CommError after `resume_timeout` seconds, or
-    where the server says no."""
+def look_up_run(settings: Settings, run_id: str, step: Optional[int] = None) -> Optional[HeldRun]:
+    """What the server holds of a run, None where it has none; with the summary as of a step. Raises CommError after
+    `resume_timeout` seconds, or where the server says no."""
     from wandb_uploader import UploadError
     from wandb_uploader import look_up_run as ask
 
@@ -67,7 +67,7 @@ def look_up_run(settings: Settings, run_id: str) -> Optional[HeldRun]:
 
     def look() -> None:
         try:
-            answers.append(ask(settings.base_url, settings.entity, settings.project, run_id, settings.api_key))
+            answers.append(ask(settings.base_url, settings.entity, settings.project, run_id, settings.api_key, step))
         except UploadError as error:
             answers.append(error)
 

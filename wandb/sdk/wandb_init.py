@@ -80,8 +80,8 @@ def init(
     first (the default in notebooks), "create_new" starts another beside it.
     resume: "allow", "must" or "never" go on with the run of the same id, "auto" with the one that a crash ended. The
     local log is the truth; the server is asked where there is none, for `resume_timeout` seconds.
-    fork_from, resume_from: "ID?_step=N" goes on behind that step of a run of this folder, as another run or as the
-    same one.
+    fork_from, resume_from: "ID?_step=N" goes on behind that step of a run, as another run or as the same one. The
+    run's log may be in this folder, or the server has the run: it is asked for `resume_timeout` seconds.
     save_code: keep a copy of the program with the run; of a notebook, its cells.
     sync_tensorboard, or tensorboard: log what the program writes for TensorBoard, too: docs/tensorboard.md.
     monitor_gym, anonymous, magic: accepted for callers of other versions, with a warning.
