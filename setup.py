@@ -21,6 +21,8 @@ SERVER = [
 ]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 PARQUET = ["pyarrow>=14"]
+# The full-screen view loads half a second of it, and nobody else does; it takes 8 MB.
+VIEW = ["textual>=6"]
 SWEEPS = ["numpy>=1.21", "scikit-learn>=1.3", "scipy>=1.9"]
 # Not needed to write event files, but a hundred times as fast at their checksums.
 TENSORBOARD = ["google-crc32c>=1.5"]
@@ -101,6 +103,7 @@ setup(
         "parquet": PARQUET,
         "sweeps": SWEEPS,
         "tensorboard": TENSORBOARD,
+        "view": VIEW,
         "demo": [*SERVER, *DEMO],
         "media": MEDIA,
         "dev": [*SERVER, *POSTGRESQL, *PARQUET, *TENSORBOARD, *MEDIA, *DEMO, *DEV],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
 import pytest
 from rich.cells import cell_len
 from written_runs import run_folder, write_run
 
 from wandb.replay import Replay
-from wandb.replay._charts import line_chart, sparkline
+from wandb.replay._charts import Bounds, draw, sparkline
 from wandb.replay._series import BUCKETS, Series
 from wandb_storage import Alert, Console, Exit, FileSaved
 
@@ -21,6 +21,10 @@ def series(values: List[float], stride: int = 1) -> Series:
     for index, value in enumerate(values):
         made.add(index * stride, value)
     return made
+
+
+def line_chart(line: Series, width: int, height: int, steps: Tuple[int, int]) -> List[str]:
+    return draw(line.spans(2 * width, *steps), height, Bounds(line.low, line.high))
 
 
 def test_a_rising_line_rises() -> None:

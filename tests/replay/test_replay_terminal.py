@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 from typing import Any
 
 import pytest
-from written_runs import run_folder, wandb_command, write_run
+from written_runs import in_terminal, run_folder, wandb_command, write_run
 
 import wandb
 from wandb.replay import Replay
@@ -23,31 +16,6 @@ from wandb_storage import Exit
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]")
 _ANY_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def in_terminal(folder: Path, columns: int, **environment: str) -> str:
-    """What `wandb replay` writes to a terminal of that width."""
-    master, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-    command = [sys.executable, "-m", "wandb", "replay", str(folder)]
-    with subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal,
-        env={**known, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
-    ) as process:  # fmt: skip
-        os.close(terminal)
-        written = b""
-        while True:
-            try:
-                part = os.read(master, 65536)
-            except OSError:  # the last one to hold the terminal has let go
-                break
-            if not part:
-                break
-            written += part
-        os.close(master)
-    assert process.returncode == 0, written
-    return written.decode().replace("\r\n", "\n")
 
 
 @pytest.fixture

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
+import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -165,3 +170,28 @@ def wandb_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Out
         code = int(exit.code or 0)
     captured = capsys.readouterr()
     return Outcome(code, captured.out, captured.err)
+
+
+def in_terminal(folder: Path, columns: int, *arguments: str, **environment: str) -> str:
+    """What `wandb replay` writes to a terminal of that width."""
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "wandb", "replay", str(folder), *arguments]
+    with subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal,
+        env={**known, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        written = b""
+        while True:
+            try:
+                part = os.read(master, 65536)
+            except OSError:  # the last one to hold the terminal has let go
+                break
+            if not part:
+                break
+            written += part
+        os.close(master)
+    assert process.returncode == 0, written
+    return written.decode().replace("\r\n", "\n")

@@ -12,7 +12,9 @@ from . import FAILED, complain
 from ._help import RUN, command, option
 from ._replay_branch import make_fork, make_rewind, send
 from ._replay_diff import show_difference, side
+from ._replay_follow import follow
 from ._replay_output import Output, load, write
+from ._replay_view import view
 from ._times import MOMENT, Moment
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _THEN = "The run as it was: by log record, step, or time (12:30, +10m, -10m)."
 _TEXTS = "As text, to stdout or -o FILE."
 _FILES = "As a file or a folder."
 _ROWS = "Only these keys; only rows of these steps and times."
+_LIVE = "As it goes on; in a full-screen view with charts."
 _BRANCH = "A branch of the run, made here at once: another run, or the same one."
 _SEND = "Upload to another server, whole or a range."
 _FILE: Any = click.Path(dir_okay=False, path_type=Path)
@@ -74,6 +77,8 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
 @option("--to-step", type=int, metavar="N", together=_ROWS, help="Only rows up to this step.")
 @option("--from-time", type=MOMENT, metavar="T", together=_ROWS, help="Only rows from this time on.")
 @option("--to-time", type=MOMENT, metavar="T", together=_ROWS, help="Only rows up to this time.")
+@option("--follow", is_flag=True, together=_LIVE, help="Show the run as it goes on, with small plots, until it ends.")
+@option("--view", is_flag=True, together=_LIVE, help="A full-screen view of any run, with charts; needs `wandb[view]`.")
 @option(
     "--diff", nargs=2, metavar="A B",
     help="What two sides don't have in common: step=N, seq=N, time=T, another run, or log.",
@@ -100,6 +105,9 @@ def replay(runs: Sequence[str], **given: Any) -> None:
     """
     asked = _Asked(**given)
     asked.check()
+    if asked.follow or asked.view:
+        _look_on(runs, asked)
+        return
     found = _find(runs, asked)
     selection = asked.selection(found)
     if asked.diff:
@@ -132,6 +140,8 @@ class _Asked:
     to_step: Optional[int]
     from_time: Optional[Moment]
     to_time: Optional[Moment]
+    follow: bool
+    view: bool
     diff: Optional[Tuple[str, str]]
     fork_at: Optional[int]
     rewind_to: Optional[int]
@@ -150,7 +160,8 @@ class _Asked:
     @property
     def actions(self) -> Dict[str, Any]:
         return {
-            "--diff": self.diff or None, "--fork-at": self.fork_at, "--rewind-to": self.rewind_to, "--to": self.url
+            "--follow": self.follow or None, "--view": self.view or None, "--diff": self.diff or None,
+            "--fork-at": self.fork_at, "--rewind-to": self.rewind_to, "--to": self.url,
         }  # fmt: skip
 
     @property
@@ -166,12 +177,14 @@ class _Asked:
 
     def check(self) -> None:
         """Raises UsageError where the options contradict each other."""
-        form = f"--{self.form}" if self.form and not (self.form == "json" and self.diff) else ""
+        # A difference, and rows that come in, have a form for programs, too.
+        form = f"--{self.form}" if self.form and not (self.form == "json" and (self.diff or self.follow)) else ""
         forms = {**{f"--{name}": path for name, path in self.paths.items()}, form: form or None}
         _one_of({**forms, **self.actions})
         _one_of(self.moments)
         given = _given({"--keys": self.keys, **self.rows})
-        if given and not _given(forms) and not self.diff and not (self.url and self.keys is None):
+        takes_some = self.diff or (self.url and self.keys is None) or (self.follow and given == ["--keys"])
+        if given and not _given(forms) and not takes_some:
             raise click.UsageError(f"{given[0]} goes with a form, --json or --csv say")
         alone = _given(self.actions)
         if alone and _given(self.moments):
@@ -183,9 +196,12 @@ class _Asked:
         from wandb.replay._range import Range
         from wandb.replay._selection import Selection
 
-        keys = None if self.keys is None else list(dict.fromkeys(key for key in self.keys.split(",") if key))
         times = [time if time is None else time.of(found[0]) for time in (self.from_time, self.to_time)]
-        return Selection(keys, Range(self.from_step, self.to_step, *times))
+        return Selection(self.key_list, Range(self.from_step, self.to_step, *times))
+
+    @property
+    def key_list(self) -> Optional[List[str]]:
+        return None if self.keys is None else list(dict.fromkeys(key for key in self.keys.split(",") if key))
 
     def output_form(self) -> Output:
         for name, path in self.paths.items():
@@ -215,6 +231,18 @@ def _find(runs: Sequence[str], asked: _Asked) -> List[Replay]:
         run.at(sequence=asked.at, step=asked.at_step, time=None if asked.at_time is None else asked.at_time.of(run))
         for run in found
     ]
+
+
+def _look_on(runs: Sequence[str], asked: _Asked) -> None:
+    from wandb.replay import find_runs
+
+    folders = find_runs(runs or ["latest"], asked.directory)
+    if len(folders) > 1:
+        raise click.UsageError(f"one run is looked at, and these are {len(folders)}; name the one that you mean")
+    if asked.view:
+        view(folders[0])
+    else:
+        follow(folders[0], asked.key_list, asked.form == "json")
 
 
 def _branch(run: Replay, asked: _Asked) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from ._series import Series, Span
 
@@ -15,22 +15,28 @@ DOT_COLUMNS, DOT_ROWS = len(_DOTS), len(_DOTS[0])
 Steps = Tuple[int, int]  # the first and the last of a plot
 
 
-def line_chart(series: Series, width: int, height: int, steps: Steps) -> List[str]:
-    """The lines of a chart of `width` times `height` characters: the highest value at its top, the lowest at its
-    bottom."""
-    rows = height * DOT_ROWS
+class Bounds(NamedTuple):
+    """The values at the bottom and at the top of a chart."""
+
+    low: float
+    high: float
+
+
+def draw(spans: Sequence[Optional[Span]], height: int, bounds: Bounds) -> List[str]:
+    """The lines of a chart of a span for each column of dots."""
+    width, rows = len(spans) // DOT_COLUMNS, height * DOT_ROWS
     cells = [[0] * width for _ in range(height)]
     before: Optional[int] = None
-    for column, span in enumerate(series.spans(width * DOT_COLUMNS, *steps)):
+    for column, span in enumerate(spans):
         if span is None:
             before = None
             continue
-        low, high = _row(series, span.low, rows), _row(series, span.high, rows)
+        low, high = _row(bounds, span.low, rows), _row(bounds, span.high, rows)
         if before is not None:
             # Let the line hang together: reach out to where the last column ended.
-            first = _row(series, span.first, rows)
+            first = _row(bounds, span.first, rows)
             low, high = min(low, _towards(first, before)), max(high, _towards(first, before))
-        before = _row(series, span.last, rows)
+        before = _row(bounds, span.last, rows)
         for row in range(low, high + 1):
             down = rows - 1 - row
             cells[down // DOT_ROWS][column // DOT_COLUMNS] |= _DOTS[column % DOT_COLUMNS][down % DOT_ROWS]
@@ -48,16 +54,17 @@ def _spark(series: Series, span: Optional[Span]) -> str:
         return " "
     if series.low == series.high:
         return _SPARKS[3]
-    return _SPARKS[_row(series, span.low / 2 + span.high / 2, len(_SPARKS))]
+    bounds = Bounds(series.low, series.high)
+    return _SPARKS[_row(bounds, span.low / 2 + span.high / 2, len(_SPARKS))]
 
 
-def _row(series: Series, value: float, rows: int) -> int:
+def _row(bounds: Bounds, value: float, rows: int) -> int:
     """The row of a value, counted from the bottom."""
     # Halves, because the distance of two doubles may not be a double.
-    reach = series.high / 2 - series.low / 2
+    reach = bounds.high / 2 - bounds.low / 2
     if reach <= 0:
         return rows // 2
-    return min(rows - 1, max(0, round((value / 2 - series.low / 2) / reach * (rows - 1))))
+    return min(rows - 1, max(0, round((value / 2 - bounds.low / 2) / reach * (rows - 1))))
 
 
 def _towards(row: int, other: int) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import collections
-import itertools
-from typing import Any, Deque, Dict, List, Sequence
+from typing import Deque, Dict, List, Sequence
 
-from wandb_storage import Column, Columns, ConsoleLine
+from wandb_storage import Columns, ConsoleLine
 
 from ._history import HistoryRow
-from ._series import Series, plottable
+from ._series import Series, numbers_of
 
 FIRST_ROWS = LAST_ROWS = 3
 CONSOLE_LINES = 10
@@ -35,22 +34,9 @@ class Picture:
         for key, column in batch.columns.items():
             if key.startswith("_") or (key not in self.series and len(self.series) >= SERIES_MAX):
                 continue
-            there = steps if column.present is None else list(itertools.compress(steps, column.present))
-            self._plot(key, there, column)
-
-    def _plot(self, key: str, steps: Sequence[int], column: Column) -> None:
-        if column.dtype == "bool":
-            return
-        values: Sequence[Any] = column.values
-        if column.present is not None:
-            values = list(itertools.compress(values, column.present))
-        if column.dtype == "object":
-            plotted = [(step, plottable(value)) for step, value in zip(steps, values)]
-            pairs = [(step, value) for step, value in plotted if value is not None]
-            if not pairs:
-                return
-            steps, values = zip(*pairs)
-        self.series.setdefault(key, Series()).extend(steps, values)
+            there, values = numbers_of(column, steps)
+            if there:
+                self.series.setdefault(key, Series()).extend(there, values)
 
     def take_console(self, lines: Sequence[ConsoleLine]) -> None:
         for line in lines:

@@ -34,6 +34,13 @@ class Replay:
         self._scan: Optional[Scan] = None
         self._ended: Optional[Ended] = None
 
+    @classmethod
+    def of(cls, folder: AnyPath, found: Scan, ended: Ended) -> Replay:
+        """A run of which a pass has found so much."""
+        made = cls(folder, Until(sequence=found.last_sequence))
+        made._scan, made._ended = found, ended
+        return made
+
     def __repr__(self) -> str:
         return f"<Replay of {self.folder.name}: {self.state}, {self.rows} rows>"
 
@@ -170,8 +177,8 @@ class Replay:
     def pinned(self) -> Replay:
         """This replay for several passes that must agree with each other while the run goes on."""
         found = self.scan()
-        pinned = Replay(self.folder, self._until._replace(sequence=found.last_sequence))
-        pinned._scan, pinned._ended = found, self.ended
+        pinned = Replay.of(self.folder, found, self.ended)
+        pinned._until = self._until._replace(sequence=found.last_sequence)
         return pinned
 
     # --- reading ------------------------------------------------------------------------------------------------------

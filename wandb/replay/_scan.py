@@ -157,17 +157,21 @@ def scan(folder: Path, until: Until, listeners: Listeners = NOBODY) -> Scan:
     return one.found
 
 
-class Pass:
-    """Goes through a log, and on when there is more: `found` is what is known so far."""
+def _begin(reader: Reader) -> Scan:
+    before, state = beginning(reader)
+    return Scan(
+        state=state, created=reader.identity.created, first_sequence=before + 1, last_sequence=before,
+        removed_rows=state.rows,
+    )  # fmt: skip
 
-    def __init__(self, reader: Reader, listeners: Listeners) -> None:
-        before, state = beginning(reader)
-        self.found = Scan(
-            state=state, created=reader.identity.created, first_sequence=before + 1, last_sequence=before,
-            removed_rows=state.rows,
-        )  # fmt: skip
+
+class Pass:
+    """Goes through a log, and on when there is more: `found` is what is known so far, by an earlier pass maybe."""
+
+    def __init__(self, reader: Reader, listeners: Listeners, found: Optional[Scan] = None) -> None:
+        self.found = _begin(reader) if found is None else found
         self._reader, self._listeners = reader, listeners
-        self._fold = ColumnFold(reader, state, on_entry=self._take)
+        self._fold = ColumnFold(reader, self.found.state, on_entry=self._take)
 
     def run(self, until: Until = Until()) -> None:  # noqa: B008 - a tuple, immutable
         """Read what there is, up to the stop."""

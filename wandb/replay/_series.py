@@ -1,7 +1,7 @@
 """A metric's course over the steps in bounded memory, for plots.
 
 Values go into buckets of equal width along the steps. When the steps outgrow the buckets, pairs are joined and the
-width doubles, so a series of any length keeps between half of `BUCKETS` and all of them, and loses no extreme.
+width doubles, so a series of any length keeps between half of its buckets and all of them, and loses no extreme.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import bisect
 import itertools
 import math
 import operator
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+
+from wandb_storage import Column
 
 # At least twice the dot columns of the widest plot, so that joining pairs never shows.
 BUCKETS = 512
@@ -28,9 +30,21 @@ class Span(NamedTuple):
 class Series:
     """One metric."""
 
-    __slots__ = ("buckets", "count", "first_step", "high", "last", "last_step", "low", "not_finite", "width")
+    __slots__ = (
+        "_buckets_max",
+        "buckets",
+        "count",
+        "first_step",
+        "high",
+        "last",
+        "last_step",
+        "low",
+        "not_finite",
+        "width",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, buckets_max: int = BUCKETS) -> None:
+        self._buckets_max = buckets_max
         self.first_step = 0
         self.last_step = 0
         self.width = 1  # steps that one bucket covers
@@ -93,7 +107,7 @@ class Series:
 
     def _widen(self, step: int) -> None:
         """Let there be a bucket for a step."""
-        while (step - self.first_step) // self.width >= BUCKETS:
+        while (step - self.first_step) // self.width >= self._buckets_max:
             self._double()
         self.buckets += [None] * ((step - self.first_step) // self.width + 1 - len(self.buckets))
 
@@ -171,3 +185,17 @@ def plottable(value: Any) -> Optional[float]:
         except OverflowError:
             return None
     return None
+
+
+def numbers_of(column: Column, *beside: Sequence[Any]) -> Tuple[Sequence[Any], ...]:
+    """What stands beside the values of a column that a plot can show, and these values: empty where there are none."""
+    parts: List[Sequence[Any]] = [*beside, column.values]
+    if column.dtype == "bool":
+        return tuple(() for _ in parts)
+    if column.present is not None:
+        parts = [list(itertools.compress(part, column.present)) for part in parts]
+    if column.dtype == "object":
+        plotted = [plottable(value) for value in parts[-1]]
+        shown = [value is not None for value in plotted]
+        parts = [list(itertools.compress(part, shown)) for part in (*parts[:-1], plotted)]
+    return tuple(parts)

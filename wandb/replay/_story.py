@@ -20,7 +20,7 @@ from ._replay import Replay
 from ._scan import Listeners, Scan
 from ._words import clean, console_text, count, duration, moment, number, size, value_text
 
-_STATE_STYLES = {
+STATE_STYLES = {
     "running": ("●", "bold blue"), "finished": ("✔", "bold green"), "failed": ("✖", "bold red"),
     "crashed": ("✖", "bold red"), "unknown": ("?", "bold yellow"),
 }  # fmt: skip
@@ -61,6 +61,17 @@ def _parts(replay: Replay, found: Scan, picture: Picture, width: int) -> Iterato
     yield from _section(_console_title(found), _console(picture, width - _INDENT))
 
 
+def overview(replay: Replay, width: int) -> RenderableType:
+    """Who the run is, its config, summary, files and alerts: what a story tells without its rows."""
+    found = replay.scan()
+    parts: List[RenderableType] = [_headline(replay, width), _identity(replay, found, width)]
+    parts += _section("config", _config(_shown(replay.config), width - _INDENT))
+    parts += _section("summary", _summary(replay.summary, width - _INDENT))
+    parts += _section("files", _files(replay.files, width - _INDENT))
+    parts += _section("alerts", _alerts(replay, width - _INDENT))
+    return Group(*parts)
+
+
 def _section(title: str, body: Optional[RenderableType]) -> Iterator[RenderableType]:
     if body is not None:
         yield Text()
@@ -72,7 +83,7 @@ def _section(title: str, body: Optional[RenderableType]) -> Iterator[RenderableT
 
 
 def _headline(replay: Replay, width: int) -> Text:
-    mark, style = _STATE_STYLES[replay.state]
+    mark, style = STATE_STYLES[replay.state]
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{mark} {replay.state}", style=style)
     name = replay.name
@@ -103,7 +114,7 @@ def _identity(replay: Replay, found: Scan, width: int) -> Table:
 
 def _facts(replay: Replay, found: Scan) -> Iterator[Tuple[str, Text]]:
     start, state = replay.start, found.state
-    mark_style = _STATE_STYLES[replay.state][1]
+    mark_style = STATE_STYLES[replay.state][1]
     label = "now" if replay.state == "running" else "ended"
     if found.stopped:
         label = "then"

@@ -1,0 +1,22 @@
+"""`wandb replay --view`: the full-screen view, where there is a terminal and the library for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from . import fail
+
+
+def view(folder: Path) -> None:
+    """Show the run until the person leaves."""
+    # Textual draws on stderr, so that stdout can be redirected.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        fail("the view needs a terminal; without one, `wandb replay` tells the run and --follow follows it")
+    from wandb.replay._needs import need
+
+    need("textual", '"wandb[view]"', "the full-screen view")
+    from wandb.replay._view import RunView
+
+    RunView(folder).run()

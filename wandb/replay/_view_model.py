@@ -1,0 +1,147 @@
+"""What the full-screen view shows, collected in a thread while the view is drawn."""
+
+from __future__ import annotations
+
+import collections
+import threading
+from array import array
+from pathlib import Path
+from typing import Any, Deque, Dict, NamedTuple, Optional, Sequence
+
+from wandb_storage import Column, Columns, ConsoleLine, LogError
+
+from ._follow import LOOK_SECONDS, Follower
+from ._history import HistoryRow
+from ._replay import Replay
+from ._scan import Listeners
+from ._series import Series, numbers_of, plottable
+
+# Twice the dots of the widest terminal, so that joining pairs never shows.
+BUCKETS = 1024
+# Metrics beyond this many are counted and not drawn: each takes memory, and nobody pages through more.
+SERIES_MAX = 512
+CONSOLE_LINES = 10_000
+_MILLISECONDS = 1000
+
+
+class Curve(NamedTuple):
+    """A metric over the steps, and over the run's time in milliseconds."""
+
+    steps: Series
+    times: Series
+
+
+class Model:
+    """A run, read in a thread of its own; hold `lock` while looking at what it has collected."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock = threading.Lock()
+        self.metrics: Dict[str, Curve] = {}
+        self.system: Dict[str, Curve] = {}
+        self.left_out = 0  # metrics beyond the limit
+        self.console: Deque[ConsoleLine] = collections.deque(maxlen=CONSOLE_LINES)
+        self.version = 0  # grows with each change
+        self.reading = True  # what was there when the view was opened
+        self.trouble: Optional[LogError] = None
+        listeners = Listeners(self._take_columns, self._take_console, self._take_system)
+        self.follower = Follower(folder, listeners)
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="wandb-view", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread go; it ends with the batch that it is at."""
+        self._leave.set()
+        self._thread.join()
+        self.follower.close()
+
+    @property
+    def replay(self) -> Replay:
+        """The run as it is known so far."""
+        return Replay.of(self.folder, self.follower.found, self.follower.ended)
+
+    def _work(self) -> None:
+        try:
+            while self.follower.look() and not self._leave.is_set():
+                self.reading = False
+                self._leave.wait(LOOK_SECONDS)
+        except _Left:
+            pass
+        except LogError as error:
+            self.trouble = error
+        self.reading = False
+        self.version += 1
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+
+    def _take_columns(self, batch: Columns) -> None:
+        if self._leave.is_set():
+            raise _Left
+        steps = batch.columns["_step"]
+        times = array("q", [int(seconds * _MILLISECONDS) for seconds in batch.columns["_runtime"].values])
+        for key, column in batch.columns.items():
+            if not key.startswith("_"):
+                with self.lock:  # of each metric anew: the view never waits for a whole batch
+                    self._take_column(key, steps.values, times, column)
+        self.version += 1
+
+    def _take_column(self, key: str, steps: Any, times: Sequence[int], column: Column) -> None:
+        there, moments, values = numbers_of(column, steps, times)
+        curve = self._curve(self.metrics, key) if there else None
+        if curve is not None:
+            curve.steps.extend(there, values)
+            curve.times.extend(moments, values)
+
+    def _curve(self, curves: Dict[str, Curve], key: str) -> Optional[Curve]:
+        known = curves.get(key)
+        if known is None and len(curves) >= SERIES_MAX:
+            self.left_out += 1
+            return None
+        if known is None:
+            known = curves[key] = Curve(Series(BUCKETS), Series(BUCKETS))
+        return known
+
+    def _take_system(self, rows: Sequence[HistoryRow]) -> None:
+        with self.lock:
+            for row in rows:
+                time = int(row["_runtime"] * _MILLISECONDS)
+                for key, value in row.items():
+                    number = None if key.startswith("_") else plottable(value)
+                    curve = None if number is None else self._curve(self.system, key.partition(".")[2] or key)
+                    if curve is not None and number is not None:
+                        curve.times.add(time, number)
+        self.version += 1
+
+    def _take_console(self, lines: Sequence[ConsoleLine]) -> None:
+        with self.lock:
+            for line in lines:
+                # A line that is still on the program's screen is among the last ones.
+                reach = range(1, min(len(self.console), _OPEN_MAX) + 1)
+                place = next((at for at in reach if self.console[-at].number == line.number), None)
+                if place is not None:
+                    self.console[-place] = line
+                elif not self.console or line.number > self.console[-1].number:
+                    self.console.append(line)
+        self.version += 1
+
+    # --- details ------------------------------------------------------------------------------------------------------
+
+    def detail(self, key: str, first_step: int, last_step: int) -> Series:
+        """A metric between two steps as exactly as a plot can show it, read from the log. Raises LogError."""
+        series = Series(BUCKETS)
+        for batch in self.replay.history([key], from_step=first_step, to_step=last_step).columns():
+            if key in batch.columns:
+                steps: Any = batch.columns["_step"].values
+                series.extend(*numbers_of(batch.columns[key], steps))
+        return series
+
+
+class _Left(Exception):
+    """The view has gone to another run in the middle of a batch."""
+
+
+# A program draws on at most so many lines of its terminal.
+_OPEN_MAX = 64
