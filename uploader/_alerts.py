@@ -8,7 +8,7 @@ outcome isn't known carries at least the time since then, so that the server dro
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from wandb_storage import Alert
 
@@ -24,20 +24,49 @@ _SLACK_SECONDS = 60.0
 
 def send_alerts(transport: Transport, path: Tuple[str, str, str], cursor: Cursor, save: Callable[[], None]) -> None:
     """Bring the alerts of the acknowledged records to the server; what it refuses is parked."""
-    assert cursor.state is not None
-    alerts = [Alert(**fields) for fields in cursor.state["alerts"]]
-    while cursor.alerts < len(alerts):
-        alert = alerts[cursor.alerts]
-        since, cursor.alerting = cursor.alerting, cursor.alerting or time.time()
-        if not since:
-            save()
-        try:
-            transport.graphql("NotifyScriptableRunAlert", NOTIFY_ALERT, _variables(alert, path, since))
-        except Refused as error:
-            cursor.parked_items[f"alert {alert.title!r}"] = str(error)
+    logged = _logged(cursor)
+    while cursor.alerts < len(logged):
+        _send(transport, path, cursor, save, cursor.alerts, logged[cursor.alerts])
         cursor.alerts += 1
-        cursor.alerting = 0.0
         save()
+
+
+def send_parked_alerts(
+    transport: Transport, path: Tuple[str, str, str], cursor: Cursor, save: Callable[[], None]
+) -> None:
+    """Try those once more that were refused."""
+    for number, alert in enumerate(_logged(cursor)[: cursor.alerts]):
+        name = _name(number, alert)
+        if name in cursor.parked_items and _send(transport, path, cursor, save, number, alert):
+            del cursor.parked_items[name]
+            save()
+
+
+def _logged(cursor: Cursor) -> List[Alert]:
+    return [Alert(**fields) for fields in (cursor.state or {}).get("alerts", ())]
+
+
+def _name(number: int, alert: Alert) -> str:
+    """How an alert is called in `status`."""
+    return f"alert {number + 1}, {alert.title!r}"
+
+
+def _send(
+    transport: Transport, path: Tuple[str, str, str], cursor: Cursor, save: Callable[[], None], number: int,
+    alert: Alert,
+) -> bool:  # fmt: skip
+    """Whether the server took it; otherwise it is parked."""
+    since, cursor.alerting = cursor.alerting, cursor.alerting or time.time()
+    if not since:
+        save()
+    try:
+        transport.graphql("NotifyScriptableRunAlert", NOTIFY_ALERT, _variables(alert, path, since))
+        taken = True
+    except Refused as error:
+        cursor.parked_items[_name(number, alert)] = str(error)
+        taken = False
+    cursor.alerting = 0.0
+    return taken
 
 
 def _variables(alert: Alert, path: Tuple[str, str, str], since: float) -> Dict[str, Any]:

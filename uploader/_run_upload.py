@@ -30,7 +30,7 @@ from wandb_storage import (
 )
 
 from ._adopt import new_cursor
-from ._alerts import send_alerts
+from ._alerts import send_alerts, send_parked_alerts
 from ._batch import ROWS_MAX, Batch, build_bodies, collect, last_body, summary_digest
 from ._cursor import Cursor, Trouble
 from ._destination import Destination
@@ -163,8 +163,9 @@ class RunUpload:
         if self._unsaved:
             self._save()
         if self._retry_parked and self.cursor.parked_items and self.cursor.bucket is not None:
-            self._retry_parked = False
+            send_parked_alerts(destination.transport(), self._stream_path(), self.cursor, self._save)
             send_again(feed, self.cursor, self._state, self._target, functools.partial(self._post, destination))
+            self._retry_parked = False
             self._save()
         if not self.alive:
             if not self._lanes:

@@ -145,7 +145,24 @@ def test_an_alert_that_is_refused_is_parked(server: WBServer, wandb_dir: Path, c
     server.faults = [Fault(status=200, body=b'{"errors": [{"message": "not here"}]}', only="NotifyScriptableRunAlert")]
     result = send(folder, server, clock)
     assert result.done
-    assert "not here" in result.parked_items["alert 'no'"]
+    assert "not here" in result.parked_items["alert 1, 'no'"]
+
+
+def test_an_alert_that_was_refused_is_tried_again_when_it_is_asked_for(
+    server: WBServer, wandb_dir: Path, clock: Clock
+) -> None:
+    folder = new_folder(wandb_dir)
+    log = start_log(folder, server.url)
+    for title in ("one", "two", "three"):
+        log.append(Alert(title=title, time=1001.0))
+    end(log)
+    refusal = Fault(status=200, body=b'{"errors": [{"message": "no"}]}', only="NotifyScriptableRunAlert")
+    server.faults = [Fault(only="NotifyScriptableRunAlert"), refusal, refusal]
+    assert list(send(folder, server, clock).parked_items) == ["alert 2, 'two'", "alert 3, 'three'"]
+    server.faults = [Fault(drop_after=True, only="NotifyScriptableRunAlert"), Fault(), refusal]
+    assert list(send(folder, server, clock, retry_parked=True).parked_items) == ["alert 3, 'three'"]
+    assert send(folder, server, clock, retry_parked=True).parked_items == {}
+    assert [one["title"] for one in server.alerts] == ["one", "two", "three"]
 
 
 def test_word_that_the_machine_goes_away_does_not_wait(server: WBServer, wandb_dir: Path, clock: Clock) -> None:
