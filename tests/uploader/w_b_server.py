@@ -108,6 +108,8 @@ class WBServer:
         self.features: List[str] = []
         self.alerts: List[Dict[str, Any]] = []
         self.parts: Dict[str, Part] = {}  # by the identity of the upload
+        self.part_bytes = 0  # that have come of all of them
+        self.part_digests: List[str] = []  # of those that are whole
         self.tokens: List[str] = []  # access tokens that were given out; the last one is valid
         self.lock = threading.RLock()
         self.port = 0
@@ -346,11 +348,13 @@ class _Handler(BaseHTTPRequestHandler):
                 return  # the client died in the middle of it
             left -= len(piece)
             part.add(piece, not server.swallow)
+            server.part_bytes += len(piece)
         if part.count < int(size):
             self.close_connection = True
             self.connection.close()
             return
         with server.lock:
+            server.part_digests.append(part.md5.hexdigest())
             del server.parts[self.headers["X-WANDB-Upload-ID"]]
             server.runs[name].files[base64.urlsafe_b64decode(encoded).decode()] = bytes(part.content)
         self._answer(200, b"", {"ETag": f'"{part.md5.hexdigest()}"'})
