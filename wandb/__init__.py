@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from . import data_types as data_types
     from . import env as env
     from . import helper as helper
+    from . import plot as plot
+    from . import plots as plots
     from . import sdk as sdk
+    from . import sklearn as sklearn
     from . import tensorboard as tensorboard
     from . import util as util
     from . import wandb_run as wandb_run
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
         Video,
         box3d,
     )
+    from .plot import plot_table, visualize
     from .replay import replay
     from .sdk._child import _attach, attach
     from .sdk._debugger import set_trace
@@ -103,16 +107,17 @@ _HOMES = {
     "Table": ".data_types",
     "Video": ".data_types",
     "_attach": ".sdk._child",
-    "api": ".apis.internal",
     "agent": ".sweeps",
+    "api": ".apis.internal",
     "attach": ".sdk._child",
-    "controller": ".sweeps",
     "box3d": ".data_types",
+    "controller": ".sweeps",
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
     "join": ".sdk.wandb_init",
     "load_ipython_extension": ".sdk._jupyter",
     "login": ".sdk.wandb_login",
+    "plot_table": ".plot",
     "replay": ".replay",
     "set_trace": ".sdk._debugger",
     "setup": ".sdk.wandb_setup",
@@ -122,10 +127,13 @@ _HOMES = {
     "termlog": ".sdk._terminal",
     "termsetup": ".sdk._terminal",
     "termwarn": ".sdk._terminal",
+    "visualize": ".plot",
 }
 
 # Modules that callers use without importing them.
-_MODULES = frozenset({"apis", "data_types", "env", "helper", "sdk", "tensorboard", "util", "wandb_run"})
+_MODULES = frozenset(
+    {"apis", "data_types", "env", "helper", "plot", "plots", "sdk", "sklearn", "tensorboard", "util", "wandb_run"}
+)
 
 __all__ = [
     "AlertLevel",
@@ -171,6 +179,7 @@ __all__ = [
     "login",
     "mark_preempting",
     "pin_config_keys",
+    "plot_table",
     "replay",
     "require",
     "restore",
@@ -186,6 +195,7 @@ __all__ = [
     "termsetup",
     "termwarn",
     "unwatch",
+    "visualize",
     "watch",
 ]
 
