@@ -74,11 +74,10 @@ def _run(request: Request) -> Response:
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():
             axis = "_step" if kind == HISTORY else "_runtime"
-            index = services.series.index(connection, run, kind, axis, services.index_rows_max)
-            with index.lock:
-                detail[f"{stream}_keys"] = sorted(index.columns)
-                detail["indexed"] &= index.next_line >= line_count(run, kind)
-                detail["version"] += f"-{index.next_line}"
+            charts = charts_of(connection, services.tails, run, kind, axis, rows_max=services.index_rows_max)
+            detail[f"{stream}_keys"] = sorted(charts.names)
+            detail["indexed"] &= charts.reached >= line_count(run, kind)
+            detail["version"] += f"-{charts.reached}"
     return StrictJSONResponse(detail)
 
 
@@ -100,7 +99,7 @@ def _series(request: Request) -> Response:
     with services.database.read() as connection:
         run = run_of_path(request, connection, require_user(request, connection))
         count = line_count(run, kind)
-        charts = charts_of(connection, services.series, run, kind, axis, bounds, services.index_rows_max)
+        charts = charts_of(connection, services.tails, run, kind, axis, bounds, services.index_rows_max)
         tag = f'"{run.id}-{run.rewrites}-{charts.reached}"'
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == tag:

@@ -23,6 +23,7 @@ from ._access import require_user, run_of_path, services_of
 from ._api_runs import tagged
 from ._artifact_commit import entry_place
 from ._artifacts import artifact_by_client_id, collection_by_id, stored_entries
+from ._blocks import quiet_blocks
 from ._files import list_files
 from ._limits import DOWNLOAD_URL_SECONDS, MEDIA_STEPS_MAX, MEDIA_VALUES_MAX
 from ._lines import HISTORY, iterate_lines
@@ -34,10 +35,10 @@ def _media(request: Request) -> Response:
     services = services_of(request)
     with services.database.read() as connection:
         run = run_of_path(request, connection, require_user(request, connection))
-        numbers = services.series.index(connection, run, HISTORY, "_step", services.index_rows_max)
+        quiet = quiet_blocks(connection, run.id, HISTORY)
         index = services.media.index(run)
         with index.lock:
-            index.catch_up(connection, run, numbers, services.index_rows_max)
+            index.catch_up(connection, run, quiet, services.index_rows_max)
             keys = {name: (key.kind, list(key.lines), list(key.steps)) for name, key in index.keys.items()}
             complete = index.next_line >= run.history_count
     views = {}

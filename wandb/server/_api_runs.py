@@ -149,9 +149,9 @@ def _metrics(request: Request) -> Response:
     budget = services.index_rows_max
     with services.database.read() as connection:
         for run in _charted(request, connection):
-            charts = charts_of(connection, services.series, run, HISTORY, "_step", EVERYWHERE, max(1, budget))
+            charts = charts_of(connection, services.tails, run, HISTORY, "_step", EVERYWHERE, max(1, budget))
             budget -= charts.read
-            found.update(charts.index.columns)
+            found.update(charts.names)
             if charts.reached < line_count(run, HISTORY):
                 found.update(key for key, value in cells_of("summary", run.summary).items() if _is_metric(key, value))
             axes.update(step_metrics(run.config))
@@ -173,7 +173,7 @@ def _series(request: Request) -> Response:
     budget = services.index_rows_max
     with services.database.read() as connection:
         for run in _charted(request, connection):
-            charts = charts_of(connection, services.series, run, HISTORY, axis, bounds, max(1, budget))
+            charts = charts_of(connection, services.tails, run, HISTORY, axis, bounds, max(1, budget))
             budget -= charts.read
             complete &= charts.reached >= line_count(run, HISTORY)
             answers[run.name] = charts.to_json(query.getlist("keys"), points)

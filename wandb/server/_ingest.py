@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from ._auth import ServerSecret, User, user_of_key
 from ._database import Database
+from ._indexer import Growth
 from ._limits import STREAM_GROUP_BYTES, STREAM_GROUP_MAX
 from ._lines import append_chunks
 from ._names import RunKey
@@ -62,7 +63,7 @@ class Ingest:
     """The thread that applies stream requests."""
 
     def __init__(
-        self, database: Database, secret: ServerSecret, clock: Callable[[], float], consider: Callable[[int], None]
+        self, database: Database, secret: ServerSecret, clock: Callable[[], float], consider: Callable[[Growth], None]
     ) -> None:
         self._database, self._secret, self._clock, self._consider = database, secret, clock, consider
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -136,6 +137,7 @@ class Ingest:
         outcomes: list[dict[str, Any] | Exception] = []
         chunks: list[dict[str, Any]] = []
         values: dict[int, dict[str, Any]] = {}
+        grown: list[Growth] = []
         with self._database.write_runs() as connection:
             users = {key: user_of_key(connection, self._secret, key) for key in {job.api_key for job in jobs}}
             self._known_keys = (self._known_keys - users.keys()) | {key for key, user in users.items() if user}
@@ -152,12 +154,12 @@ class Ingest:
                 chunks += effect.chunks
                 values[run.id] = effect.values
                 outcomes.append(effect.answer)
+                if effect.growth.lines:
+                    grown.append(effect.growth)
             append_chunks(connection, chunks)
             update_runs(connection, values)
-        for job in jobs:
-            run = found.get(job.run)
-            if run is not None and job.request.lines:
-                self._consider(run.id)
+        for growth in grown:
+            self._consider(growth)
         return outcomes
 
     def _runs(self, connection: Connection, keys: list[RunKey]) -> dict[RunKey, Run]:

@@ -61,26 +61,29 @@ SESSION_SECONDS = 30 * 24 * 3600.0
 # A chart is at most this many buckets wide: more than the pixels of a chart on most screens.
 BUCKETS_MAX = 1024
 
-# Metrics that are indexed for charts, per run. One column costs at most 32 KiB of memory.
-METRICS_MAX = 2000
+# Keys of a run that are charted, and the characters of one; the database has an index over them.
+METRICS_MAX = 10_000
+METRIC_CHARACTERS_MAX = 500
 
-# Columns that are kept in memory of the runs that somebody looked at: together at most 256 MiB.
-INDEXED_COLUMNS_MAX = 8192
+# Rows that are in no block yet and that one request takes apart: about a tenth of a second of work; and those that are
+# kept of one run, and of all runs together in values. A run that outran the making of blocks appears in parts.
+INDEXED_ROWS_PER_REQUEST = 20_000
+TAIL_ROWS_MAX = 50_000
+TAIL_VALUES_MAX = 8_000_000
 
-# Rows that one request of the dashboard reads into an index: about a second of work. A long run that
-# nobody looked at since the server started appears in parts instead of after a long wait.
-INDEXED_ROWS_PER_REQUEST = 50_000
+# Rows up to which a chart over an axis that not every row has is drawn of the rows themselves.
+EXACT_ROWS_MAX = 500_000
 
 # Lines of a chunk, and their characters unless a single line is longer. A page of a scan or a sampled row costs the
 # chunks that it touches, and a frame of this size is compressed nearly as well as a larger one.
 CHUNK_LINES = 4096
 CHUNK_CHARACTERS = 256 * 1024
 
+# Chunks of a stream that come before the small ones among them are packed together.
+PACKED_AFTER_CHUNKS = 64
+
 # Rows of a block of columns. The places of rows in it have 16 bits.
 BLOCK_ROWS = 4096
-
-# Places in a chart where a value was NaN or infinite, per metric.
-MARKS_MAX = 200
 
 # A sweep's configuration; the nodes count what its references stand for.
 SWEEP_CHARACTERS_MAX = 100_000

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Optional
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
-from ._chunks import Lines, pack, pieces, unpack
+from ._chunks import FAST, Lines, pack, pieces, unpack
 from ._tables import chunks
 
 HISTORY, EVENTS, LOG = "h", "e", "l"
+
+# Step and content of lines by their numbers.
+Numbered = dict[int, tuple[Optional[int], str]]
 
 # SQLite limits the variables of one statement; 500 is below every build's limit.
 _VARIABLES_MAX = 500
@@ -31,9 +34,9 @@ def append_chunks(connection: Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(insert(chunks), rows)
 
 
-def packed(run_id: int, kind: str, lines: Lines) -> list[dict[str, Any]]:
+def packed(run_id: int, kind: str, lines: Lines, level: int = FAST) -> list[dict[str, Any]]:
     """Chunks for ``append_chunks``."""
-    return [{"run_id": run_id, "kind": kind, **pack(piece)} for piece in pieces(lines)]
+    return [{"run_id": run_id, "kind": kind, **pack(piece, level)} for piece in pieces(lines)]
 
 
 def lines_between(
@@ -117,26 +120,30 @@ def rows_between(connection: Connection, run_id: int, first: int, last: int) -> 
 
 def replace_lines(connection: Connection, run_id: int, kind: str, lines: Lines) -> None:
     """Store lines, also where there are lines of these numbers already."""
-    merged: dict[int, tuple[int | None, str]] = {}
+    merged: Numbered = {}
     touched = []
     for chunk in chunks_between(connection, run_id, kind, lines.first, lines.end):
         touched.append(chunk.first)
-        merged.update(_by_number(chunk))
-    merged.update(_by_number(lines))
-    _delete_chunks(connection, run_id, kind, touched)
+        merged.update(numbered(chunk))
+    merged.update(numbered(lines))
+    delete_chunks(connection, run_id, kind, touched)
     _store(connection, run_id, kind, merged)
 
 
-def forget_rows_after(connection: Connection, run_id: int, last_kept: int) -> int:
-    """Delete the history rows behind a step; the new count of lines is returned."""
+def forget_rows_after(connection: Connection, run_id: int, last_kept: int) -> tuple[int, int]:
+    """Delete the history rows behind a step; the new count of lines is returned, and the first line that is gone."""
     here = (chunks.c.run_id == run_id) & (chunks.c.kind == HISTORY)
-    whole = here & (chunks.c.low_step > last_kept) & (chunks.c.rows == chunks.c.lines)
-    connection.execute(delete(chunks).where(whole))
+    gone = here & (chunks.c.low_step > last_kept) & (chunks.c.rows == chunks.c.lines)
+    lowest = [connection.execute(select(func.min(chunks.c.first)).where(gone)).scalar()]
+    connection.execute(delete(chunks).where(gone))
     for chunk in list(_unpacked(connection, here & (chunks.c.high_step > last_kept))):
-        kept = {number: line for number, line in _by_number(chunk).items() if line[0] is None or line[0] <= last_kept}
-        _delete_chunks(connection, run_id, HISTORY, [chunk.first])
+        lines = numbered(chunk)
+        kept = {number: line for number, line in lines.items() if line[0] is None or line[0] <= last_kept}
+        lowest.append(min(lines.keys() - kept.keys()))
+        delete_chunks(connection, run_id, HISTORY, [chunk.first])
         _store(connection, run_id, HISTORY, kept)
-    return connection.execute(select(func.max(chunks.c.first + chunks.c.lines)).where(here)).scalar() or 0
+    count = connection.execute(select(func.max(chunks.c.first + chunks.c.lines)).where(here)).scalar() or 0
+    return count, min((line for line in lowest if line is not None), default=count)
 
 
 def copy_rows(connection: Connection, from_run: int, to_run: int, last_kept: int) -> int:
@@ -163,11 +170,11 @@ def delete_lines(connection: Connection, run_id: int) -> None:
     connection.execute(delete(chunks).where(chunks.c.run_id == run_id))
 
 
-def _by_number(lines: Lines) -> dict[int, tuple[int | None, str]]:
+def numbered(lines: Lines) -> Numbered:
     return dict(zip(range(lines.first, lines.end), zip(lines.steps, lines.contents)))
 
 
-def _delete_chunks(connection: Connection, run_id: int, kind: str, firsts: list[int]) -> None:
+def delete_chunks(connection: Connection, run_id: int, kind: str, firsts: list[int]) -> None:
     for start in range(0, len(firsts), _VARIABLES_MAX):
         part = firsts[start : start + _VARIABLES_MAX]
         connection.execute(
@@ -175,16 +182,16 @@ def _delete_chunks(connection: Connection, run_id: int, kind: str, firsts: list[
         )
 
 
-def _store(connection: Connection, run_id: int, kind: str, numbered: dict[int, tuple[int | None, str]]) -> None:
-    for lines in _consecutive(sorted(numbered.items())):
+def _store(connection: Connection, run_id: int, kind: str, lines_by_number: Numbered) -> None:
+    for lines in consecutive(sorted(lines_by_number.items())):
         append_chunks(connection, packed(run_id, kind, lines))
 
 
-def _consecutive(numbered: Sequence[tuple[int, tuple[int | None, str]]]) -> Iterator[Lines]:
-    """Numbered lines as runs without a gap."""
+def consecutive(found: Sequence[tuple[int, tuple[int | None, str]]]) -> Iterator[Lines]:
+    """Lines with their numbers, in order, as parts without a gap."""
     start = 0
-    for at in range(1, len(numbered) + 1):
-        if at == len(numbered) or numbered[at][0] != numbered[at - 1][0] + 1:
-            part = numbered[start:at]
+    for at in range(1, len(found) + 1):
+        if at == len(found) or found[at][0] != found[at - 1][0] + 1:
+            part = found[start:at]
             yield Lines(part[0][0], [line[1] for _, line in part], [line[0] for _, line in part])
             start = at

@@ -16,10 +16,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .._row_keys import flattened
-from ._blocks import PLAIN_KINDS
+from ._blocks import PLAIN_KINDS, QuietBlocks
 from ._limits import MEDIA_INDEXES_MAX, MEDIA_KEYS_MAX
 from ._lines import HISTORY, iterate_lines
-from ._series import RunIndex
 from ._store import Run
 
 
@@ -41,7 +40,7 @@ class MediaIndex:
         self.rewrites = rewrites
         self.lock = threading.Lock()
 
-    def catch_up(self, connection: Connection, run: Run, quiet: RunIndex, lines_max: int) -> None:
+    def catch_up(self, connection: Connection, run: Run, quiet: QuietBlocks, lines_max: int) -> None:
         """Read what was added since the last time, at most so many lines."""
         end = min(run.history_count, self.next_line + lines_max)
         while self.next_line < end:

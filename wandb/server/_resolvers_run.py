@@ -16,12 +16,12 @@ from ._auth import User
 from ._console import parse_console_line
 from ._files import StoredFile, file_path, list_files
 from ._graphql import Resolvers
-from ._limits import PAGE_SIZE_MAX
+from ._limits import PAGE_SIZE_MAX, TAIL_ROWS_MAX
 from ._lines import EVENTS, HISTORY, LOG, first_step, iterate_lines, last_line, rows_between
 from ._names import run_storage_id, storage_id
 from ._resolvers import connection_of
 from ._samples import sampled_rows
-from ._series import history_keys
+from ._series import charts_of, history_keys
 from ._services import RequestContext, iso_time
 from ._store import Run, find_project
 from ._tables import files as files_table
@@ -133,8 +133,8 @@ def _parquet_history(run: Run, context: RequestContext, liveKeys: list[str] | No
 
 
 def _history_keys(run: Run, context: RequestContext) -> dict[str, Any]:
-    index = context.services.series.index(context.connection, run, HISTORY, "_step")
-    return history_keys(index)
+    charts = charts_of(context.connection, context.services.tails, run, HISTORY, "_step", rows_max=TAIL_ROWS_MAX)
+    return history_keys(charts.columns, run.last_step)
 
 
 def _log_lines(

@@ -13,6 +13,7 @@ from ._alerts import Alert, add_alert, delete_alerts
 from ._artifacts import artifacts_of_run, delete_artifact
 from ._files import delete_file, file_path, file_place, list_files
 from ._graphql import Resolvers
+from ._indexer import Growth
 from ._limits import ALERT_CHARACTERS_MAX, FILES_PER_REQUEST_MAX, NESTING_MAX
 from ._lines import HISTORY
 from ._names import (
@@ -158,7 +159,9 @@ def _rewind_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict
     if input["metricName"] != "_step":
         raise GraphQLError("a run can only be rewound to a value of '_step'")
     run = _run_of_names(context, input)
-    rewind_history(context.connection, run, int(input["metricValue"]))
+    count = rewind_history(context.connection, run, int(input["metricValue"]))
+    growth = Growth(run.id, {}, {HISTORY: count}, changed=True)
+    context.after_commit.append(functools.partial(context.services.indexer.consider, growth))
     return {"rewoundRun": run_by_id(context.connection, run.id)}
 
 

@@ -17,8 +17,8 @@ from ._ingest import Ingest
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
 from ._media import MediaCache
 from ._partial import PartialUploads
-from ._series import SeriesCache
 from ._signing import UrlSigner
+from ._tails import Tails
 
 Clock = Callable[[], float]
 
@@ -37,7 +37,7 @@ class Services:
     bytes: ByteStore
     partial: PartialUploads
     signer: UrlSigner
-    series: SeriesCache
+    tails: Tails
     media: MediaCache
     indexer: Indexer
     ingest: Ingest
@@ -71,7 +71,7 @@ def open_services(
         bytes=store,
         partial=partial,
         signer=UrlSigner(secret),
-        series=SeriesCache(),
+        tails=Tails(),
         media=MediaCache(),
         indexer=indexer,
         ingest=Ingest(database, secret, clock, indexer.consider),

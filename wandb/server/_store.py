@@ -295,9 +295,9 @@ def inherit_history(connection: Connection, parent: Run, run_id: int, last_kept:
 
 def rewind_history(connection: Connection, run: Run, last_kept: int) -> int:
     """Forget the history after a step; the new line count is returned."""
-    drop_blocks(connection, run.id, HISTORY)
+    count, first_gone = forget_rows_after(connection, run.id, last_kept)
+    drop_blocks(connection, run.id, HISTORY, first_gone)
     forget_writers(connection, run.id, HISTORY)
-    count = forget_rows_after(connection, run.id, last_kept)
     left = {"history_count": count, "last_step": last_step(connection, run.id)}
     update_run(connection, run.id, {**left, "rewrites": run.rewrites + 1})
     return count

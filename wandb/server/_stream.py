@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from ._blocks import drop_blocks
 from ._chunks import Lines, pack, pieces, row_steps, storable_lines
+from ._indexer import Growth
 from ._limits import LINE_NUMBER_MAX, TRANSMIT_SECONDS
 from ._lines import EVENTS, HISTORY, LOG, lines_between, replace_lines, rows_between
 from ._store import Run
@@ -48,11 +49,12 @@ class StreamRequest:
 
 @dataclass(frozen=True)
 class StreamEffect:
-    """What a request makes of a run: changed columns, and chunks of lines that are new."""
+    """What a request makes of a run: changed columns, chunks of lines that are new, and what the indexer may do."""
 
     values: dict[str, Any]
     chunks: list[dict[str, Any]]
     answer: dict[str, Any]
+    growth: Growth
 
 
 def parse_stream_request(body: bytes) -> StreamRequest:
@@ -140,7 +142,9 @@ def plan_stream_request(
     answer: dict[str, Any] = {"exitcode": None, "limits": {"transmit_seconds": TRANSMIT_SECONDS}}
     if values.get("stop_requested", run.stop_requested):
         answer["stopped"] = True
-    return StreamEffect(values, chunks, answer)
+    counts = {kind: values.get(_COUNTS[kind], getattr(run, _COUNTS[kind])) for kind in request.lines}
+    growth = Growth(run.id, dict.fromkeys(request.lines, 1), counts, changed="rewrites" in values)
+    return StreamEffect(values, chunks, answer, growth)
 
 
 def _added(before: str, summary: str) -> str:

@@ -165,8 +165,10 @@ files = Table(
 )
 
 
-@event.listens_for(chunks, "after_create")
-def _store_as_they_are(table: Table, connection: Connection, **_: object) -> None:
+def store_as_they_are(table: Table, connection: Connection, **_: object) -> None:
+    """For a table whose bytes are compressed already."""
     if connection.dialect.name == "postgresql":
-        # The bytes are compressed already.
         connection.exec_driver_sql(f"ALTER TABLE {table.name} ALTER COLUMN data SET STORAGE EXTERNAL")
+
+
+event.listen(chunks, "after_create", store_as_they_are)
