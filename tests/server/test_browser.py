@@ -49,11 +49,11 @@ def test_a_chart_can_be_read_and_zoomed_with_mouse_and_keys(server: LiveServer, 
     server.upsert()
     server.rows(rows(0, 5000))
     page.goto(f"{server.url}/{server.user}/demo/runs/r1")
-    page.wait_for_selector('.chart[data-points="625"]')
+    page.wait_for_selector('.chart[data-points="1000"]')
     canvas = page.locator(".chart canvas[role=img]").first
     canvas.focus()
     page.keyboard.press("Home")
-    assert "step 7" in page.locator(".tip").first.inner_text()
+    assert "step 4" in page.locator(".tip").first.inner_text()
     box = canvas.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 100, box["y"] + 60)
@@ -62,9 +62,9 @@ def test_a_chart_can_be_read_and_zoomed_with_mouse_and_keys(server: LiveServer, 
     page.mouse.up()
     reset = page.locator(".chart").first.get_by_role("button", name="reset zoom")
     reset.wait_for()
-    page.wait_for_selector('.chart:first-child:not([data-points="625"])')
+    page.wait_for_selector('.chart:first-child:not([data-points="1000"])')
     canvas.dblclick()
-    page.wait_for_selector('.chart[data-points="625"]')
+    page.wait_for_selector('.chart[data-points="1000"]')
     page.get_by_role("button", name="log", exact=True).first.click()
     assert "logY=train/acc" in page.url
 
