@@ -61,7 +61,10 @@ def run_files(folder: Path, cursor: Cursor, state: RunState, console: ConsoleTex
 
 def files_of(folder: Path, state: RunState) -> Dict[str, Callable[[], BinaryIO]]:
     """What a server would get of a run that ends here, for who reads it on this machine: path -> how it is opened."""
-    return {source.path: source.open for source in run_files(folder, Cursor(""), state, ConsoleText(folder))}
+    console = ConsoleText(folder)
+    opened = {source.path: source.open for source in run_files(folder, Cursor(""), state, console)}
+    # A reader closes what it opened, and leaves nothing open behind.
+    return {path: console.to_file if open_it == console.open else open_it for path, open_it in opened.items()}
 
 
 def source_of(root: Path, path: str) -> Source:
@@ -106,13 +109,19 @@ class ConsoleText:
 
     def open(self) -> BinaryIO:
         if self._file is None:
-            self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  it ends with this object
-            for text in _final_lines(self._folder):
-                self._file.write(text.encode("utf-8", "replace") + b"\n")
-            self._file.flush()
+            self._file = self.to_file()
         copy = os.fdopen(os.dup(self._file.fileno()), "rb")
         copy.seek(0)
         return copy
+
+    def to_file(self) -> BinaryIO:
+        """A file of the caller's own, which is gone when it is closed."""
+        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  the caller closes it
+        for text in _final_lines(self._folder):
+            file.write(text.encode("utf-8", "replace") + b"\n")
+        file.flush()
+        file.seek(0)
+        return file
 
     def close(self) -> None:
         if self._file is not None:

@@ -14,9 +14,9 @@ from typing import Any, Callable, Dict, List
 import wandb
 
 
-def read(project: str) -> Dict[str, Any]:
+def read(project: str, of: Any = None) -> Dict[str, Any]:
     """What there is to see of a project with three runs."""
-    api: Any = wandb.Api()
+    api: Any = of or wandb.Api()
     found: Dict[str, Any] = {"viewer": [api.viewer.username, api.viewer.teams], "entity": api.default_entity}
     runs = api.runs(project, order="+config.number.value")
     found["count"] = len(runs)

@@ -138,19 +138,20 @@ def history_keys(replay: Replay) -> Dict[str, Any]:
 class _Facts:
     def __init__(self) -> None:
         self._counts: Dict[str, int] = {}
-        self._monotonic, self._previous = True, -math.inf
+        self._monotonic = True
+        self._previous: Optional[float] = None
 
     def add(self, value: Any) -> None:
         kind, number = classified(value)
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if number is not None:
-            self._monotonic = self._monotonic and number >= self._previous
+            self._monotonic = self._monotonic and (self._previous is None or number >= self._previous)
             self._previous = number
 
     def to_json(self) -> Dict[str, Any]:
-        counts = [{"type": kind, "count": count} for kind, count in self._counts.items()]
-        known = math.isfinite(self._previous)
+        previous = self._previous
         return {
-            "typeCounts": counts, "monotonic": self._monotonic and "number" in self._counts,
-            "previousValue": self._previous if known else None,
-        }  # fmt: skip
+            "typeCounts": [{"type": kind, "count": count} for kind, count in self._counts.items()],
+            "monotonic": self._monotonic and previous is not None,
+            "previousValue": previous if previous is not None and math.isfinite(previous) else None,
+        }

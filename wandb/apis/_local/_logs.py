@@ -125,14 +125,19 @@ class LocalLogs:
         except (LogError, OSError) as error:
             raise CommError(f"{operation}: {error}") from None
 
-    def _viewer(self, document: str, variables: Variables) -> Answer:
+    def _user_node(self) -> Answer:
         entity, user = self._owner
         return {
-            "viewer": {
-                "id": user, "name": user, "username": user, "email": "", "admin": False, "flags": "{}",
-                "entity": entity, "deletedAt": None, "apiKeys": {"edges": []}, "teams": {"edges": []},
-            }
+            "id": user, "name": user, "username": user, "email": "", "admin": False, "flags": "{}", "entity": entity,
+            "deletedAt": None, "apiKeys": {"edges": []}, "teams": {"edges": []},
         }  # fmt: skip
+
+    def _viewer(self, document: str, variables: Variables) -> Answer:
+        return {"viewer": self._user_node()}
+
+    def _users(self, document: str, variables: Variables) -> Answer:
+        known = self._owner.user.startswith(variables["query"])
+        return {"users": {"edges": [{"node": self._user_node()}] if known else []}}
 
     def _projects(self, document: str, variables: Variables) -> Answer:
         nodes: Dict[str, Answer] = {}
@@ -345,6 +350,7 @@ def _user_name() -> str:
 
 _ANSWERS: Dict[str, Callable[[LocalLogs, str, Variables], Answer]] = {
     "GetViewer": LocalLogs._viewer,
+    "SearchUsers": LocalLogs._users,
     "GetProjects": LocalLogs._projects,
     "GetProject": LocalLogs._project,
     "Runs": LocalLogs._list_runs,

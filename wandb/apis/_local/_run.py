@@ -227,7 +227,8 @@ def console_node(line: ConsoleLine) -> Dict[str, Any]:
     """A line of the console as servers describe it."""
     return {
         "number": line.number,
-        "timestamp": sortable_time(line.time)[:-1],
+        # Cut off, not rounded, as the uploader does.
+        "timestamp": sortable_time(int(line.time * 1e6) / 1e6)[:-1],
         "level": "error" if line.stream == Stream.STDERR else None,
         "label": None,
         "line": line.text,

@@ -108,12 +108,17 @@ class Sweeps(SizedPaginator["Sweep"]):
 
 
 def find_sweep(
-    source: Source, entity: str, project: str, sweep_id: str, order: Optional[str] = None
+    source: Source,
+    entity: str,
+    project: str,
+    sweep_id: str,
+    order: Optional[str] = None,
+    document: Optional[str] = None,
 ) -> Optional[Sweep]:
-    """A sweep by its id; None where the server has none."""
+    """A sweep by its id; None where the server has none. order: of its runs. document: asks for it in other words."""
     variables = {"entity": entity, "project": project, "name": sweep_id}
     try:
-        answer = source.execute(_SWEEP.replace("FIELDS", _FIELDS), variables)
+        answer = source.execute(document or _SWEEP.replace("FIELDS", _FIELDS), variables)
     except RefusedError:
         answer = source.execute(_SWEEP.replace("FIELDS", _OLD_FIELDS), variables)
     found = (answer.get("project") or {}).get("sweep")
@@ -222,10 +227,12 @@ class Sweep(Attrs):
         project: Optional[str] = None,
         sid: Optional[str] = None,
         order: Optional[str] = None,
+        query: Optional[str] = None,
     ) -> Optional[Sweep]:
-        """A sweep by its id; None where the server has none."""
+        """A sweep by its id; None where the server has none. order: of its runs. query: a document of GraphQL that
+        asks for it in other words."""
         where = api.parse_path("/".join(part for part in (entity, project, sid) if part))
-        return find_sweep(api.source, where.entity, where.project, where.id, order)
+        return find_sweep(api.source, where.entity, where.project, where.id, order, query)
 
     def agent(self, agent_id: str) -> Agent:
         """One of the sweep's agents. Raises CommError where there is none of that id."""
