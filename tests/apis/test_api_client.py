@@ -13,7 +13,7 @@ import wandb
 from wandb.apis._client import PATIENCE_SECONDS, Client, client_for
 from wandb.apis._errors import RefusedError
 from wandb.errors import AuthenticationError, CommError, UsageError
-from wandb_uploader._transport import PIECE_BYTES
+from wandb_uploader._body import PIECE_BYTES
 
 VIEWER = "query Viewer { viewer { id username } }"
 

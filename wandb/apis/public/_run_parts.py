@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Sequence, Union, overload
 
 from ..._sampling import SAMPLES_DEFAULT
 from .._paths import RunPath
@@ -47,6 +47,32 @@ class RunParts(Attrs):
         return RunPath(self.entity, self.project, self.id)
 
     # --- history ------------------------------------------------------------------------------------------------------
+
+    @overload
+    def history(
+        self,
+        samples: int = ...,
+        keys: Optional[Sequence[str]] = ...,
+        x_axis: str = ...,
+        pandas: Literal[True] = ...,
+        stream: str = ...,
+    ) -> pandas.DataFrame: ...
+
+    @overload
+    def history(
+        self,
+        samples: int = ...,
+        keys: Optional[Sequence[str]] = ...,
+        x_axis: str = ...,
+        *,
+        pandas: Literal[False],
+        stream: str = ...,
+    ) -> List[Row]: ...
+
+    @overload
+    def history(
+        self, samples: int, keys: Optional[Sequence[str]], x_axis: str, pandas: bool, stream: str = ...
+    ) -> Union[List[Row], pandas.DataFrame]: ...
 
     def history(
         self,

@@ -5,7 +5,20 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    overload,
+)
 
 from ..._sampling import SAMPLES_DEFAULT
 from ...errors import CommError
@@ -119,6 +132,38 @@ class Runs(SizedPaginator[Run]):
 
     # --- histories ----------------------------------------------------------------------------------------------------
 
+    @overload
+    def histories(
+        self,
+        samples: int = ...,
+        keys: Optional[Sequence[str]] = ...,
+        x_axis: str = ...,
+        format: Literal["default"] = ...,
+        stream: str = ...,
+    ) -> List[Row]: ...
+
+    @overload
+    def histories(
+        self,
+        samples: int = ...,
+        keys: Optional[Sequence[str]] = ...,
+        x_axis: str = ...,
+        *,
+        format: Literal["pandas"],
+        stream: str = ...,
+    ) -> pandas.DataFrame: ...
+
+    @overload
+    def histories(
+        self,
+        samples: int = ...,
+        keys: Optional[Sequence[str]] = ...,
+        x_axis: str = ...,
+        *,
+        format: Literal["polars"],
+        stream: str = ...,
+    ) -> polars.DataFrame: ...
+
     def histories(
         self,
         samples: int = SAMPLES_DEFAULT,
@@ -148,9 +193,7 @@ class Runs(SizedPaginator[Run]):
         self, samples: int, keys: Optional[Sequence[str]], x_axis: str, stream: str
     ) -> Iterator[Tuple[Run, List[Row]]]:
         def read(run: Run) -> List[Row]:
-            history = run.history(samples, keys, x_axis, False, stream)
-            assert isinstance(history, list)
-            return history
+            return run.history(samples, keys, x_axis, pandas=False, stream=stream)
 
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="histories") as pool:
             runs = list(self)
