@@ -41,12 +41,13 @@ class Sizes:
     recovery_megabytes: int = 256
     upload_rows: int = 50_000
     upload_many_rows: int = 1_000_000
-    upload_slow_rows: int = 0  # of the official client, which takes a quarter of an hour to log and upload a million
+    upload_backlog_rows: int = 10_000_000
     upload_files: Tuple[int, int] = (1_000, 100_000)  # how many, of how many bytes
     upload_large_bytes: int = 2 << 30
     lag_rates: Tuple[int, ...] = (10, 100, 1_000)
     lag_seconds: float = 15.0
     idle_seconds: float = 30.0
+    idle_runs: Tuple[int, ...] = (1, 21)
 
 
 QUICK = Sizes(
@@ -70,11 +71,13 @@ QUICK = Sizes(
     recovery_megabytes=4,
     upload_rows=2_000,
     upload_many_rows=0,
+    upload_backlog_rows=10_000,
     upload_files=(20, 1_000),
     upload_large_bytes=1 << 20,
     lag_rates=(100,),
     lag_seconds=2.0,
     idle_seconds=1.0,
+    idle_runs=(1, 3),
 )
 
 

@@ -20,10 +20,11 @@ _LOOK_SECONDS = 0.02
 
 
 class Server(NamedTuple):
-    """`wandb server` on a free port, with a data folder of its own."""
+    """A server on a free port."""
 
     url: str
     key: str
+    keeps: bool = True  # False for the sink
 
     def graphql(self, query: str, **variables: Any) -> Any:
         import base64
@@ -60,20 +61,34 @@ class Cost(NamedTuple):
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Server]:
+    """`wandb server` with a data folder of its own."""
     folder.mkdir(parents=True)
     ready = folder / "ready.json"
-    command = [sys.executable, "-m", "wandb", "server", "--port", "0", "--data", str(folder / "data")]
-    process = subprocess.Popen(
-        [*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
-    )
+    command = ["-m", "wandb", "server", "--port", "0", "--data", str(folder / "data"), "--ready-file", str(ready)]
+    with _started(command, ready) as facts:
+        yield Server(facts["url"], facts["api_key"])
+
+
+@contextlib.contextmanager
+def sinking(folder: Path) -> Iterator[Server]:
+    """A server that takes everything and keeps nothing: what a client needs without any server's work."""
+    folder.mkdir(parents=True)
+    ready = folder / "ready.json"
+    with _started(["-m", "tests.bench._sink", str(ready)], ready) as facts:
+        yield Server(facts["url"], facts["api_key"], keeps=False)
+
+
+@contextlib.contextmanager
+def _started(command: List[str], ready: Path) -> Iterator[Dict[str, str]]:
+    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 60
         while not ready.exists() or not ready.read_text().endswith("}"):
             if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError("wandb server doesn't start")
+                raise RuntimeError(f"{command[1]} doesn't start")
             time.sleep(0.05)
-        facts = json.loads(ready.read_text())
-        yield Server(facts["url"], facts["api_key"])
+        facts: Dict[str, str] = json.loads(ready.read_text())
+        yield facts
     finally:
         process.terminate()
         process.wait(30)

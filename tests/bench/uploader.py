@@ -2,223 +2,85 @@
 
 from __future__ import annotations
 
-import os
-import statistics
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
-from wandb_storage import Exit, FileSaved, Log, RunStart
-
+from . import _upload_jobs as jobs
 from ._bench import Bench, ratio
 from ._peers import OFFICIAL, OURS
 from ._report import NONE, Aim, Section, Table, megabytes
-from ._uploads import Cost, Server, environment, serving, watch
-from .drivers import _processes
+from ._uploads import serving, sinking
 
 _RATE_AIM = 5.0
-_LAG_AIM_SECONDS, _IDLE_AIM, _REST_AIM_BYTES, _BACKLOG_AIM_BYTES = 1.5, 0.002, 60e6, 120e6
-
-_LIVE = """
-import sys, time, wandb
-run = wandb.init(project="lag", id=sys.argv[1], dir=sys.argv[2], settings=wandb.Settings(x_disable_stats=True))
-rate, seconds = float(sys.argv[3]), float(sys.argv[4])
-start = time.time()
-print(repr(start), flush=True)
-step = 0
-while time.time() - start < seconds:
-    run.log({f"m{number}": step * 0.37 + number for number in range(10)})
-    step += 1
-    if rate:
-        time.sleep(max(0.0, start + step / rate - time.time()))
-    else:
-        time.sleep(seconds)
-run.finish()
-"""
+_LAG_AIM_SECONDS, _IDLE_AIM, _REST_AIM_BYTES, _BACKLOG_AIM_BYTES, _DESCRIPTORS_AIM = 1.5, 0.002, 60e6, 120e6, 3.0
+_SERVER, _SINK = "wandb server", "the sink"
 
 
 def measure(bench: Bench) -> Section:
-    data: Dict[str, Any] = {"sync": {}, "files": {}, "lag": {}}
-    with serving(bench.scratch / "upload-server") as server:
-        many_rows, slow_rows = bench.sizes.upload_many_rows, bench.sizes.upload_slow_rows
-        for rows, clients in (
-            (bench.sizes.upload_rows, [OURS, OFFICIAL]),
-            (many_rows, [OURS]),
-            (slow_rows, [OFFICIAL]),
-        ):
-            for peer in bench.peers(clients) if rows else []:
-                cost = _sync_rows(bench, server, peer.name, rows)
-                if cost is not None:
-                    data["sync"].setdefault(str(rows), {})[peer.name] = cost
-        many, size = bench.sizes.upload_files
-        for count, each in ((many, size), (1, bench.sizes.upload_large_bytes)):
-            data["files"][f"{count} x {each}"] = _sync_files(bench, server, count, each)
-        for rate in bench.sizes.lag_rates:
-            data["lag"][str(rate)] = _lag(bench, server, rate)
-        data["rest"] = _at_rest(bench, server)
+    data: Dict[str, Any] = {"sync": {}, "files": {}, "lag": {}, "rest": []}
+    sizes = bench.sizes
+    with serving(bench.scratch / "upload-server") as server, sinking(bench.scratch / "upload-sink") as sink:
+        for rows in (sizes.upload_rows, sizes.upload_many_rows):
+            for peer in bench.peers([OURS, OFFICIAL]) if rows else []:
+                for into, figures in jobs.sync_rows(bench, {_SERVER: server, _SINK: sink}, peer, rows).items():
+                    data["sync"].setdefault(str(rows), {}).setdefault(into, {})[peer.name] = figures
+        data["backlog"] = {"rows": sizes.upload_backlog_rows, **jobs.backlog(bench, sink, sizes.upload_backlog_rows)}
+        many, size = sizes.upload_files
+        for count, each in ((many, size), (1, sizes.upload_large_bytes)):
+            for into, one in ((_SERVER, server), (_SINK, sink)):
+                data["files"].setdefault(f"{count:,} x {each:,}", {})[into] = jobs.sync_files(bench, one, count, each)
+        for rate in sizes.lag_rates:
+            data["lag"][str(rate)] = jobs.lag(bench, server, rate)
+        data["rest"] = [jobs.at_rest(bench, server, runs) for runs in sizes.idle_runs]
     return Section(
         "uploader",
         "Uploading",
-        "`wandb sync` of a finished offline run of ten random doubles a row, each client its own log, into one "
-        "`wandb server` on the same machine, whose cores both share; CPU and memory are those of the client with all "
-        "of its helper processes, its start included. The lag is from a row's time in the log to its being counted by "
-        "the server.",
-        [_sync_table(bench, data["sync"]), _files_table(data["files"]), _lag_table(data["lag"])],
+        "`wandb sync` of a finished offline run of ten random doubles a row, each client its own log, into `wandb "
+        "server` on the same machine, whose cores both share, and into a sink: a server that takes everything and does "
+        "nothing with it. CPU and memory are those of the client with all of its helper processes, its start included. "
+        "The lag is from a row's time in the log to its being counted by `wandb server`. At rest: the uploader of runs "
+        "that live and log nothing.",
+        [_sync_table(bench, data["sync"]), _backlog_table(data["backlog"]), _files_table(data["files"]),
+         _lag_table(data["lag"]), _rest_table(data["rest"])],
         data,
         _aims(data),
-    )
-
-
-def _sync_rows(bench: Bench, server: Server, name: str, rows: int) -> Optional[Dict[str, float]]:
-    peer = next(peer for peer in bench.peers() if peer.name == name)
-    place = bench.new_folder(name)
-    bench.say(f"uploader: {peer.title} writes {rows:,} rows")
-    if bench.run(peer, "write", folder=place, seconds_max=1200.0, count=rows) is None:
-        return None
-    [run] = place.glob("wandb/offline-run-*")
-    bench.say(f"uploader: {peer.title} uploads them")
-    python = bench.environments[name].python
-    cost = watch([str(python), "-m", "wandb", "sync", str(run)], environment(server, place), place)
-    found = server.rows().get(run.name.rpartition("-")[2], 0)
-    if found != rows:
-        bench.fail(name, f"sync: {found} of {rows} rows at the server: {cost.output[-200:]}")
-        return None
-    return _figures(cost, rows)
-
-
-def _figures(cost: Cost, rows: int) -> Dict[str, float]:
-    return {
-        "seconds": cost.seconds, "rows_per_second": rows / cost.seconds,
-        "cpu_us_per_row": cost.cpu_seconds / rows * 1e6, "peak_bytes": cost.peak_bytes,
-    }  # fmt: skip
-
-
-def _sync_files(bench: Bench, server: Server, count: int, size: int) -> Dict[str, float]:
-    bench.say(f"uploader: {count:,} files of {size:,} bytes")
-    place = bench.new_folder(OURS)
-    run = _write_files(place, count, size)
-    cost = watch([sys.executable, "-m", "wandb", "sync", str(run)], environment(server, place), place)
-    if cost.code:
-        bench.fail(OURS, f"files: {cost.output[-200:]}")
-    return {
-        "seconds": cost.seconds, "files_per_second": count / cost.seconds,
-        "bytes_per_second": count * size / cost.seconds, "peak_bytes": cost.peak_bytes,
-    }  # fmt: skip
-
-
-def _write_files(place: Path, count: int, size: int) -> Path:
-    """A finished run with files, which take no room on the disk."""
-    folder = place / "wandb" / f"offline-run-20260101_000000-files{count}"
-    (folder / "files").mkdir(parents=True)
-    with Log.create(folder, f"files{count}") as log:
-        log.append(RunStart(run_id=f"files{count}", project="bench", time=time.time(), settings="{}"))
-        for number in range(count):
-            with (folder / "files" / f"{number}.bin").open("wb") as file:
-                file.truncate(size)
-            log.append(FileSaved(path=f"{number}.bin", policy="end", time=time.time()))
-        log.append(Exit(code=0, time=time.time()))
-    return folder
-
-
-def _lag(bench: Bench, server: Server, rate: int) -> Dict[str, float]:
-    """From the row's due time, as the writer keeps to it, to the first look that finds it counted."""
-    bench.say(f"uploader: lag at {rate} rows a second")
-    place = bench.new_folder(OURS)
-    seconds = bench.sizes.lag_seconds
-    run_id = f"lag{rate}"
-    command = [sys.executable, "-c", _LIVE, run_id, str(place), str(rate), str(seconds)]
-    lags: List[float] = []
-    with subprocess.Popen(
-        command, env=environment(server, place), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as child:
-        assert child.stdout is not None
-        start = float(child.stdout.readline())
-        seen, until = 0, time.time() + seconds + 20
-        while time.time() < until and seen < rate * seconds * 0.95:
-            now_there = server.rows("lag").get(run_id, 0)
-            now = time.time()
-            lags += [now - (start + number / rate) for number in range(seen, now_there)]
-            seen = max(seen, now_there)
-            time.sleep(0.02)
-        threading.Thread(target=child.stdout.read, daemon=True).start()
-        child.wait(60)
-    if not lags:
-        bench.fail(OURS, f"lag: no row of {run_id} came to the server")
-        return {}
-    ordered = sorted(lags)
-    return {
-        "rows": len(lags), "p50": statistics.median(ordered), "p99": ordered[int(len(ordered) * 0.99)],
-        "max": ordered[-1],
-    }  # fmt: skip
-
-
-def _at_rest(bench: Bench, server: Server) -> Dict[str, float]:
-    """An uploader whose only run lives and logs nothing."""
-    bench.say("uploader: at rest")
-    place = bench.new_folder(OURS)
-    seconds = bench.sizes.idle_seconds
-    command = [sys.executable, "-c", _LIVE, "rest", str(place), "0", str(seconds + 8)]
-    before = set(_processes.processes())
-    with subprocess.Popen(
-        command, env=environment(server, place), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as child:
-        pid = _wait_for_uploader(place / "wandb", before)
-        while server.rows("lag").get("rest", 0) < 1:
-            time.sleep(0.1)
-        time.sleep(3.0)
-        first = _processes.process(pid)
-        time.sleep(seconds)
-        last = _processes.process(pid)
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-        child.wait(120)
-    return {
-        "cpu_share": (last.cpu_seconds - first.cpu_seconds) / seconds, "resident_bytes": last.resident_bytes,
-        "descriptors": descriptors,
-    }  # fmt: skip
-
-
-def _wait_for_uploader(wandb_dir: Path, before: set[int]) -> int:
-    from wandb_uploader._home import lock_holder
-
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        for lock in wandb_dir.glob(".uploader/*/lock"):
-            pid = (lock_holder(lock) or {}).get("pid")
-            if pid and pid not in before:
-                return int(pid)
-        time.sleep(0.05)
-    raise RuntimeError("no uploader was started")
+    )  # fmt: skip
 
 
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
-def _sync_table(bench: Bench, data: Dict[str, Dict[str, Dict[str, float]]]) -> Table:
-    table = Table(("client", "rows", "seconds", "rows/s", "CPU µs a row", "peak MB"))
-    for rows, clients in data.items():
-        for peer in bench.peers(clients):
-            one = clients[peer.name]
-            table.rows.append(
-                (
-                    f"{peer.title}", f"{int(rows):,}", f"{one['seconds']:.1f}", f"{one['rows_per_second']:,.0f}",
-                    f"{one['cpu_us_per_row']:.0f}", megabytes(one["peak_bytes"]),
-                )
-            )  # fmt: skip
+def _sync_table(bench: Bench, data: Dict[str, Any]) -> Table:
+    table = Table(("client, rows", "into", "seconds", "rows/s", "CPU µs a row", "peak MB"))
+    for rows, places in data.items():
+        for into, clients in places.items():
+            for peer in bench.peers(clients):
+                table.rows.append((f"{peer.title}, {int(rows):,}", into, *_costs(clients[peer.name])))
     return table
 
 
-def _files_table(data: Dict[str, Dict[str, float]]) -> Table:
-    table = Table(("files x bytes, this client", "seconds", "files/s", "MB/s", "peak MB"))
-    for what, one in data.items():
-        table.rows.append(
-            (
-                what, f"{one['seconds']:.1f}", f"{one['files_per_second']:,.0f}", megabytes(one["bytes_per_second"]),
-                megabytes(one["peak_bytes"]),
-            )
-        )  # fmt: skip
+def _costs(one: Dict[str, float]) -> tuple[str, ...]:
+    return (
+        f"{one['seconds']:.1f}", f"{one['rows_per_second']:,.0f}", f"{one['cpu_us_per_row']:.1f}",
+        megabytes(one["peak_bytes"]),
+    )  # fmt: skip
+
+
+def _backlog_table(one: Dict[str, float]) -> Table:
+    table = Table(("the uploader's backlog, into the sink", "seconds", "rows/s", "CPU µs a row", "peak MB"))
+    table.rows.append((f"{int(one['rows']):,} rows", *_costs(one)))
+    return table
+
+
+def _files_table(data: Dict[str, Dict[str, Dict[str, float]]]) -> Table:
+    table = Table(("files x bytes, this client", "into", "seconds", "files/s", "MB/s", "peak MB"))
+    for what, places in data.items():
+        for into, one in places.items():
+            table.rows.append(
+                (
+                    what, into, f"{one['seconds']:.1f}", f"{one['files_per_second']:,.0f}",
+                    megabytes(one["bytes_per_second"]), megabytes(one["peak_bytes"]),
+                )
+            )  # fmt: skip
     return table
 
 
@@ -229,26 +91,40 @@ def _lag_table(data: Dict[str, Dict[str, float]]) -> Table:
     return table
 
 
-def _aims(data: Dict[str, Any]) -> List[Aim]:
-    aims = []
-    for rows, clients in data["sync"].items():
-        ours, official = clients.get(OURS, {}), clients.get(OFFICIAL, {})
-        speed = ratio(ours.get("rows_per_second"), official.get("rows_per_second"))
-        cpu = ratio(official.get("cpu_us_per_row"), ours.get("cpu_us_per_row"))
-        if official:
-            aims.append(_at_least(f"sync of {int(rows):,} rows, rows/s, of the official client's", speed))
-            aims.append(_at_least(f"sync of {int(rows):,} rows, CPU of the official client by ours", cpu))
-        if ours:
-            peak = ours["peak_bytes"]
-            aims.append(
-                _at_most(f"peak memory with {int(rows):,} rows to send, MB", peak / 1e6, _BACKLOG_AIM_BYTES / 1e6)
+def _rest_table(data: list[Dict[str, float]]) -> Table:
+    table = Table(("runs, at rest", "CPU, % of a core", "resident MB", "file descriptors"))
+    for one in data:
+        table.rows.append(
+            (
+                f"{one['runs']:.0f}", f"{one['cpu_share'] * 100:.2f}", megabytes(one["resident_bytes"]),
+                f"{one['descriptors']:.0f}",
             )
+        )  # fmt: skip
+    return table
+
+
+def _aims(data: Dict[str, Any]) -> list[Aim]:
+    aims = []
+    for rows, places in data["sync"].items():
+        for into, clients in places.items():
+            ours, official = clients.get(OURS, {}), clients.get(OFFICIAL, {})
+            speed = ratio(ours.get("rows_per_second"), official.get("rows_per_second"))
+            cpu = ratio(official.get("cpu_us_per_row"), ours.get("cpu_us_per_row"))
+            what = f"sync of {int(rows):,} rows into {into}"
+            aims.append(_at_least(f"{what}, rows/s, of the official client's", speed))
+            aims.append(_at_least(f"{what}, CPU of the official client by ours", cpu))
+    backlog = data["backlog"]
+    what = f"peak memory with a backlog of {int(backlog['rows']):,} rows, MB"
+    aims.append(_at_most(what, backlog["peak_bytes"] / 1e6, _BACKLOG_AIM_BYTES / 1e6))
     for rate, one in data["lag"].items():
         if one:
             aims.append(_at_most(f"lag p50 at {rate} rows a second, s", one["p50"], _LAG_AIM_SECONDS))
-    rest = data["rest"]
-    aims.append(_at_most("CPU at rest, % of a core", rest["cpu_share"] * 100, _IDLE_AIM * 100))
-    aims.append(_at_most("memory at rest, MB", rest["resident_bytes"] / 1e6, _REST_AIM_BYTES / 1e6))
+    first, last = data["rest"][0], data["rest"][-1]
+    aims.append(_at_most("CPU at rest with one run, % of a core", first["cpu_share"] * 100, _IDLE_AIM * 100))
+    aims.append(_at_most("memory at rest with one run, MB", first["resident_bytes"] / 1e6, _REST_AIM_BYTES / 1e6))
+    if last["runs"] > first["runs"]:
+        each = (last["descriptors"] - first["descriptors"]) / (last["runs"] - first["runs"])
+        aims.append(_at_most("file descriptors at rest for each further run", each, _DESCRIPTORS_AIM))
     return aims
 
 
