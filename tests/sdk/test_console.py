@@ -13,7 +13,8 @@ from typing import Dict, List
 import pytest
 
 import wandb
-from wandb.sdk._console_capture import ConsoleCapture, without_overwritten
+from wandb.sdk._console_buffer import without_overwritten
+from wandb.sdk._console_capture import ConsoleCapture
 from wandb_storage import Console, ConsoleLines, Reader, Record, RunState
 
 
@@ -98,7 +99,7 @@ def test_a_forked_child_prints_and_ends() -> None:
     """Its output is its own: a lock that another thread held when it was forked must not hold it up."""
     run = wandb.init(mode="offline", settings={"silent": True})
     (capture,) = (watcher for watcher in run._watchers if isinstance(watcher, ConsoleCapture))
-    with capture._lock:  # as the flushing thread may hold it
+    with capture._buffer.lock:  # as the flushing thread may hold it
         child = fork_and_print()
     assert os.waitpid(child, 0)[1] == 0
     run.finish()

@@ -6,8 +6,7 @@ end yet (a progress bar) when it is a second old, as the last state of the bar. 
 failure of ours ends the capture, not the print.
 
 What passes by Python's streams is not seen: output of subprocesses and of native code, which write to the descriptors
-themselves. Descriptors could be led through a pipe, but what is in the pipe when a process dies is lost, and that is
-just what somebody wants to read: the traceback of a segmentation fault.
+themselves. `_console_redirect` captures that too, at a price.
 """
 
 from __future__ import annotations
@@ -15,21 +14,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple
+from typing import Any, Callable, List, Optional, TextIO, Tuple
 
-from wandb_storage import Console, Record, Stream
+from wandb_storage import Record, Stream
 
+from ._console_buffer import ConsoleBuffer
 from ._jupyter import on_each_cell
-from ._output_file import OutputFile
 from ._periodic import STOP_SECONDS, Periodic
 
-_FLUSH_SECONDS = 1.0
-# One record of console text. A program that prints megabytes in one call is cut into several, and one that never ends
-# a line fills no memory.
-_RECORD_CHARACTERS_MAX = 64 << 10
+FLUSH_SECONDS = 1.0
 
 Listener = Callable[[Stream, str], None]
 
@@ -38,17 +32,12 @@ class ConsoleCapture:
     """Listens to the streams between `start` and `stop`, and appends what passes to a log and to `output.log`."""
 
     def __init__(self, append: Callable[[Record], object], output: Optional[Path] = None) -> None:
-        self._append = append
-        self._output = OutputFile(output) if output is not None else None
+        self._buffer = ConsoleBuffer(append, output)
         self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._pending: Dict[Stream, List[str]] = {Stream.STDOUT: [], Stream.STDERR: []}
-        self._pending_characters = 0
-        self._flushing = False
         self._stopped = False
         self._tees: List[_Tee] = []
         self._cells = contextlib.ExitStack()
-        self._periodic = Periodic("wandb-console", _FLUSH_SECONDS, self._flush_pending)
+        self._periodic = Periodic("wandb-console", FLUSH_SECONDS, self._flush)
 
     def start(self) -> None:
         """Begin to capture."""
@@ -72,42 +61,11 @@ class ConsoleCapture:
 
     def _take(self, number: Stream, text: str) -> None:
         # A forked child's output is not the run's, and the lock may have been held when it was forked.
-        if self._stopped or os.getpid() != self._pid:
-            return
-        with self._lock:
-            self._pending[number].append(text)
-            self._pending_characters += len(text)
-            if "\n" in text or self._pending_characters > _RECORD_CHARACTERS_MAX:
-                self._flush(number)
+        if not self._stopped and os.getpid() == self._pid:
+            self._buffer.take(number, text)
 
-    def _flush(self, number: Stream) -> None:
-        """Append what is pending of a stream; the lock is held."""
-        if self._flushing or not self._pending[number]:
-            return  # the log itself has something to say, which waits for the next flush
-        self._flushing = True
-        try:
-            text = "".join(self._pending[number])
-            self._pending[number] = []
-            self._pending_characters -= len(text)
-            text = without_overwritten(text)
-            now = time.time()
-            for start in range(0, len(text), _RECORD_CHARACTERS_MAX):
-                record = Console(time=now, stream=number, text=text[start : start + _RECORD_CHARACTERS_MAX])
-                self._append(record)
-                if self._output is not None:
-                    self._output.take(record)
-        finally:
-            self._flushing = False
-
-    def _flush_pending(self) -> bool:
-        try:
-            with self._lock:
-                for number in self._pending:
-                    self._flush(number)
-            if self._output is not None:
-                self._output.write_settled()
-        except Exception:
-            pass
+    def _flush(self) -> bool:
+        self._buffer.flush()
         return True
 
     def abandon(self) -> None:
@@ -122,11 +80,10 @@ class ConsoleCapture:
         self._stopped = True
         self._periodic.stop()
         # Whoever holds the lock and doesn't let go is appending, and waits for what a signal handler interrupted.
-        if self._lock.acquire(timeout=STOP_SECONDS):
-            self._flush_pending()
-            self._lock.release()
-        if self._output is not None:
-            self._output.close()
+        if self._buffer.lock.acquire(timeout=STOP_SECONDS):
+            self._buffer.flush()
+            self._buffer.lock.release()
+        self._buffer.close()
 
     def _untee(self) -> None:
         for tee in self._tees:
@@ -177,25 +134,3 @@ class _Tee:
             self._stream.write = self._own
         else:
             del self._stream.write
-
-
-def without_overwritten(text: str) -> str:
-    r"""The text without what carriage returns cover again: of a progress bar, its last state.
-
-    >>> without_overwritten("start\n\r 1%\r 2%\r 3%")
-    'start\n\r 3%'
-    """
-    if text.count("\r") < 2 or "\x1b" in text or "\b" in text:
-        return text
-    return "\n".join(map(_last_state, text.split("\n")))
-
-
-def _last_state(line: str) -> str:
-    begun, *restarts = line.split("\r")
-    kept: List[str] = []
-    covered = -1
-    for part in reversed(restarts):
-        if len(part) > covered:
-            kept.append(part)
-            covered = len(part)
-    return "\r".join([begun, *reversed(kept)])

@@ -44,8 +44,11 @@ from .wandb_settings import Settings
 from .wandb_summary import Summary
 
 if TYPE_CHECKING:
+    from ._console_redirect import RedirectedConsole
     from ._run_history import History
     from ._tensorboard._sync import TensorBoardSync
+
+    Watcher = Union[ConsoleCapture, Periodic, RedirectedConsole, Surroundings, TensorBoardSync]
 
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
@@ -82,14 +85,14 @@ class Run(RunActions):
         self._history = HistorySample()
         self._config = Config(restored.config, self._config_changed)
         self._summary = Summary(self._latest, self._summary_changed, self)
-        self._watchers: List[Union[ConsoleCapture, Periodic, Surroundings, TensorBoardSync]] = []
+        self._watchers: List[Watcher] = []
         remember(self)
 
     def _watch_program(self) -> None:
         """Begin to record what the program prints and how the machine does."""
         files = self._folder / "files"
         if self._settings.console != "off":
-            self._watchers.append(ConsoleCapture(self._append_quietly, files / "output.log"))
+            self._watchers.append(self._redirected() or ConsoleCapture(self._append_quietly, files / "output.log"))
         if not self._settings.x_disable_stats:
             self._watchers.append(system_sampler(self._append_quietly, self._settings))
         if not self.offline:
@@ -100,6 +103,16 @@ class Run(RunActions):
         self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
         for watcher in self._watchers:
             watcher.start()
+
+    def _redirected(self) -> Optional[RedirectedConsole]:
+        """The capture of the descriptors, where it is wanted and can be had."""
+        if self._settings.console != "redirect":
+            return None
+        from ._console_redirect import RedirectedConsole
+
+        if not RedirectedConsole.is_possible():
+            return None
+        return RedirectedConsole(self._folder, self.id, self._settings.durability)
 
     def _follow_tensorboard(self) -> None:
         from . import _tensorboard

@@ -161,8 +161,8 @@ class Settings(OfficialSettings):
     symlink: bool = setting(kinds.flag, "Keep the link latest-run up to date.", default=True, policy=True)
     console: str = setting(
         kinds.choice("auto", "wrap", "redirect", "off", "wrap_raw", "wrap_emu"),
-        "`off` doesn't capture what the program prints; all others capture what passes Python's stdout "
-        "and stderr, which output of subprocesses and native code doesn't.",
+        "What is captured of what the program prints: `off`, nothing; `redirect`, also what subprocesses and native "
+        "code write to the descriptors; all others, what passes Python's stdout and stderr.",
         default="auto",
         policy=True,
     )
