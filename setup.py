@@ -106,7 +106,7 @@ setup(
         "view": VIEW,
         "demo": [*SERVER, *DEMO],
         "media": MEDIA,
-        "dev": [*SERVER, *POSTGRESQL, *PARQUET, *TENSORBOARD, *MEDIA, *DEMO, *DEV],
+        "dev": [*SERVER, *POSTGRESQL, *PARQUET, *TENSORBOARD, *VIEW, *MEDIA, *DEMO, *DEV],
     },
     entry_points={
         "console_scripts": [

@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from ._retry import Attempts
     from ._room import make_room
     from ._spawn import start
-    from ._status import RunStatus, app_url, page_url, run_status, status
+    from ._status import RunStatus, app_url, page_url, run_status, run_uploads, status
     from ._stopped import stop_requested
     from ._target import Target
     from ._transport import Manner, Transport
@@ -132,6 +132,7 @@ _HOMES = {
     "parse_size": "._budget",
     "read_budget": "._budget",
     "run_status": "._status",
+    "run_uploads": "._status",
     "save_api_key": "._credentials",
     "start": "._spawn",
     "status": "._status",
@@ -174,6 +175,7 @@ __all__ = [
     "parse_size",
     "read_budget",
     "run_status",
+    "run_uploads",
     "save_api_key",
     "start",
     "status",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import json
+import os
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 from urllib.parse import quote, urlsplit
@@ -93,6 +95,21 @@ def run_status(folder: Path, base_url: str) -> Optional[RunStatus]:
     home = Home(folder.parent, base_url)
     cursor = Cursor.load(home.cursor_path(folder.name))
     return None if cursor is None else status_of(folder, cursor, load_trouble(home.trouble_path))
+
+
+def run_uploads(folder: Path) -> List[RunStatus]:
+    """One run on its way to each server that an uploader has begun to bring it to, as it is or in part."""
+    folder = Path(os.path.abspath(folder))
+    found: List[RunStatus] = []
+    for state_folder in _folders(folder.parent / STATES_FOLDER):
+        for path in (*state_folder.glob(f"{glob.escape(folder.name)}.json"),
+                     *state_folder.glob(f"{glob.escape(folder.name + SEPARATOR)}*.json")):  # fmt: skip
+            cursor = Cursor.load(path)
+            if cursor is not None:
+                trouble = load_trouble(Home(folder.parent, cursor.base_url).trouble_path)
+                one = status_of(folder, cursor, trouble)
+                found.append(dataclasses.replace(one, redirected=SEPARATOR in path.stem))
+    return sorted(found, key=lambda one: (one.redirected, one.destination))
 
 
 def load_trouble(path: Path) -> Optional[Trouble]:

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -45,16 +44,6 @@ def test_commands_are_imported_by_name() -> None:
     assert [name for name in loaded if name.startswith("wandb.cli.")] == []
     assert "wandb.server" not in loaded
     assert "wandb.replay" not in loaded
-
-
-def test_help_comes_at_once() -> None:
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        assert run_wandb(["--help"]).returncode == 0
-        times.append(time.perf_counter() - began)
-    # 150 ms is the aim on an idle machine; a machine that builds and tests beside this is given more.
-    assert min(times) < 0.5, times
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from live_server import LiveServer
 from shells import KEY, Shell, free_port, write_run
 
@@ -82,6 +84,9 @@ def test_sync_brings_offline_runs_once(shell: Shell, server: LiveServer) -> None
     runs = shell.status()
     assert [runs[one]["waiting"] for one in ("sync1", "sync2")] == [0, 0]
     assert runs["sync1"]["uploads"][0]["rows_acked"] == 20
+    told = shell("replay", "sync1").stdout
+    assert "/digits/runs/sync1: all of it\n" in told
+    assert json.loads(shell("replay", "sync1", "--json").stdout)["uploads"][0]["done"] is True
     again = shell("sync", "--url", server.url, key=server.key)
     assert (again.returncode, again.stdout) == (0, "")
     assert "Nothing to upload" in again.stderr

@@ -9,7 +9,7 @@ import pytest
 from written_runs import COMMIT, START_TIME, run_folder, start, wandb_command, write_run
 
 from wandb.replay import Replay
-from wandb_storage import ConfigChange, Exit, Log, RowFlag
+from wandb_storage import Artifact, ConfigChange, Exit, Log, RowFlag, SystemMetrics
 
 
 def test_a_step_shows_what_was_then(tmp_path: Path) -> None:
@@ -52,3 +52,34 @@ def test_late_rows_are_told_and_counted(tmp_path: Path) -> None:
     run = Replay(folder)
     assert [row["a"] for row in run.history()] == [0, 1, 2, 1, 0, 3]
     assert "6 rows, steps 0 to 3, 2 late" in run.story()
+
+
+def test_how_the_config_changed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run_folder(tmp_path)
+    with Log.create(folder, "abc12345") as log:
+        log.append(start())
+        log.append(ConfigChange(json=json.dumps({"lr": 0.1, "opt": "adam", "_wandb": {}}), time=START_TIME))
+        log.append(ConfigChange(json=json.dumps({"seed": 1}), time=START_TIME))
+        log.append_row({"a": 1}, 0, START_TIME, COMMIT)
+        log.append(ConfigChange(json=json.dumps({"lr": 0.01, "opt": "adam", "_wandb": {"t": 1}}), time=START_TIME + 1))
+        log.append(ConfigChange(json="{}", removed=["seed"], time=START_TIME + 2))
+        log.append_row({"a": 1}, 1, START_TIME, COMMIT)
+        log.append(Exit(code=0))
+    steps = Replay(folder).config_steps
+    assert [(one.step, one.old, one.new) for one in steps] == [(1, {"lr": 0.1}, {"lr": 0.01}), (1, {"seed": 1}, {})]
+    assert Replay(folder).at(sequence=4).config_steps == []
+    story = Replay(folder).story()
+    assert "config changes  2\n  step 1  lr  0.1 → 0.01\n  step 1  seed  1 → (removed)\n" in story
+    document = wandb_command(capsys, "replay", folder, "--json").json()
+    assert document["config_steps"][0]["new"] == {"lr": 0.01}
+
+
+def test_machine_and_artifacts_are_told(tmp_path: Path) -> None:
+    samples = [SystemMetrics(time=START_TIME + at, json=json.dumps({"cpu": 10.0 * at, "x": at})) for at in range(5)]
+    artifact = Artifact(name="data:v1", type="dataset", used=True, aliases=["latest"])
+    run = Replay(write_run(run_folder(tmp_path), [{"a": 1}], *samples, artifact, Exit(code=0)))
+    assert [row["system.cpu"] for row in run.system] == [0.0, 10.0, 20.0, 30.0, 40.0]
+    assert [one.name for one in run.artifacts] == ["data:v1"]
+    story = run.story()
+    assert "machine\n  cpu  ▁" in story
+    assert "artifacts\n  used  data:v1  dataset  latest\n" in story

@@ -11,7 +11,7 @@ import csv
 import dataclasses
 import json
 from itertools import compress, repeat
-from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from wandb_storage import Column, Columns, ConsoleLine, LogDamaged, Record
 
@@ -20,6 +20,10 @@ from ._json import strict_json
 from ._replay import Replay, order_keys
 from ._scan import Scan, Session
 from ._selection import Selection
+from ._uploads import uploads_of
+
+if TYPE_CHECKING:
+    from wandb_uploader import RunStatus
 
 # The last lines of the console that a JSON document holds.
 CONSOLE_LINES = 100
@@ -101,10 +105,12 @@ def _facts(replay: Replay) -> Dict[str, Any]:
         "ended": dataclasses.asdict(replay.ended),
         "sessions": [_session(session) for session in found.sessions],
         "config": replay.config,
+        "config_steps": [step._asdict() for step in replay.config_steps],
         "summary": replay.summary,
         "files": [{"path": path, "policy": policy} for path, policy in replay.files.items()],
         "alerts": [_fields(alert) for alert in replay.alerts],
-        "artifacts": [{**_fields(artifact), "json": _parsed(artifact.json)} for artifact in state.artifacts],
+        "artifacts": [{**_fields(artifact), "json": _parsed(artifact.json)} for artifact in replay.artifacts],
+        "uploads": [_upload(one) for one in uploads_of(replay)],
         "console": {"lines": state.console.count, "last": lines},
         "log": {
             "folder": str(replay.folder),
@@ -121,6 +127,10 @@ def _facts(replay: Replay) -> Dict[str, Any]:
         "steps": None if found.first_step is None else [found.first_step, found.last_step],
         "keys": {key: found.keys[key] for key in replay.keys},
     }
+
+
+def _upload(one: RunStatus) -> Dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(one).items() if name != "folder"}
 
 
 def _run(replay: Replay, found: Scan) -> Dict[str, Any]:

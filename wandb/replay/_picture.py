@@ -8,7 +8,7 @@ from typing import Deque, Dict, List, Sequence
 from wandb_storage import Columns, ConsoleLine
 
 from ._history import HistoryRow
-from ._series import Series, numbers_of
+from ._series import Series, numbers_of, plottable
 
 FIRST_ROWS = LAST_ROWS = 3
 CONSOLE_LINES = 10
@@ -23,6 +23,7 @@ class Picture:
         self.first_rows: List[HistoryRow] = []
         self.last_rows: Deque[HistoryRow] = collections.deque(maxlen=LAST_ROWS)
         self.series: Dict[str, Series] = {}
+        self.system: Dict[str, Series] = {}  # over the run's time in milliseconds
         self._console: Dict[int, ConsoleLine] = {}
 
     def take_columns(self, batch: Columns) -> None:
@@ -37,6 +38,14 @@ class Picture:
             there, values = numbers_of(column, steps)
             if there:
                 self.series.setdefault(key, Series()).extend(there, values)
+
+    def take_system(self, rows: Sequence[HistoryRow]) -> None:
+        for row in rows:
+            time = int(row["_runtime"] * 1000)
+            for key, value in row.items():
+                number = None if key.startswith("_") else plottable(value)
+                if number is not None and (key in self.system or len(self.system) < SERIES_MAX):
+                    self.system.setdefault(key, Series()).add(time, number)
 
     def take_console(self, lines: Sequence[ConsoleLine]) -> None:
         for line in lines:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
 
-from wandb_storage import Alert, Columns, ConsoleLine, LogError, RunStart
+from wandb_storage import Alert, Artifact, Columns, ConsoleLine, LogError, RunStart
 
 from ._ended import Ended, explain
 from ._folders import AnyPath, find_run
 from ._history import History, HistoryRow
 from ._range import Range
-from ._scan import NOBODY, Listeners, Scan, Session, Until, console_lines, scan, system_rows
+from ._scan import NOBODY, ConfigStep, Listeners, Scan, Session, Until, console_lines, scan, system_rows
 from ._types import table_type
 
 # Console lines that a later write may still change: more than a screenful of progress bars.
@@ -31,6 +31,7 @@ class Replay:
     def __init__(self, folder: AnyPath, until: Until = Until()) -> None:  # noqa: B008 - a tuple, immutable
         self.folder = Path(folder)
         self._until = until
+        self._whole = until == Until()
         self._scan: Optional[Scan] = None
         self._ended: Optional[Ended] = None
 
@@ -64,6 +65,11 @@ class Replay:
         return self.scan().state.config
 
     @property
+    def config_steps(self) -> List[ConfigStep]:
+        """How the config changed while the run went on: `step`, `time`, the keys that were `old` and are `new`."""
+        return self.scan().config_steps
+
+    @property
     def summary(self) -> Dict[str, Any]:
         return self.scan().state.summary
 
@@ -71,6 +77,11 @@ class Replay:
     def files(self) -> Dict[str, str]:
         """Saved files, as paths in the run's `files` folder, and the policy of each: live, now or end."""
         return self.scan().state.files
+
+    @property
+    def artifacts(self) -> List[Artifact]:
+        """Artifacts that the run logged or used."""
+        return self.scan().state.artifacts
 
     @property
     def alerts(self) -> List[Alert]:
@@ -111,6 +122,11 @@ class Replay:
     def damage(self) -> Optional[LogError]:
         """What is wrong with the log, where it can't be read to its end."""
         return self.scan().damage
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is the run as its log tells it, and not as it was at a moment."""
+        return self._whole
 
     # --- what it logged -----------------------------------------------------------------------------------------------
 
@@ -178,7 +194,7 @@ class Replay:
         """This replay for several passes that must agree with each other while the run goes on."""
         found = self.scan()
         pinned = Replay.of(self.folder, found, self.ended)
-        pinned._until = self._until._replace(sequence=found.last_sequence)
+        pinned._until, pinned._whole = self._until._replace(sequence=found.last_sequence), self._whole
         return pinned
 
     # --- reading ------------------------------------------------------------------------------------------------------

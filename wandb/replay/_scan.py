@@ -6,14 +6,16 @@ Memory stays the same whatever the length of the run: rows and console lines are
 from __future__ import annotations
 
 import dataclasses
+import json
 import operator
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from wandb_storage import (
     ColumnFold,
     Columns,
     Completed,
+    ConfigChange,
     Console,
     ConsoleLine,
     Entry,
@@ -33,6 +35,9 @@ from wandb_storage import (
 
 from ._history import HistoryRow
 from ._types import note_types
+
+# Changes of the config that are kept; further ones are counted.
+CONFIG_STEPS_MAX = 1000
 
 
 class Until(NamedTuple):
@@ -73,6 +78,16 @@ class Session:
     writer_lost: Optional[WriterLost] = None
 
 
+class ConfigStep(NamedTuple):
+    """A change of the config while the run went on."""
+
+    sequence: int
+    time: float
+    step: int  # of the row that came next
+    old: Dict[str, Any]  # of the keys that changed, as they were: a key that is new isn't there
+    new: Dict[str, Any]  # as they became: a key that was removed isn't there
+
+
 @dataclasses.dataclass
 class Scan:
     """What the pass found."""
@@ -93,6 +108,9 @@ class Scan:
     unknown_kinds: int = 0
     damage: Optional[LogError] = None
     writer: Optional[Writer] = None  # the living one, when the pass was over
+    config_steps: List[ConfigStep] = dataclasses.field(default_factory=list)
+    config_changes: int = 0  # more than the list has where there are very many
+    _config: Dict[str, Any] = dataclasses.field(default_factory=dict)  # as it was before the next change
 
     def take_columns(self, batch: Columns) -> None:
         for key, column in batch.columns.items():
@@ -118,6 +136,24 @@ class Scan:
             self.sessions[-1].exit = record
         elif self.sessions and isinstance(record, WriterLost):
             self.sessions[-1].writer_lost = record
+        else:
+            change = record.record if isinstance(record, FromLane) else record
+            if isinstance(change, ConfigChange):
+                self._take_config(entry.sequence, change)
+
+    def _take_config(self, sequence: int, change: ConfigChange) -> None:
+        """What a run sets before its first row, and sets anew to what it was, is no change."""
+        before, self._config = self._config, dict(self.state.config)
+        keys = [key for key in (*json.loads(change.json or "{}"), *change.removed) if not key.startswith("_")]
+        old = {key: before[key] for key in keys if key in before}
+        new = {key: self._config[key] for key in keys if key in self._config}
+        changed = [key for key in keys if (key in old) != (key in new) or old.get(key) != new.get(key)]
+        if not changed or not (old or self.state.rows):
+            return
+        self.config_changes += 1
+        if len(self.config_steps) < CONFIG_STEPS_MAX:
+            kept = ({key: side[key] for key in changed if key in side} for side in (old, new))
+            self.config_steps.append(ConfigStep(sequence, change.time, self.state.step, *kept))
 
     def finish(self) -> None:
         following = [session.first_row for session in self.sessions[1:]] + [self.state.rows]

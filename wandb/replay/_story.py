@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
@@ -15,9 +16,10 @@ from ._cells import cell_len, cut, left
 from ._ended import session_end
 from ._history_table import history_table
 from ._picture import Picture
-from ._plot_panels import plot_panels
+from ._plot_panels import plot_panels, sparklines
 from ._replay import Replay
 from ._scan import Listeners, Scan
+from ._uploads import upload_line, uploads_of
 from ._words import clean, console_text, count, duration, moment, number, size, value_text
 
 STATE_STYLES = {
@@ -30,12 +32,16 @@ _CONFIG_LINES_MAX = 60
 _SUMMARY_MAX = 60
 _LISTED_MAX = 10  # sessions, files, alerts
 _INDENT = 2
+# Of the machine's samples, by rank.
+_MACHINE = (
+    "gpu.[0-9].gpu", "gpu.[0-9].memoryAllocated", "gpu.[0-9].powerWatts", "cpu", "memory_percent", "proc.memory.rssMB",
+)  # fmt: skip
 
 
 def print_story(replay: Replay, console: Console) -> None:
     """Write the story to a terminal or a file."""
     picture = Picture()
-    found = replay.scan(Listeners(picture.take_columns, picture.take_console))
+    found = replay.scan(Listeners(picture.take_columns, picture.take_console, picture.take_system))
     for part in _parts(replay, found, picture, console.width):
         console.print(part)
 
@@ -51,12 +57,15 @@ def _parts(replay: Replay, found: Scan, picture: Picture, width: int) -> Iterato
     yield _headline(replay, width)
     yield _identity(replay, found, width)
     yield from _section("config", _config(_shown(replay.config), width - _INDENT))
+    yield from _section(_changes_title(found), _config_steps(found, width - _INDENT))
     yield from _section("summary", _summary(replay.summary, width - _INDENT))
     steps = (found.first_step or 0, found.last_step or 0)
     yield from _section("metrics", plot_panels(picture.series, steps, width - _INDENT))
     table = history_table(_columns(replay), picture, replay.rows, width - _INDENT)
     yield from _section(_history_title(found), table)
+    yield from _section("machine", _machine(picture, width - _INDENT))
     yield from _section("files", _files(replay.files, width - _INDENT))
+    yield from _section("artifacts", _artifacts(replay, width - _INDENT))
     yield from _section("alerts", _alerts(replay, width - _INDENT))
     yield from _section(_console_title(found), _console(picture, width - _INDENT))
 
@@ -66,8 +75,10 @@ def overview(replay: Replay, width: int) -> RenderableType:
     found = replay.scan()
     parts: List[RenderableType] = [_headline(replay, width), _identity(replay, found, width)]
     parts += _section("config", _config(_shown(replay.config), width - _INDENT))
+    parts += _section(_changes_title(found), _config_steps(found, width - _INDENT))
     parts += _section("summary", _summary(replay.summary, width - _INDENT))
     parts += _section("files", _files(replay.files, width - _INDENT))
+    parts += _section("artifacts", _artifacts(replay, width - _INDENT))
     parts += _section("alerts", _alerts(replay, width - _INDENT))
     return Group(*parts)
 
@@ -106,6 +117,8 @@ def _identity(replay: Replay, found: Scan, width: int) -> Table:
     if len(replay.sessions) > 1:
         grid.add_row("sessions", _sessions(replay))
     grid.add_row("log", _log_facts(replay, found))
+    for one in uploads_of(replay):
+        grid.add_row("uploaded", upload_line(one, found.last_sequence))
     if found.damage is not None:
         grid.add_row("damage", Text(clean(str(found.damage)), style="bold red"))
     grid.width = width
@@ -215,6 +228,23 @@ def _config(config: Dict[str, Any], width: int) -> Optional[RenderableType]:
     return Group(*shown, *_more(len(lines) - _CONFIG_LINES_MAX, "line"))
 
 
+def _changes_title(found: Scan) -> str:
+    return f"config changes  {found.config_changes:,}"
+
+
+def _config_steps(found: Scan, width: int) -> Optional[RenderableType]:
+    """How the config changed while the run went on."""
+    lines = []
+    for change in found.config_steps[:_LISTED_MAX]:
+        for key in {**change.old, **change.new}:
+            old = value_text(change.old[key], width // 4) if key in change.old else "(none)"
+            new = value_text(change.new[key], width // 4) if key in change.new else "(removed)"
+            line = Text.assemble((f"step {change.step:,}", "dim"), "  ", (clean(key), "cyan"), f"  {old} → {new}")
+            line.truncate(width, overflow="ellipsis")
+            lines.append(line)
+    return Group(*lines, *_more(found.config_changes - _LISTED_MAX, "change")) if lines else None
+
+
 def _tree(values: Dict[str, Any], depth: int) -> Iterator[Tuple[str, Any]]:
     for key, value in values.items():
         name = "  " * depth + clean(str(key))
@@ -280,6 +310,31 @@ def _files(files: Dict[str, str], width: int) -> Optional[RenderableType]:
         return None
     names = [Text(cut(clean(path), width)) for path in files]
     return Group(*names[:_LISTED_MAX], *_more(len(names) - _LISTED_MAX, "file"))
+
+
+def _artifacts(replay: Replay, width: int) -> Optional[RenderableType]:
+    """Which artifacts the run logged and used."""
+    if not replay.artifacts:
+        return None
+    lines = [
+        Text(cut(clean(f"{'used' if one.used else 'logged'}  {one.name}  {one.type}  {' '.join(one.aliases)}"), width))
+        for one in replay.artifacts[:_LISTED_MAX]
+    ]
+    return Group(*lines, *_more(len(replay.artifacts) - _LISTED_MAX, "artifact"))
+
+
+def _machine(picture: Picture, width: int) -> Optional[RenderableType]:
+    """The course of what tells most about a machine; --view has all of it."""
+    chosen = [
+        (name.partition(".")[2], picture.system[name])
+        for pattern in _MACHINE
+        for name in picture.system
+        if fnmatch.fnmatch(name, f"system.{pattern}") and not picture.system[name].flat
+    ][:_LISTED_MAX]
+    if not chosen:
+        return None
+    times = (min(one.first_step for _, one in chosen), max(one.last_step for _, one in chosen))
+    return Group(*sparklines(chosen, times, width))
 
 
 def _alerts(replay: Replay, width: int) -> Optional[RenderableType]:
