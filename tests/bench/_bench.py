@@ -48,6 +48,8 @@ class Sizes:
     lag_seconds: float = 15.0
     idle_seconds: float = 30.0
     idle_runs: Tuple[int, ...] = (1, 21)
+    read_rows: int = 1_000_000
+    read_compared_rows: int = 100_000
 
 
 QUICK = Sizes(
@@ -78,6 +80,8 @@ QUICK = Sizes(
     lag_seconds=2.0,
     idle_seconds=1.0,
     idle_runs=(1, 3),
+    read_rows=20_000,
+    read_compared_rows=5_000,
 )
 
 
