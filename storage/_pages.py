@@ -23,6 +23,7 @@ _DATABASE = struct.Struct("<IHHQQQQQ")  # pad (page size), flags, depth, three p
 _NODE = struct.Struct("<HHHH")  # low and high half of a size or page number, flags, key length
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _OVERFLOW, _META_PAGE = 0x01, 0x02, 0x04, 0x08
+_KINDS, _INTEGER_KEYS = 0xFF, 0x08  # what kind of database it is; that of free pages has numbers for keys
 _BIG_VALUE = 0x01
 _NO_PAGE = (1 << 64) - 1
 _DEPTH_MAX = 32
@@ -36,7 +37,7 @@ class _Meta(NamedTuple):
     last_page: int
     transaction: int
     free_root: int  # of the database of pages that LMDB may write over
-    flags: int  # of the main database
+    as_written: bool  # whether the notes on both databases are such as LMDB makes; it ends the process over others
 
 
 class PageFile:
@@ -103,11 +104,12 @@ class PageFile:
     @staticmethod
     def _parse_meta(raw: bytes) -> Optional[_Meta]:
         magic, version, _, _, free, main, last_page, transaction = _META.unpack_from(raw, 16)
-        page_bytes = int(_DATABASE.unpack(free)[0])
+        page_bytes, free_flags, *_, free_root = _DATABASE.unpack(free)
         if magic != _MAGIC or version != _VERSION or page_bytes not in (4096, 8192, 16384, 32768, 65536):
             return None
-        root, flags = _DATABASE.unpack(main)[-1], _DATABASE.unpack(main)[1]
-        return _Meta(page_bytes, root, last_page, transaction, _DATABASE.unpack(free)[-1], flags)
+        pad, flags, *_, root = _DATABASE.unpack(main)
+        as_written = (free_flags & _KINDS, pad, flags) == (_INTEGER_KEYS, 0, 0)
+        return _Meta(page_bytes, root, last_page, transaction, free_root, as_written)
 
     def writable(self, visit: Callable[[bytes, bytes, int], None]) -> bool:
         """Whether LMDB may add to what `items` reads. It believes what stands in the file: it would write over a page
@@ -119,13 +121,12 @@ class PageFile:
         metas = [self._parse_meta(raw) if len(raw) == size and raw[10] & _META_PAGE else None for raw in raws]
         if any(meta is None or meta.last_page * meta.page_bytes >= SEGMENT_BYTES for meta in metas):
             return False
+        if not self._meta.as_written:
+            return False
         self._used = []
         try:
             for item in self.items():
                 visit(*item)
-            used = {0, 1, *self._used}
-            if self._meta.flags or len(used) != len(self._used) + 2:
-                return False
             self._visits = 0
             free: List[int] = []
             if self._meta.free_root != _NO_PAGE:
@@ -134,10 +135,8 @@ class PageFile:
                     if count != len(value) // 8 - 1:
                         return False
                     free += struct.unpack(f"<{count}Q", value[8 : 8 + 8 * count])
-            taken = {0, 1, *self._used}
-            return (
-                len(set(free)) == len(free) and taken.isdisjoint(free) and max(free, default=0) <= self._meta.last_page
-            )
+            # Every page is either in use or free, up to the last: that is all that LMDB believes of them.
+            return sorted([0, 1, *self._used, *free]) == list(range(self._meta.last_page + 1))
         finally:
             self._used = None
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._blocks import PackedBlock, pack_blocks, unpack_block
 from ._encode import encode
+from ._errors import LogUnavailable
 from ._folder import SegmentInfo, has_lanes, own_log, segments
 from ._format import FRAME_HEADER, seal_frame
 from ._owner import Closed, OwnerLock, Writer
@@ -86,8 +87,11 @@ def recover_locked(folder: Path, run_id: str, owner: OwnerLock) -> Recovered:
         lost = _writer_lost(owner, tails, committed + tails.records, taken_back)
         blocks, last_sequence = _pack(tails, lost, committed), lost.last_sequence + 1
     if lost is not None or not sealed:
-        usable = not sealed and check(last.path) is None
-        writer = SegmentWriter(folder, last.identity, committed, Segment(last.path) if usable else None)
+        segment_to_end: Optional[Segment] = None
+        if not sealed and check(last.path) is None:
+            with contextlib.suppress(LogUnavailable):  # LMDB may refuse it all the same; another segment will do
+                segment_to_end = Segment(last.path)
+        writer = SegmentWriter(folder, last.identity, committed, segment_to_end)
         try:
             writer.put(blocks, seal=True)
         finally:

@@ -6,6 +6,7 @@ written, and no lie ends the process, hangs it, or makes it take memory without 
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -234,6 +235,22 @@ def test_flipped_bits_make_no_record_that_was_not_written(tmp_path: Path) -> Non
     assert not wrong
     assert tried["flips"] == FLIPS
     assert tried["an error"] > 10
+
+
+# Of a meta page: the kind of the database of free pages, the unused pad of the main one, the number of the last page.
+@pytest.mark.parametrize("place", [44, 89, 90, 91, 136])
+def test_what_lmdb_would_end_the_process_over_is_not_given_to_it(dead: Path, tmp_path: Path, place: int) -> None:
+    """Found by the campaign with seed 33: LMDB aborts over one of these, refuses some, and writes over what is in use
+    with the last."""
+    whole, _ = flips.until_error(dead)
+    last = max(dead.glob("run-*.seg-*.wandb"))
+    raw = last.read_bytes()
+    for bit in range(16):
+        changed = bytearray(raw)
+        changed[place + (bit // 8) * 4096] ^= 1 << bit % 8  # of either meta page
+        folder = Path(shutil.copytree(dead, tmp_path / f"bit-{bit}"))
+        (folder / last.name).write_bytes(changed)
+        flips.in_child(functools.partial(flips.read_what_is_there, folder, whole))
 
 
 def test_a_segment_of_another_run_in_its_place_is_refused(closed: Path, dead: Path) -> None:
