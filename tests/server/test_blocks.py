@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
@@ -12,6 +13,7 @@ import pytest
 from live_server import LiveServer
 
 from wandb._row_keys import classified, flattened
+from wandb._sampling import evenly
 from wandb.server._blocks import blocks_made
 from wandb.server._buckets import level_for
 from wandb.server._columns import (
@@ -29,6 +31,7 @@ from wandb.server._limits import BLOCK_ROWS
 from wandb.server._lines import HISTORY
 from wandb.server._series import charts_of
 from wandb.server._store import find_run_by_id
+from wandb.server._values import strict_json
 
 
 def a_row(step: int, source: random.Random) -> dict[str, Any]:
@@ -212,3 +215,22 @@ def test_a_rewound_run_has_no_blocks_of_what_it_lost(server: LiveServer) -> None
     server.rows([{"_step": step, "v": -step} for step in range(10, BLOCK_ROWS)], offset=10)
     wait_for_blocks(server, 1)
     assert server.run_api("/series")["series"]["v"]["low"][-1] == 1 - BLOCK_ROWS
+
+
+def test_rows_that_have_some_keys_are_chosen_evenly(server: LiveServer) -> None:
+    source = random.Random(9)
+    rows = [a_row(step, source) for step in range(3 * BLOCK_ROWS)]
+    server.upsert()
+    # The order of arrival is not the order of steps.
+    server.rows(rows[6000:])
+    server.rows(rows[:6000], offset=len(rows) - 6000)
+    wait_for_blocks(server, 3)
+    query = """query H($specs: [JSONString!]!) {
+        project(name: "demo") { run(name: "r1") { sampledHistory(specs: $specs) } }
+    }"""
+    for keys in (["_step", "late"], ["sparse", "mixed"], ["text"], ["deep.x", "loss"], ["nowhere"]):
+        having = [row for row in map(dict, map(flattened, rows)) if all(key in row for key in keys)]
+        specs = [json.dumps({"keys": keys, "samples": 50})]
+        [found] = server.execute(query, specs=specs)["project"]["run"]["sampledHistory"]
+        chosen = [having[place] for place in evenly(range(len(having)), 50)]
+        assert found == [{key: strict_json(row[key]) for key in keys} for row in chosen]

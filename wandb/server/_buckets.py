@@ -10,12 +10,15 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from ._blocks import Facts, catalog_of, stored_columns, stored_summaries
-from ._columns import LEVELS, Column, Floats, KeyFacts, Summaries, bucket_lines, summary_lines
-from ._limits import BLOCK_ROWS
+from ._columns import LEVELS, STEPS, Column, Floats, KeyFacts, Summaries, bucket_lines, summary_lines
+from ._limits import BLOCK_ROWS, BUCKETS_MAX
 from ._store import Run
 from ._tails import Tail
 
 Lines = npt.NDArray[np.int64]
+
+# Buckets that are looked through for where a part of an axis lies.
+_LOOKED_THROUGH = 16 * BUCKETS_MAX
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,25 @@ class RunColumns:
         joined = {key: _joined(found) for key, found in parts.items()}
         return {key: found for key, found in joined.items() if len(found)}
 
+    def lines_with(self, keys: Sequence[str], first: int, end: int) -> tuple[Lines, Floats]:
+        """The lines between two that have all of these keys, and their steps."""
+        found: list[tuple[Lines, Floats]] = []
+        names = [STEPS, *keys]
+        blocks = first // BLOCK_ROWS, -(-min(end, self._stored) // BLOCK_ROWS)
+        by_block: dict[int, dict[str, Column]] = {}
+        for key, columns in stored_columns(self._connection, self._run.id, self._kind, names, *blocks).items():
+            for number, column in columns:
+                by_block.setdefault(number, {})[key] = column
+        for number in sorted(by_block):
+            found.append(_rows_of(by_block[number], names, number * BLOCK_ROWS))
+        if end > self._stored:
+            tail = {key: _whole(columns) for key, columns in self._tail.columns(names).items() if columns}
+            found.append(_rows_of(tail, names, self._stored))
+        lines = np.concatenate([part[0] for part in found] or [np.empty(0, np.int64)])
+        steps = np.concatenate([part[1] for part in found] or [np.empty(0)])
+        inside = (lines >= first) & (lines < end)
+        return lines[inside], steps[inside]
+
     def _points(self, keys: list[str], first: int, end: int) -> Iterator[tuple[str, Buckets]]:
         blocks = first // BLOCK_ROWS, -(-min(end, self._stored) // BLOCK_ROWS)
         for key, columns in stored_columns(self._connection, self._run.id, self._kind, keys, *blocks).items():
@@ -139,14 +161,29 @@ def _points_of(column: Column, first_line: int) -> Buckets:
     return _of_points(places.astype(np.int64) + first_line, numbers)
 
 
+def _whole(parts: list[Column]) -> Column:
+    """Parts of one column as one; only places and steps count here."""
+    return Column(np.concatenate([part.places for part in parts]), np.concatenate([p.numbers for p in parts]), None, {})
+
+
+def _rows_of(columns: dict[str, Column], keys: list[str], first_line: int) -> tuple[Lines, Floats]:
+    """The lines that all keys have, and their steps."""
+    if not all(key in columns for key in keys):
+        return np.empty(0, np.int64), np.empty(0)
+    present = np.ones(len(columns[STEPS].places), np.bool_)
+    for key in keys:
+        present &= np.isin(columns[STEPS].places, columns[key].places, assume_unique=True)
+    return columns[STEPS].places[present].astype(np.int64) + first_line, columns[STEPS].numbers[present]
+
+
 def level_for(lines: int, points: int) -> int:
     """The coarsest level at which so many lines have at least so many buckets."""
     return max((level for level in LEVELS if lines >= points * bucket_lines(level)), default=0)
 
 
-def lines_where(columns: RunColumns, axis: str, low: float, high: float, buckets_max: int) -> tuple[int, int]:
+def lines_where(columns: RunColumns, axis: str, low: float, high: float) -> tuple[int, int]:
     """The first and the last line, and one more, between which all values of a key lie that are within bounds."""
-    levels = (level for level in (0, *LEVELS) if columns.end <= buckets_max * bucket_lines(level))
+    levels = (level for level in (0, *LEVELS) if columns.end <= _LOOKED_THROUGH * bucket_lines(level))
     level = next(levels, LEVELS[-1])
     found = columns.buckets([axis], level, 0, columns.end).get(axis)
     if found is None:

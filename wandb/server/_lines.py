@@ -7,7 +7,8 @@ decides what belongs to one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Optional
 
@@ -81,6 +82,25 @@ def iterate_lines(
     """Number, step and content of the lines from ``first`` up to and without ``last``."""
     for lines in lines_between(connection, run_id, kind, first, last):
         yield from zip(range(lines.first, lines.end), lines.steps, lines.contents)
+
+
+def contents_at(connection: Connection, run_id: int, kind: str, numbers: Iterable[int]) -> dict[int, str]:
+    """The lines with these numbers, of which there may be many apart from each other."""
+    here = (chunks.c.run_id == run_id) & (chunks.c.kind == kind)
+    firsts = connection.scalars(select(chunks.c.first).where(here).order_by(chunks.c.first)).all()
+    wanted: dict[int, list[int]] = {}
+    for number in numbers:
+        at = bisect_right(firsts, number)
+        if at:
+            wanted.setdefault(firsts[at - 1], []).append(number)
+    found: dict[int, str] = {}
+    for start in range(0, len(wanted), _VARIABLES_MAX):
+        part = list(wanted)[start : start + _VARIABLES_MAX]
+        for chunk in _unpacked(connection, here & chunks.c.first.in_(part)):
+            found.update(
+                (number, chunk.contents[number - chunk.first]) for number in wanted[chunk.first] if number < chunk.end
+            )
+    return found
 
 
 def last_line(connection: Connection, run_id: int, kind: str) -> str | None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from .._filters import is_missing, lookup
 from .._sampling import SAMPLES_DEFAULT
 from ._auth import User
+from ._buckets import RunColumns
 from ._console import parse_console_line
 from ._files import StoredFile, file_path, list_files
 from ._graphql import Resolvers
@@ -20,15 +21,18 @@ from ._limits import PAGE_SIZE_MAX, TAIL_ROWS_MAX
 from ._lines import EVENTS, HISTORY, LOG, first_step, iterate_lines, last_line, rows_between
 from ._names import run_storage_id, storage_id
 from ._resolvers import connection_of
-from ._samples import sampled_rows
+from ._samples import sampled_rows, sampled_rows_with
 from ._series import charts_of, history_keys
 from ._services import RequestContext, iso_time
 from ._store import Run, find_project
 from ._tables import files as files_table
-from ._values import strict_json
+from ._values import parse_row, strict_json
 
 # The most rows that one request returns, whatever it asks for.
 _SAMPLES_MAX = 10_000
+
+# Rows that are searched for keys as texts; of more, the columns are asked.
+_ROWS_SEARCHED_MAX = 10_000
 
 # Keys whose JSON spelling is certain, so that the database may look for it in a row's text.
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_./ -]+")
@@ -104,21 +108,31 @@ def _sampled(run: Run, context: RequestContext, text: str) -> list[dict[str, Any
     if first is not None and last is not None and last - first == samples:
         # Clients of before 2025 ask for as many samples as a page has steps and name the first step of the next page.
         last -= 1
-    contents = sampled_rows(
-        context.connection,
-        run.id,
-        HISTORY,
-        _samples(samples),
-        contains=[_spellings(key) for key in keys if _PLAIN_KEY.fullmatch(key)],
-        steps=(first, last),
-    )
+    contents = _rows_with(run, context, keys, _samples(samples), (first, last))
     rows = []
     for content in contents:
-        row = json.loads(content)
+        row = parse_row(content) or {}
         found = {key: lookup(row, key) for key in keys} if keys else row
         if not any(is_missing(value) for value in found.values()):
             rows.append({key: strict_json(value) for key, value in found.items()})
     return rows
+
+
+def _rows_with(
+    run: Run, context: RequestContext, keys: list[str], samples: int, steps: tuple[int | None, int | None]
+) -> list[str]:
+    connection = context.connection
+    narrow = steps[0] is not None and steps[1] is not None and steps[1] - steps[0] < _ROWS_SEARCHED_MAX
+    if keys and run.history_count > _ROWS_SEARCHED_MAX and not narrow:
+        columns = _columns(run, context)
+        if columns.end == run.history_count and columns.facts().keys() >= set(keys):
+            return sampled_rows_with(connection, run.id, columns, keys, samples, steps)
+    contains = [_spellings(key) for key in keys if _PLAIN_KEY.fullmatch(key)]
+    return sampled_rows(connection, run.id, HISTORY, samples, contains, steps)
+
+
+def _columns(run: Run, context: RequestContext) -> RunColumns:
+    return charts_of(context.connection, context.services.tails, run, HISTORY, "_step", rows_max=TAIL_ROWS_MAX).columns
 
 
 def _spellings(key: str) -> list[str]:
@@ -133,8 +147,7 @@ def _parquet_history(run: Run, context: RequestContext, liveKeys: list[str] | No
 
 
 def _history_keys(run: Run, context: RequestContext) -> dict[str, Any]:
-    charts = charts_of(context.connection, context.services.tails, run, HISTORY, "_step", rows_max=TAIL_ROWS_MAX)
-    return history_keys(charts.columns, run.last_step)
+    return history_keys(_columns(run, context), run.last_step)
 
 
 def _log_lines(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 from sqlalchemy import Connection, select
 
 from .._sampling import evenly
+from ._buckets import RunColumns, lines_where
 from ._chunks import Lines
-from ._lines import chunks_between
+from ._columns import STEPS
+from ._lines import HISTORY, chunks_between, contents_at
 from ._tables import chunks
 
 
@@ -82,9 +86,7 @@ class _Stream:
         """The rows at these places of the wanted ones in order."""
         numbers = self._numbers(stretch)
         chosen = [numbers[place] for place in places]
-        found = {}
-        for chunk in self._chunks(stretch):
-            found.update({number: chunk.contents[number - chunk.first] for number in chosen if number in _range(chunk)})
+        found = contents_at(self._connection, self._run_id, self._kind, chosen)
         return [found[number] for number in chosen]
 
     def _numbers(self, stretch: _Stretch) -> list[int]:
@@ -133,3 +135,25 @@ def sampled_rows(
         if at > first:
             contents += stream.contents(stretch, [place - start for place in chosen[first:at]])
     return contents
+
+
+def sampled_rows_with(
+    connection: Connection,
+    run_id: int,
+    columns: RunColumns,
+    keys: Sequence[str],
+    count_max: int,
+    steps: tuple[int | None, int | None] = (None, None),
+) -> list[str]:
+    """What ``sampled_rows`` does for history rows that have all of these keys, found by their columns."""
+    first, end = 0, columns.end
+    low, high = (-math.inf if steps[0] is None else steps[0]), (math.inf if steps[1] is None else steps[1])
+    if steps != (None, None):
+        first, end = lines_where(columns, STEPS, low, high)
+    lines, places = columns.lines_with(keys, first, end)
+    inside = (places >= low) & (places <= high)
+    lines, places = lines[inside], places[inside]
+    order = np.lexsort((lines, places))
+    chosen = [int(lines[order[at]]) for at in evenly(range(len(order)), count_max)]
+    contents = contents_at(connection, run_id, HISTORY, chosen)
+    return [contents[number] for number in chosen]

@@ -27,9 +27,6 @@ AXES = ("_step", "_runtime", "_timestamp")
 # The bounds of a look at all of a run.
 EVERYWHERE = (-math.inf, math.inf)
 
-# Buckets that are looked through for where a part of an axis lies.
-_LOOKED_THROUGH = 16 * BUCKETS_MAX
-
 
 @dataclass(frozen=True)
 class Charts:
@@ -72,7 +69,7 @@ class Charts:
         axis = STEPS if self.axis == "_step" else self.axis
         first, end = 0, self.columns.end
         if self.bounds != EVERYWHERE:
-            first, end = lines_where(self.columns, axis, *self.bounds, _LOOKED_THROUGH)
+            first, end = lines_where(self.columns, axis, *self.bounds)
         known = self.columns.facts()
         alike: dict[tuple[int, int, int], list[str]] = {}
         for key in keys:

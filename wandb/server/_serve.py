@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -26,6 +27,8 @@ from ._services import DATABASE_FILE, Services, open_services
 _SHUTDOWN_SECONDS = 3
 
 _BACKLOG = 128
+
+_OBJECTS_UNTIL_COLLECTION = 20_000
 
 
 class ServeError(RuntimeError):
@@ -63,6 +66,11 @@ def serve(
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             server_header=False,
         )
+
+        # What there is by now stays to the end. A collection looks through all that isn't frozen, and rows by the
+        # thousand set off one after the other: it was 7 % of the time of taking them.
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_UNTIL_COLLECTION, 20, 20)
 
         def ready() -> None:
             show(_welcome(url, data, user.name, key, url + sign_in_path(token, "/")))
