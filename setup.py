@@ -40,6 +40,7 @@ MEDIA = [
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
     "absl-py>=2.0",
+    "axe-playwright-python>=0.1",
     "flatbuffers>=24.3",
     "hypothesis>=6.100",
     "ipykernel>=6.29",

@@ -216,13 +216,13 @@ class Filled:
         return {"_type": kind, "sha256": digest, "size": len(data), "path": path, **more}
 
 
-def fill(server: LiveServer, runs: int = 24, rows: int = 400) -> None:
+def fill(server: LiveServer, runs: int = 24, rows: int = 400, trials: int = 32) -> None:
     """The whole project."""
     into = Filled(server)
     now = server.clock.now
     chosen = random.Random(11)
     server.clock.now = now - (runs + 30) * 5400
-    _sweep(server)
+    _sweep(server, trials)
     for number in range(runs):
         server.clock.now = now - (runs - number) * 5400
         _one_run(into, number, rows, chosen)
@@ -436,12 +436,12 @@ def _artifacts(server: LiveServer) -> None:
         model = log(server, weights, runName=run, artifactTypeName="model", artifactCollectionName="detector",
                     aliases=alias("detector", "latest", *(["best"] if number == 1 else [])), **more)  # fmt: skip
         if number == 1:
-            server.execute(USE, artifact=model["id"], project=PROJECT, run="r12")
-    log(server, {"report.md": b"fine"}, runName="r12", artifactTypeName="evaluation", artifactCollectionName="scores",
+            server.execute(USE, artifact=model["id"], project=PROJECT, run="r7")
+    log(server, {"report.md": b"fine"}, runName="r7", artifactTypeName="evaluation", artifactCollectionName="scores",
         aliases=alias("scores", "latest"), **more)  # fmt: skip
 
 
-def _sweep(server: LiveServer) -> None:
+def _sweep(server: LiveServer, trials: int) -> None:
     config = "method: random\nname: learning rates\nmetric: {name: val/accuracy, goal: maximize}\nparameters:\n"
     config += "  lr: {distribution: log_uniform_values, min: 0.0001, max: 0.1}\n  width: {values: [64, 128, 256]}\n"
     config += "  optimizer: {values: [adamw, sgd]}\n  dropout: {min: 0.0, max: 0.5}\nrun_cap: 60\n"
@@ -449,7 +449,7 @@ def _sweep(server: LiveServer) -> None:
     sweep = server.execute(query, config=config)["upsertSweep"]["sweep"]
     agent = server.execute(AGENT.replace('"demo"', f'"{PROJECT}"'), sweep=sweep["name"])["createAgent"]["agent"]["id"]
     noise = np.random.default_rng(3)
-    for _ in range(32):
+    for _ in range(trials):
         (command,) = beat(server, agent)
         tried = {name: entry["value"] for name, entry in command["args"].items()}
         score = 0.92 - 0.05 * (math.log10(tried["lr"]) + 2.3) ** 2 - 0.1 * abs(tried["dropout"] - 0.2)

@@ -30,7 +30,7 @@ def test_an_artifact_shows_where_it_came_from_and_went(server: LiveServer, page:
     page.get_by_role("link", name="Artifacts").click()
     page.get_by_role("link", name="ds", exact=True).click()
     page.wait_for_selector("text=ds:v1")
-    page.get_by_role("link", name="v0").click()
+    page.get_by_role("link", name="v0", exact=True).click()
     lineage = page.get_by_role("region", name="Lineage")
     lineage.get_by_role("link", name="maker-run").wait_for()
     lineage.get_by_role("link", name="reader-run").wait_for()
@@ -43,7 +43,7 @@ def test_an_artifact_shows_where_it_came_from_and_went(server: LiveServer, page:
     lineage.get_by_role("link", name="maker-run").click()
     page.get_by_role("link", name="Overview").click()
     page.wait_for_selector("text=Loss is NaN")
-    assert page.get_by_role("link", name="ds:v0").is_visible()
+    page.get_by_role("link", name="ds:v0").wait_for()
 
 
 def test_a_sweep_shows_how_parameters_bear_on_the_metric(server: LiveServer, page: Page) -> None:

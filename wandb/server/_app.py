@@ -23,6 +23,7 @@ from ._api import API_ROUTES
 from ._api_media import MEDIA_API_ROUTES
 from ._api_project import PROJECT_API_ROUTES
 from ._api_runs import RUNS_API_ROUTES
+from ._api_settings import SETTINGS_API_ROUTES
 from ._body import BodyEncodingError, BodyTooLargeError
 from ._bytes import DigestMismatchError
 from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
@@ -117,6 +118,7 @@ def create_app(
             *PROJECT_API_ROUTES,
             *RUNS_API_ROUTES,
             *MEDIA_API_ROUTES,
+            *SETTINGS_API_ROUTES,
             *SANDBOX_ROUTES,
             *PAGE_ROUTES,
         ],

@@ -18,7 +18,9 @@ from ._limits import FILE_NAME_CHARACTERS_MAX, NAME_CHARACTERS_MAX
 # The characters that would break a URL path, a storage id or a filter expression.
 _FORBIDDEN = re.compile(r"[/\\#?%:\x00-\x1f\x7f]")
 # First parts of the server's own URLs, beside which an entity's pages stand.
-_RESERVED = frozenset(("api", "artifactsV2", "files", "graphql", "healthz", "login", "logout", "static", "storage"))
+_RESERVED = frozenset(
+    ["account", "api", "artifactsV2", "files", "graphql", "healthz", "login", "logout", "sandbox", "static", "storage"]
+)
 _RUN_ID_ALPHABET = string.ascii_lowercase + string.digits
 
 _ADJECTIVES = """

@@ -134,6 +134,7 @@ PAGE_ROUTES = [
     Route("/logout", _logout, methods=["POST"]),
     Mount("/static", StaticFiles(directory=STATIC)),
     Route("/", _shell),
+    Route("/account", _shell),
     Route("/{entity}", _shell),
     Route("/{entity}/{project}", _shell),
     Route("/{entity}/{project}/artifacts", _shell),

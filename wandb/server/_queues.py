@@ -248,6 +248,11 @@ def create_launch_agent(connection: Connection, project_id: int, served: str, ho
     return agent
 
 
+def list_launch_agents(connection: Connection, project_id: int) -> list[LaunchAgent]:
+    query = select(launch_agents).where(launch_agents.c.project_id == project_id).order_by(launch_agents.c.id)
+    return [LaunchAgent(**row._mapping) for row in connection.execute(query)]
+
+
 def launch_agent_by_id(connection: Connection, agent_id: int) -> LaunchAgent | None:
     row = connection.execute(select(launch_agents).where(launch_agents.c.id == agent_id)).first()
     return LaunchAgent(**row._mapping) if row is not None else None

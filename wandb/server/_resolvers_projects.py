@@ -28,11 +28,15 @@ def _known(context: RequestContext, entity: str, name: str) -> Project:
 def _rename(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     entity = input.get("entityName") or context.user.name
     project, name = _known(context, entity, input["oldProjectName"]), input["newProjectName"]
-    problem = name_problem("project", name)
-    if problem or find_project(context.connection, entity, name) is not None:
-        raise GraphQLError(problem or f"there is a project {entity}/{name} already")
-    rename_project(context.connection, project, name)
+    give_name(context, project, name)
     return {"project": _known(context, entity, name), "inserted": False}
+
+
+def give_name(context: RequestContext, project: Project, name: str) -> None:
+    problem = name_problem("project", name)
+    if problem or find_project(context.connection, project.entity, name) is not None:
+        raise GraphQLError(problem or f"there is a project {project.entity}/{name} already")
+    rename_project(context.connection, project, name)
 
 
 def _delete(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
@@ -40,7 +44,12 @@ def _delete(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str
     if key is None:
         raise GraphQLError(f"{input['id']!r} is not the id of a project")
     name, entity = key
-    project = _known(context, entity, name)
+    forget_project(context, _known(context, entity, name))
+    return {"success": True}
+
+
+def forget_project(context: RequestContext, project: Project) -> None:
+    """Delete a project with its runs, artifacts, sweeps and queues."""
     connection, store = context.connection, context.services.bytes
     collections = list_collections(connection, project.id)
     # Portfolios first: what is linked to them is let go of before it is deleted.
@@ -56,7 +65,6 @@ def _delete(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str
     delete_project_queues(connection, project.id)
     delete_project(connection, project)
     context.after_commit.append(functools.partial(store.delete_under, f"blobs/{project.id}"))
-    return {"success": True}
 
 
 PROJECT_CHANGE_RESOLVERS: Resolvers = {"Mutation": {"renameProject": _rename, "deleteModel": _delete}}

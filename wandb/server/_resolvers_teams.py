@@ -81,13 +81,13 @@ def _create_team(_: None, context: RequestContext, input: dict[str, Any]) -> dic
     if input.get("teamAdminUserName") and input["teamAdminUserName"] != admin.name:
         if not admin.admin:
             raise GraphQLError("only an administrator makes a team for somebody else")
-        admin = _known_user(context, input["teamAdminUserName"])
+        admin = known_user(context, input["teamAdminUserName"])
     if not create_team(context.connection, name, admin, context.now):
         raise GraphQLError(f"the name {name!r} is taken")
     return {"entity": entity_view(name)}
 
 
-def _known_user(context: RequestContext, name: str) -> User:
+def known_user(context: RequestContext, name: str) -> User:
     user = user_by_name(context.connection, name)
     if user is None:
         raise GraphQLError(f"user {name!r} was not found")
@@ -104,13 +104,29 @@ def _led_team(context: RequestContext, input: dict[str, Any]) -> str:
 def _invite(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     """Add a user to a team. The server sends no mail, so there is nothing to wait for."""
     team = _led_team(context, input)
-    user = _known_user(context, input.get("username") or _name_of_address(input.get("email") or ""))
-    role = input.get("role") or (ADMIN if input.get("admin") else MEMBER)
-    if role not in ROLES:
-        raise GraphQLError(f"a role is one of {', '.join(ROLES)}, not {role!r}")
-    set_member(context.connection, team, user.id, role)
+    user = known_user(context, input.get("username") or _name_of_address(input.get("email") or ""))
+    give_role(context, team, user, input.get("role") or (ADMIN if input.get("admin") else MEMBER))
     identity = storage_id("User", str(user.id))
     return {"invite": {"id": identity, "name": user.name, "createdAt": iso_time(context.now), "toUser": user}}
+
+
+def give_role(context: RequestContext, team: str, user: User, role: str) -> None:
+    if role not in ROLES:
+        raise GraphQLError(f"a role is one of {', '.join(ROLES)}, not {role!r}")
+    if role != ADMIN:
+        _require_other_admin(context, team, user.id)
+    set_member(context.connection, team, user.id, role)
+
+
+def take_member(context: RequestContext, team: str, number: int) -> None:
+    _require_other_admin(context, team, number)
+    remove_member(context.connection, team, number)
+
+
+def _require_other_admin(context: RequestContext, team: str, number: int) -> None:
+    others = [member for member in list_members(context.connection, team) if member.user_id != number]
+    if not any(member.role == ADMIN for member in others):
+        raise GraphQLError("a team needs an administrator; make somebody else one first")
 
 
 def _delete_invite(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
@@ -118,10 +134,7 @@ def _delete_invite(_: None, context: RequestContext, input: dict[str, Any]) -> d
     number = parse_storage_number("User", input.get("id") or "")
     if number is None:
         raise GraphQLError(f"member {input.get('id')!r} was not found")
-    others = [member for member in list_members(context.connection, team) if member.user_id != number]
-    if not any(member.role == ADMIN for member in others):
-        raise GraphQLError("a team needs an administrator; make somebody else one first")
-    remove_member(context.connection, team, number)
+    take_member(context, team, number)
     return _SUCCESS
 
 

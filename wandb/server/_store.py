@@ -113,6 +113,10 @@ def rename_project(connection: Connection, project: Project, name: str) -> None:
     connection.execute(update(projects).where(projects.c.id == project.id).values(name=name))
 
 
+def describe_project(connection: Connection, project: Project, text: str) -> None:
+    connection.execute(update(projects).where(projects.c.id == project.id).values(description=text))
+
+
 def delete_project(connection: Connection, project: Project) -> None:
     """Delete a project that has no runs any more."""
     connection.execute(delete(projects).where(projects.c.id == project.id))

@@ -49,6 +49,12 @@ def list_teams(connection: Connection) -> list[str]:
     return list(connection.scalars(select(teams.c.name).order_by(teams.c.name)))
 
 
+def teams_of(connection: Connection, user: User) -> list[str]:
+    """The teams that a user belongs to."""
+    query = select(members.c.team).where(members.c.user_id == user.id).order_by(members.c.team)
+    return list(connection.scalars(query))
+
+
 def create_team(connection: Connection, name: str, admin: User, now: float) -> bool:
     """Make a team with its first administrator; False when the name is taken by a team or a user."""
     if team_exists(connection, name) or user_by_name(connection, name) is not None:

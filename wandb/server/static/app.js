@@ -13,6 +13,10 @@ async function show() {
   if (part === "artifacts") return (await import("./artifacts.js")).showArtifacts(main, entity, project);
   if (part === "sweeps" && rest.length) return (await import("./sweeps.js")).showSweep(main, entity, project, rest[0]);
   if (part === "sweeps") return (await import("./sweeps.js")).showSweeps(main, entity, project);
+  if (part === "compare") return (await import("./compare.js")).showComparison(main, entity, project);
+  if (part === "queues") return (await import("./queues.js")).showQueues(main, entity, project);
+  if (part === "settings") return (await import("./settings.js")).showSettings(main, entity, project);
+  if (entity === "account" && !project) return (await import("./settings.js")).showAccount(main);
   if (project) return (await import("./workspace.js")).showWorkspace(main, entity, project);
   return (await import("./projects.js")).showProjects(main, entity);
 }

@@ -3,6 +3,7 @@
 import { getJson, path, repeat } from "./api.js";
 import { h, setTrail } from "./dom.js";
 import { ago, bytes, flat, moment, number, value } from "./format.js";
+import { LineagePanel } from "./lineage.js";
 import { plainTable, projectHead } from "./project.js";
 
 const WAIT_MS = 10_000;
@@ -44,29 +45,19 @@ export function showArtifact(main, entity, project, type, name, version) {
 }
 
 function artifactPage(entity, project, found) {
+  const lineage = new LineagePanel(entity, project, new URLSearchParams({ artifact: `${found.name}:${found.version}` }));
+  lineage.refresh();
   const own = found.versions.find((item) => item.version === found.version);
   const facts = [["Type", found.type], ["Size", bytes(found.size)], ["Files", number(found.file_count)], ["Made", moment(found.created_at)], ["Digest", found.digest]];
   return [
     h("div", { class: "head" }, h("h1", null, `${found.name}:${found.version}`), [...own.aliases, ...found.tags].map((text) => h("span", { class: "tag" }, text))),
     h("p", { class: "facts" }, facts.map(([label, text]) => h("span", null, `${label} `, h("b", null, text)))),
     found.description ? h("p", null, found.description) : null,
-    lineage(found),
+    lineage.element,
     h("div", { class: "columns wide" },
       h("section", null, h("h2", null, "Files"), found.files.length ? fileTable(found) : h("p", { class: "card empty" }, "It has only references.")),
       h("section", null, h("h2", null, "Versions"), versionTable(entity, project, found), metadata(found.metadata))),
   ].filter(Boolean);
-}
-
-function runLink(run) {
-  return h("a", { class: "node", href: `/${path(run.entity, run.project, "runs", run.id)}` }, run.name);
-}
-
-// Three columns: the run that made it, the version, the runs that used it.
-function lineage(found) {
-  const made = found.made_by ? [runLink(found.made_by)] : [h("span", { class: "node hint" }, "not by a run")];
-  const used = found.used_by.length ? found.used_by.map(runLink) : [h("span", { class: "node hint" }, "not used yet")];
-  const column = (label, nodes) => h("div", { "aria-label": label, role: "group" }, h("small", null, label), nodes);
-  return h("section", { class: "card lineage", "aria-label": "Lineage" }, column("Made by", made), h("span", { "aria-hidden": "true" }, "→"), column("Artifact", [h("span", { class: "node self" }, `${found.name}:${found.version}`)]), h("span", { "aria-hidden": "true" }, "→"), column("Used by", used));
 }
 
 function fileTable(found) {

@@ -47,9 +47,9 @@ export class Chart {
     this.resetButton = h("button", { type: "button", hidden: true, onclick: () => this.panel.zoom(this.axis, null) }, "reset zoom");
     const more = iconButton("more", `More for ${this.name}`, () => openBeside(more, this.name, (close) => menuItems(close, this.panel.menu(this))));
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.above = h("canvas", { tabindex: "0", role: "img" });
+    this.above = h("canvas", { tabindex: "0", role: "img", "aria-label": this.name });
     const slash = this.name.lastIndexOf("/");
-    const title = h("h3", { title: this.name }, slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null, this.name.slice(slash + 1));
+    const title = h("h2", { title: this.name }, slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null, this.name.slice(slash + 1));
     this.element = h("article", { class: "chart card" }, h("header", null, title, this.value, this.resetButton, h("span", { class: "chart-buttons" }, this.logButton, more)), h("div", { class: "plot" }, this.canvas, this.above));
     this.element.chart = this;
     resized.observe(this.element);

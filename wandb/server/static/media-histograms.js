@@ -8,7 +8,7 @@ const STEPS_DRAWN_MAX = 100;
 const [LEFT, BOTTOM, TOP] = [46, 18, 6];
 
 export function histogramViewer({ key, panel }) {
-  const [now, all] = [h("canvas", { role: "img" }), h("canvas", { role: "img", tabindex: "0" })];
+  const [now, all] = [h("canvas", { role: "img", "aria-label": key }), h("canvas", { role: "img", "aria-label": `${key} over the steps` })];
   const note = h("p", { class: "hint" });
   const element = h("div", { class: "histograms" }, h("div", { class: "plot half" }, now), h("div", { class: "plot half" }, all), note);
   let loaded = [];

@@ -132,7 +132,7 @@ class MediaCard {
     Object.assign(this, { panel, key, facts, viewer, name });
     this.caption = h("span", { class: "value" });
     const slash = name.lastIndexOf("/");
-    const title = h("h3", { title: name }, slash > 0 ? h("span", { class: "hint" }, name.slice(0, slash + 1)) : null, name.slice(slash + 1));
+    const title = h("h2", { title: name }, slash > 0 ? h("span", { class: "hint" }, name.slice(0, slash + 1)) : null, name.slice(slash + 1));
     this.body = h("div", { class: "media" }, viewer.element);
     const expand = iconButton("expand", `Expand ${name}`, () => this.#expand());
     this.element = h("article", { class: `chart card media-card ${viewer.wide ? "wide" : ""}`, "aria-label": name }, h("header", null, title, this.caption, h("span", { class: "chart-buttons" }, expand)), this.body);

@@ -1,7 +1,8 @@
 // The sweeps of a project, and one sweep: how its parameters bear on its metric, and its runs.
 
 import { getJson, path, post, repeat } from "./api.js";
-import { h, setTrail } from "./dom.js";
+import { button, h, setTrail, stateLabel } from "./dom.js";
+import { importanceTable } from "./importance.js";
 import { ago, duration, flat, moment, number, value } from "./format.js";
 import { parallelCoordinates } from "./parallel.js";
 import { plainTable, projectHead } from "./project.js";
@@ -24,13 +25,9 @@ export function showSweeps(main, entity, project) {
 function sweepTable(entity, project, sweeps) {
   const columns = [["Name"], ["State"], ["Method"], ["Runs", "number"], ["Metric"], ["Best", "number"], ["Created"]];
   const rows = sweeps.map((sweep) => [
-    h("a", { href: `/${path(entity, project, "sweeps", sweep.id)}` }, sweep.name), state(sweep.state), sweep.method, count(sweep), sweep.metric,
+    h("a", { href: `/${path(entity, project, "sweeps", sweep.id)}` }, sweep.name), stateLabel(sweep.state), sweep.method, count(sweep), sweep.metric,
     sweep.best === null ? "" : number(sweep.best), h("time", { title: moment(sweep.created_at) }, ago(sweep.created_at))]);
   return plainTable(columns, rows);
-}
-
-function state(text) {
-  return h("span", { class: `state ${text.toLowerCase()}` }, text.toLowerCase());
 }
 
 function count(sweep) {
@@ -52,17 +49,20 @@ export function showSweep(main, entity, project, id) {
 }
 
 function sweepPage(base, sweep, ask) {
-  const button = (action, text, danger) => h("button", { type: "button", class: danger ? "danger" : null, onclick: () => ask(action) }, text);
-  const buttons = OVER.has(sweep.state) ? [] : [sweep.state === "PAUSED" ? button("resume", "Resume") : button("pause", "Pause"), button("finish", "Finish"), button("cancel", "Cancel", true)];
+  const action = (name, text, danger) => button(text, () => ask(name), { class: danger ? "danger" : null });
+  const buttons = OVER.has(sweep.state) ? [] : [sweep.state === "PAUSED" ? action("resume", "Resume") : action("pause", "Pause"), action("finish", "Finish"), action("cancel", "Cancel", true)];
   const rows = sweep.members.map((run) => ({ ...run, values: { ...Object.fromEntries(flat(run.config)), [sweep.metric]: Object.fromEntries(flat(run.summary))[sweep.metric] } }));
   const address = (run) => `${base}/runs/${encodeURIComponent(run.id)}`;
   const facts = [["Method", sweep.method], ["Runs", count(sweep)], ["Metric", sweep.metric ? `${sweep.metric}, ${sweep.maximize ? "more" : "less"} is better` : ""], ["Best", sweep.best === null ? "" : number(sweep.best)]];
+  const table = h("div");
+  const list = (ids) => table.replaceChildren(runTable(sweep, ids ? rows.filter((row) => ids.has(row.id)) : rows, address));
+  list(null);
   return [
-    h("div", { class: "head" }, h("h1", null, sweep.name), state(sweep.state), buttons),
+    h("div", { class: "head" }, h("h1", null, sweep.name), stateLabel(sweep.state), buttons, h("span", { class: "space" }), h("a", { class: "button", href: `${base}?filter=${encodeURIComponent(JSON.stringify({ sweep: sweep.id }))}` }, "Charts of its runs")),
     h("p", { class: "facts" }, facts.filter(([, text]) => text).map(([label, text]) => h("span", null, `${label} `, h("b", null, text)))),
-    chart(sweep, rows, (row) => location.assign(address(row))),
+    chart(sweep, rows, (row) => location.assign(address(row)), list),
     h("h2", null, "Runs"),
-    runTable(sweep, rows, address),
+    table,
     h("details", { class: "section" }, h("summary", null, "Configuration"), h("pre", { class: "card code" }, sweep.config)),
   ].filter(Boolean);
 }
@@ -75,11 +75,13 @@ function axesOf(sweep, rows) {
   return [...varied.slice(0, AXES_MAX), sweep.metric];
 }
 
-function chart(sweep, rows, open) {
+function chart(sweep, rows, open, chosen) {
   const done = rows.filter((row) => typeof row.values[sweep.metric] === "number");
   const axes = axesOf(sweep, rows);
   if (done.length < 2 || axes.length < 2) return null;
-  return h("section", { class: "card scroll chart" }, parallelCoordinates(axes, done, sweep.maximize, open));
+  return h("div", { class: "sweep-charts" },
+    h("section", { class: "card scroll", "aria-label": "Parallel coordinates" }, parallelCoordinates(axes, done, { maximize: sweep.maximize, open, chosen })),
+    h("section", { class: "card", "aria-label": "Importance" }, h("h2", null, `What matters for ${sweep.metric}`), importanceTable(axes, sweep.metric, done)));
 }
 
 function runTable(sweep, rows, address) {
@@ -89,5 +91,5 @@ function runTable(sweep, rows, address) {
   const order = (row) => (typeof row.values[sweep.metric] === "number" ? sign * row.values[sweep.metric] : Infinity);
   const sorted = [...rows].sort((a, b) => order(a) - order(b) || 0);
   const columns = [["Name"], ["State"], ["Ran for", "number"], ...axes.map((axis) => [axis, "number"])];
-  return plainTable(columns, sorted.map((row) => [h("a", { href: address(row) }, row.name), state(row.state), duration(row.seconds), ...axes.map((axis) => value(row.values[axis]))]));
+  return plainTable(columns, sorted.map((row) => [h("a", { href: address(row) }, row.name), stateLabel(row.state), duration(row.seconds), ...axes.map((axis) => value(row.values[axis]))]));
 }

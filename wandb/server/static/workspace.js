@@ -56,9 +56,9 @@ class Workspace {
     const tools = h("div", { class: "tools" }, search, this.filter.element, this.grouping, columns, this.count, h("span", { class: "space" }), this.modes);
     this.bulk = h("div", { class: "bulk", role: "toolbar", "aria-label": "The selected runs", hidden: true });
     this.side = h("section", { class: "side", "aria-label": "Runs" }, this.bulk, this.table.element);
-    const divider = this.#divider();
+    this.divider = this.#divider();
     this.charts = h("section", { class: "charts", "aria-label": "Charts" }, this.panel.element);
-    this.body = h("div", { class: "workspace" }, this.side, divider, this.charts);
+    this.body = h("div", { class: "workspace" }, this.side, this.divider, this.charts);
     this.element = h("div", { class: "workspace-page" }, projectHead(entity, project, "Runs"), tools, this.body);
     this.#setWidth(remembered("side", 460));
     this.#showMode();
@@ -78,6 +78,7 @@ class Workspace {
   #setWidth(pixels) {
     const width = Math.round(Math.max(220, Math.min(pixels, innerWidth - 320)));
     this.body.style.setProperty("--side", `${width}px`);
+    for (const [name, item] of [["now", width], ["min", 220], ["max", innerWidth - 320]]) this.divider.setAttribute(`aria-value${name}`, String(item));
     remember("side", width);
   }
 
