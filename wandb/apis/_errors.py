@@ -27,4 +27,11 @@ class RequestError(CommError, ValueError):
 
 
 class RunNotFoundError(RequestError):
-    """There is no such run."""
+    """There is no such run.
+
+    >>> try:
+    ...     wandb.Api().run("digits/no-such-run")
+    ... except RunNotFoundError as error:
+    ...     print(str(error).partition(" at ")[0].replace(wandb.Api().default_entity, "me"))
+    there is no run me/digits/no-such-run
+    """

@@ -42,6 +42,10 @@ class ConsoleLogLine:
 
     `number` counts from 0; `timestamp` is in UTC, None where it isn't known; `level` is "error" for stderr and empty
     for stdout; `label` names the process where several wrote to the run.
+
+    >>> line = wandb.Api().runs("digits")[0].console_logs()[0]
+    >>> line.number, line.content
+    (0, 'training')
     """
 
     number: int
@@ -52,7 +56,11 @@ class ConsoleLogLine:
 
 
 class ConsoleLogs(Paginator[ConsoleLogLine]):
-    """The lines of a run's console, the oldest first, fetched page by page; with `last`, only that many at the end."""
+    """The lines of a run's console, the oldest first, fetched page by page; with `last`, only that many at the end.
+
+    >>> [line.content for line in wandb.Api().runs("digits")[0].console_logs(last=1)]
+    ['done']
+    """
 
     def __init__(self, source: Source, run: Run, per_page: int = 1000, last: Optional[int] = None) -> None:
         super().__init__(per_page)

@@ -58,7 +58,12 @@ mutation MarkRunFilesUploaded($entity: String!, $project: String!, $run: String!
 
 
 class Files(SizedPaginator["File"]):
-    """The files of a run, fetched page by page."""
+    """The files of a run, fetched page by page.
+
+    >>> run = wandb.Api().runs("digits")[0]
+    >>> [file.name for file in run.files(pattern="%.txt")]
+    ['notes.txt']
+    """
 
     def __init__(
         self,
@@ -103,7 +108,15 @@ class Files(SizedPaginator["File"]):
 
 
 class File(Attrs):
-    """A file of a run: `name`, `size` in bytes, `md5`, `mimetype`, `updated_at`, `url`."""
+    """A file of a run: `name`, `size` in bytes, `md5`, `mimetype`, `updated_at`, `url`.
+
+    >>> file = wandb.Api().runs("digits")[0].file("notes.txt")
+    >>> file.size, file.read()
+    (5, b'seven')
+    >>> with file.download(root="downloads", replace=True) as opened:
+    ...     opened.read()
+    'seven'
+    """
 
     def __init__(self, source: Source, attrs: Mapping[str, Any], run: Optional[Run] = None) -> None:
         super().__init__(attrs)

@@ -36,13 +36,24 @@ query RunSampledHistory($project: String!, $entity: String!, $name: String!, $sp
 
 
 class IncompleteRunHistoryError(CommError):
-    """A run has rows that the server hasn't exported yet."""
+    """A run has rows that the server hasn't exported yet.
+
+    >>> try:
+    ...     wandb.Api().runs("digits")[0].download_history_exports("exports")
+    ... except IncompleteRunHistoryError:
+    ...     print("not yet")
+    not yet
+    """
 
 
 class HistoryScan(Iterator[Row]):
     """All rows of a history, fetched in pages while they are taken.
 
     Each `for` loop over it starts at the beginning. Memory is that of a few pages, for any number of rows.
+
+    >>> scan = wandb.Api().runs("digits")[0].scan_history(keys=["_step", "loss"], min_step=1)
+    >>> list(scan)
+    [{'_step': 1, 'loss': 0.25}]
     """
 
     def __init__(
@@ -167,7 +178,12 @@ def _library(name: str) -> Any:
 
 @dataclasses.dataclass
 class DownloadHistoryResult:
-    """What `Run.download_history_exports` brought."""
+    """What `Run.download_history_exports` brought.
+
+    >>> run = wandb.Api().runs("digits")[0]
+    >>> run.download_history_exports("exports", require_complete_history=False).contains_live_data
+    True
+    """
 
     paths: List[Path]
     contains_live_data: bool  # whether the run has rows that are in none of the files

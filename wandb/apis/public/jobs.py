@@ -95,7 +95,11 @@ mutation UpsertRunQueue($entityName: String!, $projectName: String!, $queueName:
 
 
 class QueuedRun:
-    """A run that waits in a queue for an agent, or that an agent has taken from it."""
+    """A run that waits in a queue for an agent, or that an agent has taken from it.
+
+    >>> wandb.Api().run_queue(wandb.Api().default_entity, "a-queue").items
+    []
+    """
 
     def __init__(
         self,
@@ -185,7 +189,12 @@ class QueuedRun:
 
 
 class RunQueue:
-    """A queue of runs that wait for agents. What it is like is asked when it is first looked at."""
+    """A queue of runs that wait for agents. What it is like is asked when it is first looked at.
+
+    >>> queue = wandb.Api().create_run_queue("a-queue", type="local-process")
+    >>> queue.type, queue.access
+    ('local-process', 'PROJECT')
+    """
 
     def __init__(self, source: Source, name: str, entity: str, prioritization_mode: Optional[str] = None) -> None:
         self._source, self._name, self._entity = source, name, entity

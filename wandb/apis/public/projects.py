@@ -30,7 +30,11 @@ query GetProject($name: String!, $entity: String!) { project(name: $name, entity
 
 
 class Projects(Paginator["Project"]):
-    """The projects of a user or a team, fetched page by page."""
+    """The projects of a user or a team, fetched page by page.
+
+    >>> "digits" in [project.name for project in wandb.Api().projects()]
+    True
+    """
 
     def __init__(self, source: Source, entity: str, per_page: int = 50) -> None:
         super().__init__(per_page)
@@ -56,7 +60,12 @@ class Projects(Paginator["Project"]):
 
 
 class Project(Attrs):
-    """A project: `name`, `entity`, `created_at`, and what is in it."""
+    """A project: `name`, `entity`, `created_at`, and what is in it.
+
+    >>> project = wandb.Api().project("digits")
+    >>> project.owner.username == wandb.Api().viewer.username
+    True
+    """
 
     def __init__(self, source: Source, entity: str, project: str, attrs: Optional[Mapping[str, Any]] = None) -> None:
         super().__init__(attrs or {})

@@ -61,6 +61,12 @@ class Runs(SizedPaginator[Run]):
 
     Without `lazy` each page comes with config, summary, system metrics and keys of its runs; otherwise these come when
     one of them is first used, then for all runs of the page at once.
+
+    >>> runs = wandb.Api().runs("digits", filters={"config.lr": {"$lt": 1}}, order="-created_at")
+    >>> len(runs), [run.name for run in runs[:2]]
+    (1, ['first'])
+    >>> runs.histories(keys=["loss"], samples=10)
+    [{'_step': 0, 'loss': 0.5, 'run_id': 'r1'}, {'_step': 1, 'loss': 0.25, 'run_id': 'r1'}]
     """
 
     def __init__(
@@ -219,7 +225,12 @@ class _PageOfRuns:
 
 
 class AgentRuns(SizedPaginator[Run]):
-    """The runs that an agent of a sweep has started, fetched page by page."""
+    """The runs that an agent of a sweep has started, fetched page by page.
+
+    >>> [agent] = wandb.Api().project("digits").sweeps()[0].agents()
+    >>> len(agent.runs())
+    0
+    """
 
     def __init__(
         self,

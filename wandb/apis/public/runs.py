@@ -60,6 +60,14 @@ class Run(RunParts):
     `state`, `created_at`, `heartbeat_at`, `user`, `config`, `summary` and so on are what the server said when the run
     was loaded; `load(force=True)` asks again. What is set here, `name`, `notes`, `tags`, `group`, `job_type`, values
     in `config` and `summary`, reaches the server with `update()`.
+
+    >>> run = wandb.Api().runs("digits")[0]
+    >>> run.state, run.config["lr"], run.summary["loss"]
+    ('finished', 0.1, 0.25)
+    >>> [row["loss"] for row in run.scan_history(keys=["loss"])]
+    [0.5, 0.25]
+    >>> run.tags.append("best")
+    >>> run.update()
     """
 
     name = _label("displayName", "The run's name on its page.")

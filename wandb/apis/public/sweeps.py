@@ -72,7 +72,11 @@ mutation EnqueueSweepRun($id: ID!, $config: JSONString!, $displayName: String) {
 
 
 class Sweeps(SizedPaginator["Sweep"]):
-    """The sweeps of a project, fetched page by page."""
+    """The sweeps of a project, fetched page by page.
+
+    >>> [sweep.config["method"] for sweep in wandb.Api().project("digits").sweeps()]
+    ['random']
+    """
 
     def __init__(
         self,
@@ -126,7 +130,12 @@ def find_sweep(
 
 
 class Sweep(Attrs):
-    """A sweep: `state`, `config`, `runs`, `best_run()`."""
+    """A sweep: `state`, `config`, `runs`, `best_run()`.
+
+    >>> sweep = wandb.Api().project("digits").sweeps()[0]
+    >>> sweep.state, sweep.order, sweep.best_run()
+    ('PENDING', '+summary_metrics.loss', None)
+    """
 
     def __init__(
         self,
@@ -271,7 +280,12 @@ class Sweep(Attrs):
 
 
 class Agent(Attrs):
-    """An agent of a sweep: `name`, `host`, `state`, `total_runs`, `heartbeat_at`."""
+    """An agent of a sweep: `name`, `host`, `state`, `total_runs`, `heartbeat_at`.
+
+    >>> [agent] = wandb.Api().project("digits").sweeps()[0].agents()
+    >>> agent.host
+    'a-host'
+    """
 
     def __init__(self, source: Source, attrs: Mapping[str, Any], entity: str, project: str, sweep_id: str) -> None:
         super().__init__(attrs)

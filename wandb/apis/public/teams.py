@@ -52,7 +52,12 @@ mutation CreateServiceAccount($entity: String!, $description: String!) {
 
 
 class Member(Attrs):
-    """A member of a team: `name`, `username`, `email`, `admin`, `account_type`."""
+    """A member of a team: `name`, `username`, `email`, `admin`, `account_type`.
+
+    >>> [member] = wandb.Api().team("a-crew").members
+    >>> member.account_type
+    'USER'
+    """
 
     def __init__(self, source: Source, team: str, attrs: Mapping[str, Any]) -> None:
         super().__init__(attrs)
@@ -72,7 +77,12 @@ class Member(Attrs):
 
 
 class Team(Attrs):
-    """A team: `name`, `members`, and what the server says of it."""
+    """A team: `name`, `members`, and what the server says of it.
+
+    >>> team = wandb.Api().create_team("a-crew")
+    >>> team.invite("nobody-of-that-name")
+    False
+    """
 
     def __init__(self, source: Source, name: str, attrs: Optional[Mapping[str, Any]] = None) -> None:
         super().__init__(attrs or {})

@@ -39,7 +39,12 @@ _DELETE_KEY = "mutation DeleteApiKey($id: String!) { result: deleteApiKey(input:
 
 
 class User(Attrs):
-    """A user: `name`, `username`, `email`, `admin`, and what is below."""
+    """A user: `name`, `username`, `email`, `admin`, and what is below.
+
+    >>> viewer = wandb.Api().viewer
+    >>> viewer.username in viewer.teams
+    True
+    """
 
     def __init__(self, source: Source, attrs: Mapping[str, Any], api: Optional[Api] = None) -> None:
         super().__init__(attrs)
