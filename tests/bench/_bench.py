@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import statistics
 import sys
@@ -50,6 +51,9 @@ class Sizes:
     idle_runs: Tuple[int, ...] = (1, 21)
     read_rows: int = 1_000_000
     read_compared_rows: int = 100_000
+    media_rounds: int = 3
+    media_images: int = 1_000
+    table_rows: int = 100_000
 
 
 QUICK = Sizes(
@@ -82,6 +86,9 @@ QUICK = Sizes(
     idle_runs=(1, 3),
     read_rows=20_000,
     read_compared_rows=5_000,
+    media_rounds=1,
+    media_images=20,
+    table_rows=2_000,
 )
 
 
@@ -124,6 +131,17 @@ class Bench:
             else:
                 self.environments[peer.name] = environment
 
+    def with_libraries(self, peer: Peer, libraries: Tuple[str, ...]) -> Optional[Peer]:
+        """A client beside libraries, in an environment of its own; None where that can't be made."""
+        beside = dataclasses.replace(peer, libraries=libraries)
+        if beside.key not in self.environments:
+            try:
+                self.environments[beside.key] = prepare(beside, self._folder / "peers", self.scratch / peer.name)
+            except PeerFailed as error:
+                self.fail(peer.name, str(error))
+                return None
+        return beside
+
     def peers(self, names: Optional[Iterable[str]] = None) -> List[Peer]:
         """The clients that run here, of those named."""
         return [peer for peer in PEERS if peer.name in self.environments and (names is None or peer.name in names)]
@@ -139,7 +157,7 @@ class Bench:
         was told where to write."""
         place = folder or self.new_folder(peer.name)
         try:
-            return self.environments[peer.name].run(job, seconds_max, folder=str(place), **parameters)
+            return self.environments[peer.key].run(job, seconds_max, folder=str(place), **parameters)
         except PeerFailed as error:
             self.fail(peer.name, str(error))
             return None

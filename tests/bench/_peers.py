@@ -39,6 +39,12 @@ class Peer:
     imports: str
     first_log: str
     finish: str
+    libraries: Tuple[str, ...] = ()  # beside the client, in an environment of its own
+
+    @property
+    def key(self) -> str:
+        """The name of its environment."""
+        return "-".join((self.name, *self.libraries))
 
 
 _WANDB = ("import wandb", 'run = wandb.init(project="bench", mode="offline"); run.log({"loss": 1.0})', "run.finish()")
@@ -147,13 +153,14 @@ def prepare(peer: Peer, folder: Path, home: Path) -> Environment:
     """The client's environment, made below `folder` where it isn't there yet. Raises PeerFailed."""
     if peer.requirement is None:
         return Environment(peer, Path(sys.executable), home)
-    path = folder / peer.name
+    path = folder / peer.key
     python = path / "bin" / "python"
     stamp = path / "bench-stamp"
-    wanted = f"{peer.requirement} for Python {sys.version.split()[0]}"
+    requirements = [peer.requirement, *peer.libraries]
+    wanted = f"{' '.join(requirements)} for Python {sys.version.split()[0]}"
     if not stamp.exists() or stamp.read_text() != wanted:
         _install([sys.executable, "-m", "venv", "--clear", str(path)])
-        _install([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", peer.requirement])
+        _install([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements])
         stamp.write_text(wanted)
     return Environment(peer, python, home)
 

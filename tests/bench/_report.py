@@ -90,6 +90,14 @@ def microseconds(nanoseconds: Optional[float]) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def milliseconds(nanoseconds: Optional[float]) -> str:
+    return NONE if nanoseconds is None else f"{nanoseconds / 1e6:.1f} ms"
+
+
+def seconds(value: Optional[float]) -> str:
+    return NONE if value is None else f"{value:.2f} s"
+
+
 def times(value: Optional[float]) -> str:
     if value is None:
         return NONE

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence
 
 from ..errors import DataError
 from ._base import Media
 from ._sink import Json
+
+if TYPE_CHECKING:
+    from ._column_types import Type
 
 
 class Classes(Media):
@@ -37,6 +40,12 @@ class Classes(Media):
     def from_json(cls, json_obj: Json, source_artifact: Any) -> Classes:
         """The classes again."""
         return cls(json_obj["class_set"])
+
+    def get_type(self) -> Type:
+        """The type of a table's column that holds their ids."""
+        from ._media_types import ClassesIdType
+
+        return ClassesIdType(self)
 
     def entry_name(self) -> str:
         """The name of the entry in an artifact that the images of it share."""

@@ -28,6 +28,18 @@ class Node(WBValue):
         "child_parameters", "is_constant",
     )  # fmt: skip
 
+    id: Any = None
+    name: Optional[str] = None
+    class_name: Optional[str] = None
+    size: Optional[Tuple[int, ...]] = None
+    parameters: Any = None
+    output_shape: Any = None
+    is_output: Optional[bool] = None
+    num_parameters: Optional[int] = None
+    functions: Any = None
+    child_parameters: Any = None
+    is_constant: Optional[bool] = None
+
     def __init__(
         self,
         id: Optional[Any] = None,
@@ -41,17 +53,10 @@ class Node(WBValue):
         node: Optional[Node] = None,
     ) -> None:
         super().__init__()
-        self.id = id
-        self.name = name
-        self.class_name = class_name
+        self.id, self.name, self.class_name = id, name, class_name
         self.size = None if size is None else tuple(size)
-        self.parameters = parameters
-        self.output_shape = output_shape
-        self.is_output = is_output
-        self.num_parameters = num_parameters
-        self.functions: Optional[List[Any]] = None
-        self.child_parameters: Optional[Any] = None
-        self.is_constant: Optional[bool] = None
+        self.parameters, self.output_shape = parameters, output_shape
+        self.is_output, self.num_parameters = is_output, num_parameters
         self.in_edges: Dict[Any, Edge] = {}  # by the id of the node where they begin
         self.out_edges: Dict[Any, Edge] = {}  # by the id of the node where they end
         self.obj: Any = None  # what the node stands for
@@ -140,6 +145,11 @@ class Graph(Media):
         self.nodes.append(node)
         self.nodes_by_id[node.id] = node
         return node
+
+    def pprint(self) -> None:
+        """Print the edges and the nodes."""
+        for one in (*self.edges, *self.nodes):
+            print(one)  # noqa: T201  which is what it is for
 
     def add_edge(self, from_node: Node, to_node: Node) -> Edge:
         """Add an edge between two nodes; return it."""

@@ -30,6 +30,7 @@ _PLAIN_MODES = frozenset(MODES.values())
 
 Boxes = Mapping[str, Union[BoundingBoxes2D, Dict[str, Any]]]
 Masks = Mapping[str, Union[ImageMask, Dict[str, Any]]]
+Layers = Union[bool, List[Any]]
 
 
 class Image(BatchableMedia):
@@ -289,14 +290,39 @@ class Image(BatchableMedia):
             "count": len(seq),
             "filenames": [one.get("path", one.get("artifact_path")) for one in objects],
         }
-        captions = cls.captions(seq)
-        if captions:
-            result["captions"] = captions
-        for name in ("masks", "boxes"):
-            layers: List[Any] = [one.get(name) for one in objects]
-            if any(layers):
-                result[f"all_{name}"] = layers
-        return result
+        more = {
+            "captions": cls.all_captions(seq),
+            "all_masks": cls.all_masks(seq, run, key, step),
+            "all_boxes": cls.all_boxes(seq, run, key, step),
+        }
+        return {**result, **{name: value for name, value in more.items() if value}}
+
+    @classmethod
+    def all_captions(cls, images: Sequence[Image]) -> Union[bool, List[Optional[str]]]:
+        """The captions of a batch; False where it has none."""
+        return cls.captions(images)
+
+    @classmethod
+    def all_masks(
+        cls, images: Sequence[Image], run: Any, run_key: str, step: Union[int, str]
+    ) -> Union[bool, List[Any]]:
+        """The masks of each image of a batch; False where none has any."""
+        return _all_layers([image._masks for image in images], run)
+
+    @classmethod
+    def all_boxes(
+        cls, images: Sequence[Image], run: Any, run_key: str, step: Union[int, str]
+    ) -> Union[bool, List[Any]]:
+        """The boxes of each image of a batch; False where none has any."""
+        return _all_layers([image._boxes for image in images], run)
+
+    def guess_mode(self, data: Any, file_type: Optional[str] = None) -> str:
+        """The mode of Pillow's that an array is of. Raises DataError for one that is none."""
+        channels = 1 if data.ndim == 2 else data.shape[0] if hasattr(data, "detach") else data.shape[-1]
+        mode = MODES.get(channels)
+        if mode is None:
+            raise DataError(f"wandb.Image: Un-supported shape for image conversion {list(data.shape)}")
+        return "RGB" if mode == "RGBA" and file_type in ("jpg", "jpeg") else mode
 
     # --- what it holds ------------------------------------------------------------------------------------------------
 
@@ -333,6 +359,11 @@ class Image(BatchableMedia):
         return same and (super().__eq__(other) or self.to_data_array() == other.to_data_array())
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _all_layers(layers: Sequence[Optional[Mapping[str, Any]]], run: Any) -> Layers:
+    objects = [{key: layer.to_json(run) for key, layer in one.items()} if one else None for one in layers]
+    return objects if any(objects) else False
 
 
 def _check_layers(layers: Any, name: str) -> None:

@@ -46,6 +46,7 @@ class ImageMask(Media):
         if "path" in val:
             self._content = Content.of_file(val["path"])
             return
+        self.validate(val)
         pixels = _pixels(val["mask_data"], f"mask {key!r}")
         if self._class_labels is None:
             self._class_labels = {int(number): f"class_{number}" for number in set(pixels.ravel().tolist())}
@@ -55,6 +56,14 @@ class ImageMask(Media):
     def type_name(cls) -> str:
         """What `_type` says."""
         return "mask"
+
+    def validate(self, val: Dict[str, Any]) -> bool:
+        """Whether this makes a mask. Raises DataError that says what doesn't."""
+        if "mask_data" not in val:
+            raise DataError(f"mask {self._key!r}: mask_data is missing, a 2D array with a class for each pixel")
+        if "class_labels" in val:
+            class_names(val["class_labels"], f"mask {self._key!r}")
+        return True
 
     def bind_to_run(
         self, run: Any, key: Union[int, str], step: Union[int, str], id_: Union[None, int, str] = None,

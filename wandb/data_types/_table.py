@@ -205,12 +205,16 @@ class Table(Media):
         """The numbers of the rows; in another table's column they link to the rows."""
         return [index for index, _ in self.iterrows()]
 
+    def index_ref(self, index: int) -> TableIndex:
+        """The number of a row; in another table's column it links to the row."""
+        reference = TableIndex(index)
+        reference.set_table(self)
+        return reference
+
     def iterrows(self) -> Iterator[Tuple[TableIndex, List[Any]]]:
         """(number, cells) of each row."""
         for position, row in enumerate(self.data):
-            index = TableIndex(position)
-            index.set_table(self)
-            yield index, row
+            yield self.index_ref(position), row
 
     def get_dataframe(self) -> Any:
         """A frame of pandas'."""

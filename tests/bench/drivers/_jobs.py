@@ -174,6 +174,14 @@ def kinds(client: Client, folder: str, calls: int) -> Dict[str, Any]:
     return results
 
 
+def media(client: Client, what: str, **parameters: Any) -> Dict[str, Any]:
+    """Images, or a table."""
+    from . import _media  # which is made of this module
+
+    measure: Callable[..., Dict[str, Any]] = getattr(_media, what)
+    return measure(client, **parameters)
+
+
 JOBS: Dict[str, Callable[..., Any]] = {
     "probe": probe,
     "log": log,
@@ -182,6 +190,7 @@ JOBS: Dict[str, Callable[..., Any]] = {
     "disk": disk,
     "kept": kept,
     "count": count,
+    "media": media,
     "memory": memory,
     "appends": _of_the_log("_appends", "appends"),
     "commits": _of_the_log("_appends", "commits"),

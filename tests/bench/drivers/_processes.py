@@ -9,6 +9,7 @@ import contextlib
 import os
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Dict, List, NamedTuple
@@ -70,6 +71,21 @@ def own_cpu_seconds() -> float:
 
 def own_resident_bytes() -> int:
     return process(os.getpid()).resident_bytes if SEES_HELPERS else 0
+
+
+def own_peak_bytes() -> int:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def helpers_peak_bytes() -> int:
+    """The most memory that each of its descendants has had, together."""
+    peaks = 0
+    for helper in helpers():
+        with contextlib.suppress(OSError):
+            lines = (_PROC / str(helper.pid) / "status").read_text().splitlines()
+            peaks += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return peaks
 
 
 def own_memory() -> Dict[str, int]:
