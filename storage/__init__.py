@@ -56,6 +56,8 @@ log should be; there `_away` sends it to a local disk and brings it home, and `_
 `_seek` finds the record at which a run passed a step or a moment.
 `_official_import` makes a log of a run that the official client has written: `_official_frames` finds the records in
 its file, `_protobuf` and `_official_records` read them, `_official_fold` says the same in records of ours.
+`_staging` keeps the files of artifacts beside the log until a server has them, `_staging_writer` puts them there;
+`_object_cache` holds what was downloaded or uploaded; `_digests` and `_bulk_copy` are what the three share.
 """
 
 from __future__ import annotations
@@ -116,37 +118,90 @@ from ._summary import MetricRules
 
 if TYPE_CHECKING:
     from ._away import bring_home, create_away, local_root, make_private_folder, send_away, writer_elsewhere
+    from ._bulk_copy import copy_file
     from ._column_fold import ColumnFold, read_columns
     from ._columns import Column, Columns
+    from ._digests import (
+        ALGORITHMS,
+        MD5,
+        XXH128,
+        DigestUnavailable,
+        ManifestDigest,
+        encoded,
+        hash_descriptor,
+        hex_of,
+        new_hash,
+    )
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
     from ._lanes import create_lane, for_another_log, living_lanes, row_of_lane
+    from ._object_cache import CacheUse, ObjectCache, write_from
     from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
     from ._protobuf import protobuf_fields
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._row_fold import Folded, RowFold
     from ._salvage import SalvageReport, salvage
     from ._seek import find_beyond
+    from ._staging import (
+        ARTIFACTS_FOLDER,
+        FileSlice,
+        OwnerFile,
+        Staged,
+        StagedEntry,
+        StagedHeader,
+        artifact_folder,
+        is_being_made,
+        staged_artifacts,
+    )
+    from ._staging_writer import Added, StagingWriter
     from ._survey import Damage, Gap
     from ._verify import VerifiedSegment, VerifyReport, verify
 
 __all__ = [
-    "COMMIT_SECONDS", "FORMAT_VERSION", "IMPORT_SUFFIX", "MEMORY_BYTES_MAX", "PROMISES", "READ_BYTES",
-    "RECORD_BYTES_MAX", "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "Acknowledged", "Alert", "Artifact", "Beginning", "Column",
-    "ColumnFold", "Columns", "Completed", "ConfigChange", "Console", "ConsoleLine", "ConsoleLines", "Damage",
-    "DiskUse", "Entry", "Environment", "Exit", "FileSaved", "Filesystem", "FilesystemKind", "Folded", "ForeignFile",
-    "FromLane", "Gap", "Labels", "LockFile", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse",
-    "LogNotFound", "LogUnavailable", "MetricDefinition", "MetricRules", "NewerFormat", "OfficialImport", "Preempting",
-    "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport", "Row", "RowFlag", "RowFold", "RunStart",
-    "RunState", "SalvageReport", "Scalar", "Shape", "Stream", "SummaryChange", "SystemMetrics", "Telemetry",
-    "Undecodable", "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "beginning",
-    "boot_id", "bring_home", "create_away", "create_lane", "disk_use", "dump_json", "filesystem_of", "find_beyond",
-    "find_import", "find_run_id", "for_another_log", "import_official", "is_log_file", "living_lanes", "local_root",
-    "log_folder", "make_private_folder", "official_file", "official_folder", "protobuf_fields", "read_columns",
-    "read_held", "recover", "retain", "row_of_lane", "salvage", "segments", "send_away", "verify", "writer_elsewhere",
+    "ALGORITHMS", "ARTIFACTS_FOLDER", "COMMIT_SECONDS", "FORMAT_VERSION", "IMPORT_SUFFIX", "MD5", "MEMORY_BYTES_MAX",
+    "PROMISES", "READ_BYTES", "RECORD_BYTES_MAX", "ROW_KEYS_MAX", "UNKNOWN_LAYOUT", "XXH128", "Acknowledged", "Added",
+    "Alert", "Artifact", "Beginning", "CacheUse", "Column", "ColumnFold", "Columns", "Completed", "ConfigChange",
+    "Console", "ConsoleLine", "ConsoleLines", "Damage", "DigestUnavailable", "DiskUse", "Entry", "Environment",
+    "Exit", "FileSaved", "FileSlice", "Filesystem", "FilesystemKind", "Folded", "ForeignFile", "FromLane", "Gap",
+    "Labels", "LockFile", "Log", "LogClosed", "LogDamaged", "LogElsewhere", "LogError", "LogInUse", "LogNotFound",
+    "LogUnavailable", "ManifestDigest", "MetricDefinition", "MetricRules", "NewerFormat", "ObjectCache",
+    "OfficialImport", "OwnerFile", "Preempting", "Reader", "Record", "Recovered", "RemovedSegment", "RetentionReport",
+    "Row", "RowFlag", "RowFold", "RunStart", "RunState", "SalvageReport", "Scalar", "Shape", "Staged", "StagedEntry",
+    "StagedHeader", "StagingWriter", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "Undecodable",
+    "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "artifact_folder", "beginning",
+    "boot_id", "bring_home", "copy_file", "create_away", "create_lane", "disk_use", "dump_json", "encoded",
+    "filesystem_of", "find_beyond", "find_import", "find_run_id", "for_another_log", "hash_descriptor", "hex_of",
+    "import_official", "is_being_made", "is_log_file", "living_lanes", "local_root", "log_folder",
+    "make_private_folder", "new_hash", "official_file", "official_folder", "protobuf_fields", "read_columns",
+    "read_held", "recover", "retain", "row_of_lane", "salvage", "segments", "send_away", "staged_artifacts", "verify",
+    "write_from", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.
 _HOMES = {
+    "ALGORITHMS": "._digests",
+    "ARTIFACTS_FOLDER": "._staging",
+    "MD5": "._digests",
+    "XXH128": "._digests",
+    "Added": "._staging_writer",
+    "CacheUse": "._object_cache",
+    "DigestUnavailable": "._digests",
+    "FileSlice": "._staging",
+    "ManifestDigest": "._digests",
+    "ObjectCache": "._object_cache",
+    "OwnerFile": "._staging",
+    "Staged": "._staging",
+    "StagedEntry": "._staging",
+    "StagedHeader": "._staging",
+    "StagingWriter": "._staging_writer",
+    "artifact_folder": "._staging",
+    "copy_file": "._bulk_copy",
+    "encoded": "._digests",
+    "hash_descriptor": "._digests",
+    "hex_of": "._digests",
+    "is_being_made": "._staging",
+    "new_hash": "._digests",
+    "staged_artifacts": "._staging",
+    "write_from": "._object_cache",
     "bring_home": "._away",
     "create_away": "._away",
     "local_root": "._away",

@@ -69,6 +69,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._artifact_cache import CACHE_LIMIT_DEFAULT, artifact_cache
     from ._budget import keep_budget, parse_size, read_budget
     from ._config_wire import config_document, wire_config
     from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
 
 # Loaded on first use: starting a run needs no HTTP.
 _HOMES = {
+    "CACHE_LIMIT_DEFAULT": "._artifact_cache",
     "Attempts": "._retry",
     "CredentialError": "._errors",
     "CredentialsRefused": "._errors",
@@ -118,6 +120,7 @@ _HOMES = {
     "UploadResult": "._upload",
     "UploaderRunning": "._errors",
     "app_url": "._status",
+    "artifact_cache": "._artifact_cache",
     "cached_policies": "._policy_cache",
     "check_api_key": "._credentials",
     "config_document": "._config_wire",
@@ -143,6 +146,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CACHE_LIMIT_DEFAULT",
     "Attempts",
     "CredentialError",
     "CredentialsRefused",
@@ -161,6 +165,7 @@ __all__ = [
     "UploadResult",
     "UploaderRunning",
     "app_url",
+    "artifact_cache",
     "cached_policies",
     "check_api_key",
     "config_document",

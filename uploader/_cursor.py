@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from ._home import write_atomically
 
@@ -35,6 +35,18 @@ class Earlier:
     config: Dict[str, Any] = dataclasses.field(default_factory=dict)
     summary: Dict[str, Any] = dataclasses.field(default_factory=dict)
     output_lines: int = 0
+
+
+@dataclasses.dataclass
+class ArtifactUnderWay:
+    """The artifact that is being sent, as the server knows it."""
+
+    id: str
+    committed: bool = False
+    base: Optional[str] = None  # the version that it adds to
+    manifest: str = ""
+    # of large files: upload id -> part number -> what the server calls the part, of parts that have arrived
+    parts: Dict[str, Dict[str, str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -71,6 +83,11 @@ class Cursor:
     parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
     alerts: int = 0  # of the run's, that the server has
     alerting: float = 0.0  # wall time of the first attempt at the next one; 0: none yet
+    artifacts: int = 0  # records about artifacts that the server has, or that are parked
+    artifact: Optional[ArtifactUnderWay] = None  # of the next one
+    artifact_ids: Dict[str, str] = dataclasses.field(default_factory=dict)  # the client's id -> the server's
+    parked_artifacts: Dict[str, str] = dataclasses.field(default_factory=dict)  # number of the record -> reason
+    artifacts_again: List[int] = dataclasses.field(default_factory=list)  # parked ones that are tried again
     done: bool = False
     folder_mtime_ns: int = 0  # of the run's folder when it was done: another session changes it
     parked: str = ""
@@ -80,7 +97,7 @@ class Cursor:
     def save(self, path: Path) -> None:
         """Raises OSError where the disk refuses."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        for name in ("bucket", "earlier", "trouble"):
+        for name in ("artifact", "bucket", "earlier", "trouble"):
             fields[name] = None if fields[name] is None else dataclasses.asdict(fields[name])
         write_atomically(path, json.dumps({"version": _VERSION, **fields}).encode())
 
@@ -96,6 +113,7 @@ class Cursor:
             cursor.bucket = Bucket(**fields["bucket"]) if fields["bucket"] else None
             cursor.earlier = Earlier(**fields["earlier"])
             cursor.trouble = Trouble(**fields["trouble"]) if fields["trouble"] else None
+            cursor.artifact = ArtifactUnderWay(**fields["artifact"]) if fields.get("artifact") else None
             return cursor
         except FileNotFoundError:
             return None

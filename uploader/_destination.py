@@ -35,7 +35,7 @@ class Destination:
         self.base_url = base_url
         self.paused = ""  # why nothing is sent
         self.breaker = Breaker(clock)
-        self._environment = environment
+        self.environment = environment
         self._manner = manner
         self._clock = clock
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Destination:
             return self._identity.token()
         with self._lock:
             try:
-                key = find_api_key(self.base_url, self._environment, self._refused)
+                key = find_api_key(self.base_url, self.environment, self._refused)
             except CredentialError as error:
                 raise CredentialsRefused(str(error)) from None
             self._used = fingerprint(key) if key else ""
@@ -166,6 +166,6 @@ class Destination:
 
     def _other_key(self) -> bool:
         try:
-            return find_api_key(self.base_url, self._environment, self._refused) is not None
+            return find_api_key(self.base_url, self.environment, self._refused) is not None
         except CredentialError:
             return False

@@ -72,11 +72,16 @@ def write_policies(
         write_atomically(path, raw)
 
 
-def _path(base_url: str, entity: Optional[str], project: Optional[str]) -> Path:
-    folder = os.environ.get("WANDB_CACHE_DIR")
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where what can be had again is kept for all wandb directories of a user."""
+    folder = environment.get("WANDB_CACHE_DIR")
     if not folder:
-        folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "wandb")
+        folder = os.path.join(environment.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "wandb")
+    return Path(folder).expanduser()
+
+
+def _path(base_url: str, entity: Optional[str], project: Optional[str]) -> Path:
     server, *names = (
         quote(part, safe="") for part in (base_url.strip().rstrip("/").lower(), entity or "", project or "")
     )
-    return Path(folder).expanduser() / _FOLDER / server / f"{'%'.join(names)}.json"
+    return cache_folder() / _FOLDER / server / f"{'%'.join(names)}.json"

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import time
 from pathlib import Path
-from typing import Callable, Optional, Tuple
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 from wandb_storage import (
     ForeignFile,
@@ -42,6 +42,7 @@ from ._home import FileLock, Home
 from ._items import note_too_long, send_again, send_apart
 from ._json import encode_body
 from ._retry import Attempts, pace, transmit_seconds
+from ._send_artifacts import ArtifactSender
 from ._send_files import FileSender
 from ._target import AS_LOGGED, Target
 from ._transport import StreamReply
@@ -103,6 +104,7 @@ class RunUpload:
         self._files: Optional[FileSender] = None
         self._files_due = clock()
         self._files_attempts = Attempts()
+        self._artifacts: Optional[ArtifactSender] = None
         self._live_files = LiveFiles(folder)
         self._console: Optional[ConsoleText] = None  # while the files of an ended run are sent
 
@@ -120,6 +122,9 @@ class RunUpload:
         if self._files is not None:
             self._files.close()
             self._files = None
+        if self._artifacts is not None:
+            self._artifacts.close()
+            self._artifacts = None
         if self._console is not None:
             self._console.close()
             self._console = None
@@ -152,7 +157,7 @@ class RunUpload:
             self._settled_mtime_ns = 0
             wait = self._due - self._clock()
             if wait > 0 and not self._is_urgent(feed):
-                return min(wait, POLL_SECONDS)
+                return 0.0 if self._advance_files(destination) else min(wait, POLL_SECONDS)
         elif not self._settled_mtime_ns and not self._settle():
             return POLL_SECONDS
         feed = self._open()
@@ -172,12 +177,12 @@ class RunUpload:
                 return self._finish(destination)
             # Child processes go on logging to the run: it ends with the last of them.
             self.alive, self._settled_mtime_ns = True, 0
-            self._advance_files(destination)
+            busy = self._advance_files(destination)
             self._beat(destination)
-            return LANES_SECONDS
-        self._advance_files(destination)
+            return 0.0 if busy else LANES_SECONDS
+        busy = self._advance_files(destination)
         self._beat(destination)
-        return self._poll_seconds()
+        return 0.0 if busy else self._poll_seconds()
 
     def _poll_seconds(self) -> float:
         quiet = self._clock() - self._grew_at > QUIET_SECONDS
@@ -248,8 +253,10 @@ class RunUpload:
         if self._retry_parked and cursor.parked:
             # The server may have lost the run since: it tells what it has, as to an uploader without a cursor.
             return dataclasses.replace(new_cursor(self.home.base_url, feed.reader), parked_items=cursor.parked_items)
-        if self._retry_parked and (cursor.parked_files or cursor.parked_items):
+        if self._retry_parked and (cursor.parked_files or cursor.parked_items or cursor.parked_artifacts):
             cursor.parked_files, cursor.trouble, cursor.done = {}, None, False
+            cursor.artifacts_again = sorted({*cursor.artifacts_again, *map(int, cursor.parked_artifacts)})
+            cursor.parked_artifacts = {}
         return cursor
 
     def _restore(self) -> RunState:
@@ -381,22 +388,38 @@ class RunUpload:
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def _advance_files(self, destination: Destination) -> None:
-        """Files of a living run. Trouble with them doesn't hold up its rows."""
+    def _advance_files(self, destination: Destination) -> bool:
+        """Files and artifacts of a living run; whether artifacts are on their way. Trouble with them doesn't hold up
+        its rows."""
         now = self._clock()
         if now < self._files_due or self.cursor.bucket is None:
-            return
+            return False
         sources = self._live_files.due(self._state.files, self.cursor, now)
-        if self._files is None:
-            if not sources:
-                return
+        if self._files is None and sources:
             self._files = FileSender(destination, self.cursor, self._save)
-        self._files.add(sources, park_missing=False)
         try:
-            self._files.advance(0.0)
+            if self._files is not None:
+                self._files.add(sources, park_missing=False)
+                self._files.advance(0.0)
+            busy = self._advance_artifacts(destination)
             self._files_attempts.succeeded()
+            return busy
         except TransientError as error:
             self._files_due = now + self._files_attempts.failed(error, time.time())
+            return False
+
+    def _advance_artifacts(self, destination: Destination) -> bool:
+        """Those of the acknowledged records; whether something has moved."""
+        logged = (self.cursor.state or {}).get("artifacts", ())
+        if not self._artifacts_left(logged):
+            return False
+        if self._artifacts is None:
+            release = self._target == AS_LOGGED and not self.folder.name.startswith("offline-")
+            self._artifacts = ArtifactSender(destination, self.folder, self.cursor, self._save, release)
+        return self._artifacts.advance(logged, FILE_WAIT_SECONDS)
+
+    def _artifacts_left(self, logged: Sequence[Any]) -> bool:
+        return bool(self.cursor.artifacts_again) or self.cursor.artifacts < len(logged)
 
     def _finish(self, destination: Destination) -> Optional[float]:
         """Everything of an ended log is acknowledged: files, then how it ended. Repeating any of it changes nothing."""
@@ -408,9 +431,10 @@ class RunUpload:
                 self._files.add(run_files(self.folder, cursor, state, self._console))
             assert self._files is not None
             before = self._files.left
-            self._files.advance(FILE_WAIT_SECONDS)
-            if self._files.left:
-                self.undecided = self._files.left == before
+            self._files.advance(FILE_WAIT_SECONDS if before else 0.0)
+            moved = self._advance_artifacts(destination)
+            if self._files.left or self._artifacts_left((cursor.state or {}).get("artifacts", ())):
+                self.undecided = self._files.left == before and not moved
                 self._beat(destination)
                 return 0.0
             self._post(destination, last_body(cursor, state))

@@ -34,6 +34,8 @@ UNDER_WAY_MAX = 16
 CHANGES_MAX = 3
 # The cursor is kept at most this often while files go out: a crash repeats at most so much.
 _SAVE_SECONDS = 1.0
+# What a file that can't be read now is read in spite of later.
+TRANSIENT_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM)
 
 
 class _Registered(NamedTuple):
@@ -207,7 +209,7 @@ def _send(destination: Destination, registered: _Registered) -> _Sent:
             size, digest = destination.transport().put(url, headers, file, source.path, resumable)
         return _Sent(size, digest, changed=_has_changed(source, stamp))
     except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM):
+        if error.errno in TRANSIENT_ERRNOS:
             raise TransientError(f"the file {source.path} can't be read now: {_reason(error)}") from error
         return _Sent(missing=_reason(error))
 

@@ -7,7 +7,7 @@ import glob
 import json
 import os
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from wandb_storage import LogElsewhere, LogError, Reader, RunStart, find_run_id
@@ -19,6 +19,13 @@ from ._target import SEPARATOR
 
 # The addresses of the hosted service that don't follow the rule `api.` -> `app.`.
 _HOSTED = {"https://api.forge.coreweave.com": "https://forge.coreweave.com/wandb"}
+
+
+class ArtifactOutcome(NamedTuple):
+    """What came of an artifact: the server's id of it, or why the server didn't take it."""
+
+    id: str = ""
+    refused: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +47,7 @@ class RunStatus:
     files_acked: Tuple[str, ...] = ()  # their paths
     parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
     parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
+    artifacts: Dict[str, ArtifactOutcome] = dataclasses.field(default_factory=dict)  # by their own ids
     redirected: bool = False  # sent elsewhere than the log says, or in part
     stopped: bool = False  # the server wants the run to stop
     entity: str = ""
@@ -138,12 +146,33 @@ def status_of(folder: Path, cursor: Cursor, shared: Optional[Trouble] = None) ->
         parked_reason=cursor.parked,
         files_acked=tuple(cursor.files),
         parked_files=dict(cursor.parked_files),
-        parked_items=dict(cursor.parked_items),
+        parked_items={**cursor.parked_items, **_parked_artifacts(cursor)},
+        artifacts=_artifacts(cursor),
         stopped=cursor.stopped,
         entity=bucket.entity if bucket else "",
         project=bucket.project if bucket else "",
         url=page_url(cursor.base_url, bucket.entity, bucket.project, bucket.name) if bucket else "",
     )
+
+
+def _logged_artifact(cursor: Cursor, number: str) -> Dict[str, Any]:
+    logged: List[Dict[str, Any]] = (cursor.state or {}).get("artifacts") or []
+    return logged[int(number)] if int(number) < len(logged) else {}
+
+
+def _parked_artifacts(cursor: Cursor) -> Dict[str, str]:
+    return {
+        f"artifact {_logged_artifact(cursor, number).get('name', number)}": reason
+        for number, reason in cursor.parked_artifacts.items()
+    }
+
+
+def _artifacts(cursor: Cursor) -> Dict[str, ArtifactOutcome]:
+    found = {own_id: ArtifactOutcome(server_id) for own_id, server_id in cursor.artifact_ids.items()}
+    for number, reason in cursor.parked_artifacts.items():
+        about = json.loads(_logged_artifact(cursor, number).get("json") or "{}")
+        found.setdefault(str(about.get("client_id")), ArtifactOutcome(refused=reason))
+    return found
 
 
 def _unmet(folder: Path) -> Iterator[RunStatus]:

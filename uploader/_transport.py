@@ -168,6 +168,19 @@ class Transport:
             raise TransientError(f"{what}: what arrived is not what was sent; it is sent again")
         return size, digest
 
+    def put_part(self, url: str, headers: List[str], file: BinaryIO, name: str) -> str:
+        """Upload a part of a large file; what the store calls it (its ETag) is returned."""
+        fields = {key.strip(): value.strip() for key, _, value in (header.partition(":") for header in headers)}
+        fields.pop("Content-MD5", None)  # of the whole
+        url = self.base_url + url if url.startswith("/") else url
+        what = f"{name} at {urlsplit(url).netloc}"
+        body = Body(file, file.seek(0, os.SEEK_END))
+        _, received = self._send("PUT", url, body, fields, PUT_SECONDS, what, _NoAuth())
+        tag = received.get("ETag", "").strip('"')
+        if not tag:
+            raise TransientError(f"{what}: the reply names no ETag")
+        return tag
+
     def _arrived(self, url: str, headers: Headers, size: int, what: str) -> int:
         """How much the server has of a file whose upload broke off."""
         with self._reply("PUT", url, b"", headers, PUT_SECONDS, what, _NoAuth()) as reply:

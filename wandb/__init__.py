@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from . import tensorboard as tensorboard
     from . import util as util
     from . import wandb_run as wandb_run
+    from ._artifacts_of_the_active_run import link_model, log_artifact, log_model, use_artifact, use_model
     from .apis.internal import Api as InternalApi
     from .apis.internal import api
     from .apis.public.api import Api
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
     from .sdk._child import _attach, attach
     from .sdk._debugger import set_trace
     from .sdk._terminal import termerror, termlog, termsetup, termwarn
+    from .sdk.artifacts.artifact import Artifact
+    from .sdk.artifacts.artifact_ttl import ArtifactTTL
     from .sdk.wandb_alerts import AlertLevel
     from .sdk.wandb_config import Config
     from .sdk.wandb_init import finish, init, join
@@ -87,6 +90,8 @@ summary: Summary = cast(Any, BeforeInit("summary"))
 _HOMES = {
     "AlertLevel": ".sdk.wandb_alerts",
     "Api": ".apis.public.api",
+    "Artifact": ".sdk.artifacts.artifact",
+    "ArtifactTTL": ".sdk.artifacts.artifact_ttl",
     "Audio": ".data_types",
     "Classes": ".data_types",
     "Config": ".sdk.wandb_config",
@@ -115,7 +120,10 @@ _HOMES = {
     "finish": ".sdk.wandb_init",
     "init": ".sdk.wandb_init",
     "join": ".sdk.wandb_init",
+    "link_model": "._artifacts_of_the_active_run",
     "load_ipython_extension": ".sdk._jupyter",
+    "log_artifact": "._artifacts_of_the_active_run",
+    "log_model": "._artifacts_of_the_active_run",
     "login": ".sdk.wandb_login",
     "plot_table": ".plot",
     "replay": ".replay",
@@ -127,6 +135,8 @@ _HOMES = {
     "termlog": ".sdk._terminal",
     "termsetup": ".sdk._terminal",
     "termwarn": ".sdk._terminal",
+    "use_artifact": "._artifacts_of_the_active_run",
+    "use_model": "._artifacts_of_the_active_run",
     "visualize": ".plot",
 }
 
@@ -138,6 +148,8 @@ _MODULES = frozenset(
 __all__ = [
     "AlertLevel",
     "Api",
+    "Artifact",
+    "ArtifactTTL",
     "Audio",
     "Classes",
     "CommError",
@@ -175,7 +187,10 @@ __all__ = [
     "finish",
     "init",
     "join",
+    "link_model",
     "log",
+    "log_artifact",
+    "log_model",
     "login",
     "mark_preempting",
     "pin_config_keys",
@@ -195,6 +210,8 @@ __all__ = [
     "termsetup",
     "termwarn",
     "unwatch",
+    "use_artifact",
+    "use_model",
     "visualize",
     "watch",
 ]

@@ -99,6 +99,7 @@ def leave(run: Run) -> None:
 
     if run._files is not None:
         run._files.finish()
+    run._finish_artifacts()
     with run._lock:
         if run._finished:
             return

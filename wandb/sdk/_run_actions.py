@@ -1,4 +1,4 @@
-"""What a run does beside logging rows: alerts, files, code, watching models, showing itself.
+"""What a run does beside logging rows: alerts, files, code, watching models; artifacts are in its base.
 
 Each is loaded on first use.
 """
@@ -15,7 +15,7 @@ from wandb_storage import Console, Preempting, Stream, Telemetry, dump_json
 
 from ..errors import UsageError
 from ._restored import Restored
-from ._run_facts import RunFacts
+from ._run_artifacts import RunArtifacts
 from .wandb_alerts import AlertLevel, alert_record
 from .wandb_settings import Settings
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._watch import Watches
 
 
-class RunActions(RunFacts):
+class RunActions(RunArtifacts):
     """The calls of a run that aren't about rows."""
 
     def __init__(self, settings: Settings, folder: Path, start: float, restored: Restored) -> None:

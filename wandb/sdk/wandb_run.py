@@ -308,6 +308,7 @@ class Run(RunActions):
 
     def flush(self) -> None:
         """Return when everything logged so far survives a power loss. Raises UsageError where the disk refuses."""
+        self._finish_artifacts()
         if self._log is not None:
             try:
                 self._log.flush()
@@ -336,6 +337,7 @@ class Run(RunActions):
             self._files.finish()
         if self._media is not None:
             self._media.finish()
+        self._finish_artifacts()
         if self._seal():
             self._on_finish(self, bool(quiet))
 

@@ -1,0 +1,270 @@
+"""Bringing files of a version to where the user wants them.
+
+A file that is there already is left as it is: by what is remembered of the folder (`_RootMemory`) where its size and
+times are unchanged, otherwise by its digest. What is missing comes from the files that are staged on this machine, from
+the cache, or from the server, and is checked against its digest on the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Set
+
+from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write_from
+
+from ...errors import CommError
+from .._terminal import termwarn
+from ._progress import Progress
+from ._references import fetch_reference
+from .artifact_file_cache import get_artifact_file_cache
+from .artifact_manifest_entry import ArtifactManifestEntry
+
+if TYPE_CHECKING:
+    from ._contents import ArtifactContents
+
+# Most of the time they wait for the network.
+_WORKERS = 16
+# So many files are with the workers at once: of a hundred thousand, the rest needs no memory.
+_UNDER_WAY_MAX = 256
+# Up to this size a file's bytes are held, and written to the cache and to their place without being read again.
+_HELD_BYTES_MAX = 1 << 20
+_PIECE_BYTES = 1 << 20
+
+
+def download_entry(artifact: ArtifactContents, entry: ArtifactManifestEntry, root: str, skip_cache: bool) -> str:
+    """One file; its path is returned. Raises as `ArtifactManifestEntry.download`."""
+    target = Path(root, entry.path)
+    if not _is_there(entry, target):
+        fetch(artifact, entry, target, None if skip_cache else get_artifact_file_cache())
+    return str(target)
+
+
+def download_all(
+    artifact: ArtifactContents, root: str, entries: List[ArtifactManifestEntry], skip_cache: bool,
+    allow_missing_references: bool,
+) -> None:  # fmt: skip
+    """The files of these entries. Raises as `Artifact.download`."""
+    cache = None if skip_cache else get_artifact_file_cache()
+    memory = _RootMemory(root)
+    missing = [entry for entry in entries if not memory.has(entry)]
+    artifact._find_addresses([entry for entry in missing if not _is_at_hand(entry, cache)])
+
+    def bring(entry: ArtifactManifestEntry) -> int:
+        target = Path(root, entry.path)
+        try:
+            if not _is_there(entry, target):
+                fetch(artifact, entry, target, cache)
+            memory.note(entry)
+        except FileNotFoundError as error:
+            if not allow_missing_references or entry.ref is None:
+                raise
+            termwarn(str(error))
+        except (IsADirectoryError, NotADirectoryError):
+            termwarn(f"{entry.path} is not downloaded: in {root}, a file stands where a folder belongs, or a folder "
+                     "where a file does")  # fmt: skip
+        return entry.size or 0
+
+    total = sum(entry.size or 0 for entry in missing)
+    try:
+        with Progress(f"downloading {artifact.name}", total, "bytes") as progress:
+            _each(missing, bring, progress.advance)
+    finally:
+        memory.save()
+
+
+def _each(
+    entries: List[ArtifactManifestEntry], bring: Callable[[ArtifactManifestEntry], int], done: Callable[[int], None]
+) -> None:
+    """Bring all of them, several at a time. Raises the first failure, when what was under way has ended."""
+    under_way: Set[Future[int]] = set()
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="download") as workers:
+        try:
+            for entry in entries:
+                under_way.add(workers.submit(bring, entry))
+                if len(under_way) >= _UNDER_WAY_MAX:
+                    finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        done(future.result())
+            for future in under_way:
+                done(future.result())
+        except BaseException:
+            for future in under_way:
+                future.cancel()
+            raise
+
+
+# --- one file ---------------------------------------------------------------------------------------------------------
+
+
+def fetch(artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache]) -> None:
+    """Bring a file's bytes to `target`, from wherever they are. Raises CommError, OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if entry.ref is not None:
+        fetch_reference(artifact, entry, target, cache)
+        return
+    staged = artifact._open_staged(entry)
+    if staged is not None:
+        with staged, new_file(target) as file:
+            _copy_checked(entry, staged, file)
+        return
+    path = _cache_path(entry, cache)
+    held = cache.open(path, entry.size) if cache is not None and path is not None else None
+    if held is not None:
+        with held:
+            write_from(held, target)
+        return
+    if entry.size is not None and entry.size <= _HELD_BYTES_MAX:
+        _fetch_small(artifact, entry, target, cache, path)
+    else:
+        _fetch_large(artifact, entry, target, cache, path)
+
+
+def _fetch_small(
+    artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache],
+    path: Optional[Path],
+) -> None:  # fmt: skip
+    pieces: List[bytes] = []
+    found = _checked(artifact, entry, pieces.append)
+    with new_file(target) as file:
+        file.writelines(pieces)
+    if cache is not None and path is not None and not entry.skip_cache:
+        with contextlib.suppress(OSError), cache.new_file(path, found) as kept:
+            kept.writelines(pieces)
+
+
+def _fetch_large(
+    artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache],
+    path: Optional[Path],
+) -> None:  # fmt: skip
+    if cache is not None and path is not None and not entry.skip_cache:
+        try:
+            with cache.new_file(path, entry.size or 0) as kept:
+                _checked(artifact, entry, kept.write)
+            held = cache.open(path, entry.size)
+            if held is not None:
+                with held:
+                    write_from(held, target)
+                return
+        except OSError as error:
+            termwarn(f"the cache of artifacts is not used: {error}", repeat=False)
+    with new_file(target) as file:
+        _checked(artifact, entry, file.write)
+
+
+def _checked(artifact: ArtifactContents, entry: ArtifactManifestEntry, write: Callable[[bytes], object]) -> int:
+    """Hand the bytes that the server sends to `write`; return their number. Raises CommError where they are others."""
+    found = new_hash(entry.digest_algorithm().short)
+
+    def take(piece: bytes) -> None:
+        found.update(piece)
+        write(piece)
+
+    size = artifact._fetch_from_server(entry, take)
+    if encoded(found) != entry.digest:
+        raise CommError(f"{entry.path}: what the server sent is not what was logged; its digest is {encoded(found)}")
+    return size
+
+
+def _copy_checked(entry: ArtifactManifestEntry, source: IO[bytes], file: IO[bytes]) -> None:
+    found = new_hash(entry.digest_algorithm().short)
+    while True:
+        piece = source.read(_PIECE_BYTES)
+        if not piece:
+            break
+        found.update(piece)
+        file.write(piece)
+    if encoded(found) != entry.digest:
+        raise OSError(f"{entry.path} is not staged as it was logged: its digest is {encoded(found)}")
+
+
+@contextlib.contextmanager
+def new_file(target: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `target` when the block ends without an exception."""
+    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _is_there(entry: ArtifactManifestEntry, target: Path) -> bool:
+    """Whether the file is there with its content. A directory there is somebody else's."""
+    try:
+        if entry.ref is not None or (entry.size is not None and target.stat().st_size != entry.size):
+            return False
+        with target.open("rb") as file:
+            return hash_descriptor(file.fileno(), entry.digest_algorithm().short) == entry.digest
+    except OSError:
+        return False
+
+
+def _cache_path(entry: ArtifactManifestEntry, cache: Optional[ObjectCache]) -> Optional[Path]:
+    if cache is None:
+        return None
+    try:
+        return cache.path_of(entry.digest, entry.digest_algorithm().short)
+    except ValueError:
+        return None  # no digest of a file's
+
+
+def _is_at_hand(entry: ArtifactManifestEntry, cache: Optional[ObjectCache]) -> bool:
+    """Whether no server has to be asked for it."""
+    path = _cache_path(entry, cache)
+    return entry.ref is not None or entry._place is not None or (path is not None and path.exists())
+
+
+# --- what is remembered of a folder -----------------------------------------------------------------------------------
+
+
+class _RootMemory:
+    """Which content the files of a folder had when they were downloaded: a second download reads none of them."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.abspath(root)
+        name = hashlib.sha256(os.fsencode(self._root)).hexdigest()[:32]
+        self._path = get_artifact_file_cache().folder / "roots" / f"{name}.json"
+        self._known: Dict[str, Any] = {}
+        self._new: Dict[str, Any] = {}
+        self._lock = threading.Lock()
+        with contextlib.suppress(OSError, ValueError):
+            known = json.loads(self._path.read_bytes())
+            if isinstance(known, dict) and known.get("root") == self._root:
+                self._known = known["files"]
+
+    def has(self, entry: ArtifactManifestEntry) -> bool:
+        known = self._known.get(entry.path)
+        return known is not None and known[1] == entry.digest and known[0] == self._stamp(entry)
+
+    def note(self, entry: ArtifactManifestEntry) -> None:
+        stamp = self._stamp(entry)
+        if stamp is not None:
+            with self._lock:
+                self._new[entry.path] = [stamp, entry.digest]
+
+    def _stamp(self, entry: ArtifactManifestEntry) -> Optional[List[int]]:
+        try:
+            status = os.stat(os.path.join(self._root, entry.path))
+        except OSError:
+            return None
+        return [status.st_ino, status.st_size, status.st_mtime_ns]
+
+    def save(self) -> None:
+        """A disk that refuses costs the next download the reading."""
+        if not self._new:
+            return
+        content = json.dumps({"root": self._root, "files": {**self._known, **self._new}})
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as file:
+                file.write(content)
+            os.replace(file.name, self._path)
