@@ -19,10 +19,6 @@ OFFICIAL: Dict[str, Any] = json.loads((HERE / "official_surface.json").read_text
 # Names of a service that this client doesn't have.
 _NOT_HERE = {"WandbCoreNotAvailableError", "ARTIFACT_FETCH_FILE_URL_BATCH_SIZE", "CORE_DEBUG", "ENABLE_DCGM_PROFILING"}
 _NOT_HERE |= {"USE_V1_ARTIFACTS", "_EXECUTABLE"}
-# Of artifacts and the model registry.
-_NOT_HERE |= {
-    name for name in OFFICIAL["Run"] if "artifact" in name or name in ("link_model", "log_model", "use_model")
-}
 
 
 def missing(official: Dict[str, Optional[List[str]]], own: Dict[str, Optional[List[str]]]) -> Set[str]:

@@ -16,7 +16,6 @@ from .artifact_manifest_entry import ArtifactManifestEntry
 from .exceptions import ArtifactError, WaitTimeoutError
 
 if TYPE_CHECKING:
-    from ...apis.public import ArtifactCollection
     from ...apis.public import Run as ApiRun
     from ..wandb_settings import Settings
     from .artifact import Artifact
@@ -178,19 +177,19 @@ class ArtifactVersions(ArtifactContents):
         return Api({"base_url": self._server().base_url}).run("/".join(path))
 
     @property
-    def collection(self) -> ArtifactCollection:
+    def collection(self) -> Any:
         """The collection through which it was found, as the public Api has it."""
         return self._collection(self._known("collection").place)
 
     @property
-    def source_collection(self) -> ArtifactCollection:
+    def source_collection(self) -> Any:
         """The collection in which it was made, as the public Api has it."""
         return self._collection(self._known("source_collection").source)
 
-    def _collection(self, place: Any) -> ArtifactCollection:
+    def _collection(self, place: Any) -> Any:
         from ...apis.public import Api
 
-        api = Api({"base_url": self._server().base_url})
+        api: Any = Api({"base_url": self._server().base_url})
         return api.artifact_collection(self._type, f"{place.entity}/{place.project}/{place.collection}")
 
     # --- this one -----------------------------------------------------------------------------------------------------

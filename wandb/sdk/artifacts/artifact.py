@@ -24,8 +24,9 @@ class Artifact(ArtifactVersions):
     >>> with wandb.init(project="digits", mode="offline") as run:
     ...     _ = run.log_artifact(artifact, aliases=["best"])
     >>> with wandb.init(project="digits", mode="offline") as run:
-    ...     print(open(run.use_artifact("digits:best").get_entry("labels.txt").download()).read())
-    zero one two
+    ...     used = run.use_artifact("digits:best")
+    ...     print(used.download(), used.version, used.metadata)
+    artifacts/digits:v0 v0 {'classes': 10}
 
     name: letters, digits, '-', '_' and '.'. type: what kind of thing it is. description: what it is, in words.
     metadata: structured data about it, up to 100 keys. incremental: it is the version before it and what is added.

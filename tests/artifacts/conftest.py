@@ -1,0 +1,39 @@
+"""Every test of artifacts has a folder, a home and a cache of its own; those that upload share one server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from live_server import LiveServer
+
+import wandb
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in [name for name in os.environ if name.startswith("WANDB_") and not name.startswith("WANDB_TEST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    wandb.teardown()
+
+
+@pytest.fixture(scope="session")
+def the_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with LiveServer(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def server(the_server: LiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LiveServer:
+    """A server that holds other tests' projects; this test's is called like its folder."""
+    monkeypatch.setenv("WANDB_BASE_URL", the_server.url)
+    monkeypatch.setenv("WANDB_API_KEY", the_server.key)
+    monkeypatch.setenv("WANDB_PROJECT", tmp_path.name)
+    return the_server
