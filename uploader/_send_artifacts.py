@@ -212,7 +212,7 @@ class ArtifactSender:
 
     def _takes(self, algorithm: str) -> bool:
         """Whether the server keeps files by another digest than MD5."""
-        if _XXHASH_FEATURE not in self._destination.features():
+        if not self._destination.supports(_XXHASH_FEATURE):
             return False
         try:
             data = self._graphql("XXHashDigestsEnabled", documents.XXHASH_ENABLED, {"entityName": self._place()[0]})
@@ -245,7 +245,7 @@ class ArtifactSender:
             "storageRegion": about.get("region"),
             "clientMutationId": None,
         }
-        if header.algorithm != MD5 or _XXHASH_FEATURE in self._destination.features():
+        if header.algorithm != MD5 or self._destination.supports(_XXHASH_FEATURE):
             values["digestAlgorithm"] = f"MANIFEST_{header.algorithm}"
         if about.get("tags"):
             values["tags"] = [{"tagName": tag, "attributes": None, "tagCategoryName": None} for tag in about["tags"]]
