@@ -155,10 +155,20 @@ def test_what_a_killed_agent_had_begun_is_not_begun_again(own_place: Path) -> No
     assert sweep.runs()[0].trial.metric == [0.5]
 
 
-def test_what_was_preempted_is_gone_on_with(own_place: Path) -> None:
+def test_what_was_preempted_is_handed_to_one_agent(own_place: Path) -> None:
     sweep = make(own_place)
     run = die(sweep, "running", "preempting")
     assert states(sweep) == ["preempted"]
+    (command,) = sweep.beat(sweep.register(), ())
+    assert (command.kind, command.run_id) == ("resume", run)
+    (other,) = sweep.beat(sweep.register(), ())
+    assert (other.kind, other.arguments["lr"]) == ("run", {"value": 2})
+    sweep.close()  # and so do those two
+
+
+def test_a_preempted_trial_goes_on_in_its_run(own_place: Path) -> None:
+    sweep = make(own_place)
+    run = die(sweep, "running", "preempting")
     FunctionAgent(sweep, train, 1, beat_seconds=0.01).run()
     (found,) = sweep.runs()
     assert (found.id, found.trial.state, list(found.trial.metric)) == (run, "finished", [0.5, 1.0])

@@ -5,7 +5,7 @@
         state.json         whether it is paused or stopped, and the local controller's plan
         lock               held with flock for the instant in which an agent is told something
         agent-ID           held with flock by an agent for as long as it lives
-        trial-00001.json   a run: its id and values, who was told to begin it, and how often
+        trial-00001.json   a run: id and values, who was told to begin it, how often, and how often it had begun by then
 
 How a run is doing stands nowhere here: its own log says it, written through the write-ahead log as that of any run. So
 agents, controllers and machines can die at any instant: what they were told is on disk before they hear it, and the
@@ -23,7 +23,7 @@ import string
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
-from wandb_storage import LogError
+from wandb_storage import LockFile, LogError, read_held
 
 from .._run_folders import run_folders
 from ..errors import UsageError
@@ -48,7 +48,7 @@ class OfflineSweep:
             raise UsageError(f"there is no sweep in {folder}; `wandb sweep CONFIG.yaml --offline` makes one")
         self.folder = folder
         self.id = folder.name[len("sweep-") :]
-        self._agents: Dict[str, int] = {}  # id -> descriptor that holds its lock
+        self._agents: Dict[str, LockFile] = {}
         self._known: Dict[str, _Known] = {}
 
     @classmethod
@@ -81,9 +81,8 @@ class OfflineSweep:
 
     def register(self) -> str:
         agent = new_id()
-        descriptor = os.open(self.folder / f"agent-{agent}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        self._agents[agent] = descriptor
+        lock = self._agents[agent] = LockFile(self.folder / f"agent-{agent}")
+        lock.acquire(tries=1, pause_seconds=0.0)  # nobody else knows the name
         return agent
 
     def beat(self, agent: str, alive: Collection[str]) -> List[Command]:
@@ -101,10 +100,11 @@ class OfflineSweep:
         if given.stop:
             return [Command(STOP, run) for run in given.stop]
         if given.hand_again is not None:
-            held = self._trials()[given.hand_again]
-            again = held["handed"] + 1 if held["agent"] == agent else 1
-            self._change(given.hand_again, agent=agent, handed=again)
-            return [Command(RESUME if given.resume else RUN, given.hand_again, held["arguments"])]
+            run, held = given.hand_again, self._trials()[given.hand_again]
+            sessions = self._known[run].sessions if given.resume else held["sessions"]
+            again = held["handed"] + 1 if held["agent"] == agent and not given.resume else 1
+            self._change(run, agent=agent, handed=again, sessions=sessions)
+            return [Command(RESUME if sessions else RUN, run, held["arguments"])]
         if given.planned is not None:
             begun = self._begin(agent, given.planned["data"]["args"], state)
             entry = {"id": given.planned["id"], "runid": begun.run_id}
@@ -118,7 +118,7 @@ class OfflineSweep:
 
     def _begin(self, agent: str, arguments: Mapping[str, Any], state: Dict[str, Any]) -> Command:
         run = new_id()
-        trial = {"run": run, "agent": agent, "handed": 1, "failed": False, "arguments": arguments}
+        trial = {"run": run, "agent": agent, "handed": 1, "failed": False, "sessions": 0, "arguments": arguments}
         _write(self.folder / f"trial-{len(self._trials()) + 1:05d}.json", json.dumps(trial))
         if state["state"] != RUNNING:
             self._write_state({**state, "state": RUNNING})
@@ -126,25 +126,12 @@ class OfflineSweep:
 
     def close(self) -> None:
         """Let go of the agents of this object: they are gone then."""
-        for agent in list(self._agents):
-            os.close(self._agents.pop(agent))
-            with contextlib.suppress(OSError):
-                (self.folder / f"agent-{agent}").unlink()
+        for lock in self._agents.values():
+            lock.release()
+        self._agents.clear()
 
     def _lives(self, agent: str) -> bool:
-        if agent in self._agents:
-            return True
-        try:
-            descriptor = os.open(self.folder / f"agent-{agent}", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return agent in self._agents or read_held(self.folder / f"agent-{agent}") is not None
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -155,31 +142,29 @@ class OfflineSweep:
         found = []
         for run, held in self._trials().items():
             values = values_of(checked.parameters, held["arguments"])
-            state, metric = self._look(run, folders.get(run), checked)
-            if state == "pending" and held["failed"]:
-                state = "failed"
-            trial = Trial(values, state, metric)
+            known = self._look(run, folders.get(run), checked)
+            # Handed out, and not begun since.
+            state = known.state if known.sessions > held["sessions"] else "failed" if held["failed"] else "pending"
+            trial = Trial(values, state, known.metric)
             lives = state != "pending" or self._lives(held["agent"])
             found.append(SweepRun(run, trial, held["agent"], lives, held["handed"], run in stopping))
         return found
 
-    def _look(self, run: str, folder: Optional[Path], checked: Checked) -> Any:
-        """(state, metric) as the run's log says."""
-        if folder is None:
-            return "pending", ()
-        known = self._known.get(run)
-        if known is not None and known.folder == folder and known.state in ENDED:
-            return known.state, known.metric
+    def _look(self, run: str, folder: Optional[Path], checked: Checked) -> _Known:
+        """What the run's log says."""
+        known = self._known.get(run, _UNBEGUN)
+        if folder is None or (known.folder == folder and known.state in ENDED):
+            return known
         try:
             replay = Replay(folder)
             state = _STATES.get(replay.state, "crashed")
             if replay.scan().state.preempting and state != "finished":
                 state = "preempting" if state == "running" else "preempted"
-            metric = _metric(replay, checked)
+            known = _Known(folder, state, _metric(replay, checked), len(replay.sessions))
         except LogError:
-            return "pending" if not any(folder.glob("run-*.wandb")) else "crashed", ()
-        self._known[run] = _Known(folder, state, metric)
-        return state, metric
+            return known  # its writer hasn't come far, or it is damaged and an earlier look counts
+        self._known[run] = known
+        return known
 
     def _trials(self) -> Dict[str, Dict[str, Any]]:
         """By run, in their order."""
@@ -241,11 +226,15 @@ class OfflineSweep:
 
 
 class _Known(NamedTuple):
-    """What was read of a run that has ended."""
+    """What was read of a run."""
 
-    folder: Path
+    folder: Optional[Path]
     state: str
     metric: Sequence[float]
+    sessions: int
+
+
+_UNBEGUN = _Known(None, "pending", (), 0)
 
 
 def _metric(replay: Replay, checked: Checked) -> List[float]:
