@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterator, List, NamedTuple, Optional, Tup
 import click
 
 from . import DIFFERENT
+from ._replay_output import fetch_run, load
 
 if TYPE_CHECKING:
     from wandb.replay import Replay
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from wandb.replay._selection import Selection
 
 _MOMENT = re.compile(r"(?P<run>[^@]*)@?(?P<kind>seq|step|time)=(?P<value>.+)")
-_NOW = ("log", "now")
+_NOW, _SERVER = ("log", "now"), "server"
 # What is listed of each kind; --json has all.
 _LISTED_MAX = 20
 _RANGES_MAX = 8
@@ -32,14 +33,18 @@ class Side(NamedTuple):
 
 
 def side(text: str, run: Optional[str], directory: Optional[Path]) -> Side:
-    """What A or B means: `step=N`, `seq=N` or `time=T` of RUN, `log` for RUN as it is, or another run, which may have
-    such a moment behind an @."""
-    from wandb.replay import Replay, find_run
+    """What A or B means: `step=N`, `seq=N` or `time=T` of RUN, `log` for RUN as it is, `server` for RUN as its server
+    has it, or another run, which may have such a moment behind an @."""
+    from wandb.replay._fetch import counterpart
 
     match = _MOMENT.fullmatch(text)
     name = (match["run"] if match is not None else text) or ""
-    meant = run or "latest" if name in ("", *_NOW) else name
-    found = Replay(find_run(meant, directory))
+    meant = load([run or "latest" if name in ("", _SERVER, *_NOW) else name], directory)
+    if len(meant) > 1:
+        raise click.UsageError(f"--diff: {text} means {len(meant)} runs; name one")
+    found = meant[0]
+    if name == _SERVER:
+        found = fetch_run(counterpart(found))
     if match is not None:
         found = _at(found, match["kind"], match["value"])
     return Side(text, found)

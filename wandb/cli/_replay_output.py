@@ -16,6 +16,7 @@ from ._progress import shown
 
 if TYPE_CHECKING:
     from wandb.replay import Replay
+    from wandb.replay._fetch import ServerPath
     from wandb.replay._selection import Selection
 
 # Where no terminal tells its width.
@@ -30,20 +31,36 @@ class Output(NamedTuple):
     path: Optional[Path]
 
 
-def load(folders: Sequence[Path]) -> List[Replay]:
-    """The runs in these folders, each read once, with a bar where that takes long."""
-    from wandb.replay import Replay
+def load(names: Sequence[str], directory: Optional[Path] = None) -> List[Replay]:
+    """The runs that these names mean, each read once, with a bar where that takes long."""
+    from wandb.replay import Replay, find_runs
+    from wandb.replay._fetch import server_path
     from wandb.replay._scan import Listeners
     from wandb_storage import LogError, Reader
 
-    runs = [Replay(folder) for folder in folders]
-    for run in runs:
+    runs: Dict[Path, Replay] = {}
+    for name in names:
+        elsewhere = server_path(name)
+        if elsewhere is not None:
+            fetched = fetch_run(elsewhere)
+            runs[fetched.folder] = fetched
+        else:
+            runs.update((folder, Replay(folder)) for folder in find_runs([name], directory))
+    for run in runs.values():
         last = 0
         with contextlib.suppress(LogError), Reader(run.folder) as reader:
             last = reader.last_committed()
         with shown("reading", "records") as show:
             run.scan(Listeners(progress=lambda done, last=last, show=show: show(done, max(done, last))))  # type: ignore
-    return runs
+    return list(runs.values())
+
+
+def fetch_run(where: ServerPath) -> Replay:
+    """A run of a server, with a bar where that takes long."""
+    from wandb.replay._fetch import fetch
+
+    with shown("fetching", "steps") as show:
+        return fetch(where, show)
 
 
 def write(runs: Sequence[Replay], selection: Selection, output: Output) -> None:

@@ -13,7 +13,7 @@ from ._help import RUN, command, option
 from ._replay_branch import make_fork, make_rewind, send
 from ._replay_diff import show_difference, side
 from ._replay_follow import follow
-from ._replay_output import Output, load, write
+from ._replay_output import Output, fetch_run, load, write
 from ._replay_view import view
 from ._times import MOMENT, Moment
 
@@ -81,7 +81,7 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
 @option("--view", is_flag=True, together=_LIVE, help="A full-screen view of any run, with charts; needs `wandb[view]`.")
 @option(
     "--diff", nargs=2, metavar="A B",
-    help="What two sides don't have in common: step=N, seq=N, time=T, another run, or log.",
+    help="What two sides don't have in common: step=N, seq=N, time=T, another run, log or server.",
 )  # fmt: skip
 @option(
     "--fork-at", type=int, metavar="STEP", together=_BRANCH, help="Make a new run that begins as this one up to STEP."
@@ -99,9 +99,9 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
 def replay(runs: Sequence[str], **given: Any) -> None:
     """Tell a run from its log: config, summary, history, plots, console, how it ended and how we know.
 
-    RUN is an id, a run's folder, any file in it, a pattern of these, or `latest`, the default. It may be finished,
-    killed or still running: nothing is written and nothing is disturbed. A damaged log is told up to the damage, with
-    exit code 1.
+    RUN is an id, a folder, any file in it, a pattern of these, `latest` (the default), or `entity/project/id` on a
+    server. It may be finished, killed or still running: nothing is written and nothing is disturbed. A damaged log is
+    told up to the damage, with exit code 1.
     """
     asked = _Asked(**given)
     asked.check()
@@ -220,11 +220,9 @@ def _one_of(options: Dict[str, Any]) -> None:
 
 
 def _find(runs: Sequence[str], asked: _Asked) -> List[Replay]:
-    from wandb.replay import find_runs
-
     if asked.diff and not runs:
         return []
-    found = load(find_runs(runs or ["latest"], asked.directory))
+    found = load(runs or ["latest"], asked.directory)
     if not _given(asked.moments):
         return found
     return [
@@ -235,8 +233,12 @@ def _find(runs: Sequence[str], asked: _Asked) -> List[Replay]:
 
 def _look_on(runs: Sequence[str], asked: _Asked) -> None:
     from wandb.replay import find_runs
+    from wandb.replay._fetch import server_path
 
-    folders = find_runs(runs or ["latest"], asked.directory)
+    fetched = [fetch_run(where) for where in map(server_path, runs) if where is not None]
+    if fetched and asked.follow:
+        raise click.UsageError("a run is followed from its log; of a server's, its page shows how it goes on")
+    folders = [run.folder for run in fetched] or find_runs(runs or ["latest"], asked.directory)
     if len(folders) > 1:
         raise click.UsageError(f"one run is looked at, and these are {len(folders)}; name the one that you mean")
     if asked.view:

@@ -89,7 +89,7 @@ def compare(left: Replay, right: Replay, selection: Selection = Selection()) -> 
     found.about = _changes(_facts(left), _facts(right))
     found.config = _changes(_flat(_own(left.config)), _flat(_own(right.config)))
     found.summary = _changes(_flat(_own(left.summary)), _flat(_own(right.summary)))
-    found.files = _changes(left.files, right.files)
+    found.files = _files(left, right)
     wanted = selection.keys
     keys = [
         {key: count for key, count in run.scan().keys.items() if key not in _CLOCKS and key != "_step"}
@@ -99,6 +99,14 @@ def compare(left: Replay, right: Replay, selection: Selection = Selection()) -> 
     found.keys = [change for change in one_sided if wanted is None or change.name in wanted]
     _compare_rows(found, _rows(left, selection), _rows(right, selection))
     return found
+
+
+def _files(left: Replay, right: Replay) -> List[Change]:
+    """Of a server only the names are known, and it has files that no log lists."""
+    if not left.origin and not right.origin:
+        return _changes(left.files, right.files)
+    changes = _changes(dict.fromkeys(left.files, ""), dict.fromkeys(right.files, ""))
+    return [change for change in changes if not (right if change.only == "right" else left).origin]
 
 
 def _facts(run: Replay) -> Dict[str, Any]:

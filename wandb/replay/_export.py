@@ -113,7 +113,7 @@ def _facts(replay: Replay) -> Dict[str, Any]:
         "uploads": [_upload(one) for one in uploads_of(replay)],
         "console": {"lines": state.console.count, "last": lines},
         "log": {
-            "folder": str(replay.folder),
+            "folder": replay.origin or str(replay.folder),
             "first_record": found.first_sequence,
             "removed_rows": found.removed_rows,
             "last_record": found.last_sequence,

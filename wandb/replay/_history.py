@@ -33,9 +33,11 @@ class History:
     """
 
     def __init__(
-        self, folder: Path, stop: int, types: Dict[str, str], keys: Optional[Sequence[str]], wanted: Range
-    ) -> None:
-        """`types`: of each key of the run, in the order that tables have."""
+        self, folder: Path, stop: int, types: Dict[str, str], keys: Optional[Sequence[str]], wanted: Range,
+        keep: object = None,
+    ) -> None:  # fmt: skip
+        """`types`: of each key of the run, in the order that tables have. `keep`: what goes with the last reader."""
+        self._keep = keep
         self._folder, self._stop, self._types, self._keys, self._range = folder, stop, types, keys, wanted
 
     def __iter__(self) -> Iterator[HistoryRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
 
@@ -28,8 +29,18 @@ class Replay:
     `history` and `console` raise LogDamaged when they arrive there.
     """
 
-    def __init__(self, folder: AnyPath, until: Until = Until()) -> None:  # noqa: B008 - a tuple, immutable
+    def __init__(
+        self,
+        folder: AnyPath,
+        until: Until = Until(),  # noqa: B008 - a tuple, immutable
+        origin: str = "",
+        said: Optional[Ended] = None,
+        keep: object = None,
+    ) -> None:
+        """`origin`: the address of the run that a server gave, and what it `said` of its end; `keep` goes with the
+        last object that reads the folder."""
         self.folder = Path(folder)
+        self.origin, self._said, self._keep = origin, said, keep
         self._until = until
         self._whole = until == Until()
         self._scan: Optional[Scan] = None
@@ -115,7 +126,8 @@ class Replay:
         """How the run ended, and the evidence for it."""
         found = self.scan()
         if self._ended is None:
-            self._ended = explain(self.folder, self.run_id, found, self._until)
+            known = self._said if not found.stopped else None
+            self._ended = known or explain(self.folder, self.run_id, found, self._until)
         return self._ended
 
     @property
@@ -151,7 +163,7 @@ class Replay:
         wanted = Range(from_step, to_step, from_time, to_time)
         types = self.scan().types
         kinds = {key: table_type(types[key]) for key in self.keys}
-        return History(self.folder, self._stop, kinds, keys, wanted)
+        return History(self.folder, self._stop, kinds, keys, wanted, self._keep)
 
     def columns(self, keys: Optional[Sequence[str]] = None) -> Iterator[Columns]:
         """`history(keys).columns()`: the rows in columns, several times as fast as one by one.
@@ -188,13 +200,14 @@ class Replay:
         """
         if sum(moment is not None for moment in (step, sequence, time)) != 1:
             raise ValueError("name one moment: a step, a sequence number or a time")
-        return Replay(self.folder, Until(sequence, step, time))
+        return Replay(self.folder, Until(sequence, step, time), self.origin, self._said, self._keep)
 
     def pinned(self) -> Replay:
         """This replay for several passes that must agree with each other while the run goes on."""
         found = self.scan()
-        pinned = Replay.of(self.folder, found, self.ended)
-        pinned._until, pinned._whole = self._until._replace(sequence=found.last_sequence), self._whole
+        until = self._until._replace(sequence=found.last_sequence)
+        pinned = Replay(self.folder, until, self.origin, self._said, self._keep)
+        pinned._scan, pinned._ended, pinned._whole = found, self.ended, self._whole
         return pinned
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -219,13 +232,19 @@ def replay(run: AnyPath = "latest", directory: Optional[AnyPath] = None) -> Repl
     directory of `$WANDB_DIR` or of the working directory. Raises LogNotFound where there is no such run, or more than
     one, and another LogError where its log can't be read at all.
 
+    `entity/project/id` or the address of a run's page mean a run of a server, which is fetched. Raises CommError where
+    the server can't be asked.
+
     >>> run = replay("latest")                                  # doctest: +SKIP
     >>> run.state, run.config["lr"], run.summary["loss"]        # doctest: +SKIP
     ('crashed', 0.001, 0.0412)
     >>> print(run.ended.evidence)                               # doctest: +SKIP
     process 4711 on gpu-3 ended without closing the log: the lock that it held until its end is free
     """
-    found = Replay(find_run(run, directory))
+    from ._fetch import fetch, server_path
+
+    elsewhere = server_path(os.fspath(run))
+    found = Replay(find_run(run, directory)) if elsewhere is None else fetch(elsewhere)
     found.scan()
     return found
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def uploads_of(replay: Replay) -> List[RunStatus]:
     """One for each server; of a moment in the past nothing is known."""
-    if not replay.is_whole:
+    if not replay.is_whole or replay.origin:
         return []
     from wandb_uploader import run_uploads
 
