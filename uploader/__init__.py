@@ -33,10 +33,12 @@ under every misfortune at once, is `tests/crash/chaos.py`.
 |         | `test_what_passes_is_tried_again[...-file_stream]`                                                       |
 | config  | the whole config and every label as of the batch's last record; batches are never out of order           |
 |         | `test_labels_follow_their_changes`, `test_what_passes_is_tried_again[...-UpsertBucket]`                  |
-| files   | a path holds one content; the cursor knows the MD5 of what arrived, and sending it again replaces alike  |
-|         | `test_what_passes_is_tried_again[...-storage]`, `test_what_has_not_changed_is_not_uploaded_again`        |
+| files   | a path holds one content; the cursor knows the MD5 of what arrived, and sending it again replaces alike; |
+|         | what has arrived of a large file is gone on with only while the file is the same, and its MD5 compared   |
+|         | `test_what_passes_is_tried_again[...-storage]`, `test_what_has_not_changed_is_not_uploaded_again`,       |
+|         | `test_a_file_that_has_changed_in_between_begins_anew`, `test_what_arrived_damaged_is_sent_again`         |
 | alerts  | a repeated one asks the server to drop it if its title came since the first attempt (`_alerts`)          |
-|         | `test_alerts_arrive_once_and_in_order`                                                                   |
+|         | `test_alerts_arrive_once_and_in_order`, `test_an_alert_that_arrived_before_it_was_refused_is_not_...`    |
 | parked  | a row that is refused leaves a line with its step in its place, which the row itself may replace later   |
 |         | `test_what_is_parked_goes_to_its_place_when_it_is_asked_for`                                             |
 | exit    | sent when all rows and files are acknowledged; it names the exit code, which the log holds               |

@@ -1,8 +1,9 @@
 """Alerts of a run: each once, in order.
 
 A server has no number for an alert, so a repeated one would be a second message. But it drops an alert whose title it
-has seen within `waitDuration`. The first attempt carries the wait that the user asked for; an attempt after one whose
-outcome isn't known carries at least the time since then, so that the server drops it if the first has arrived.
+has seen within `waitDuration`. The first attempt carries the wait that the user asked for. An attempt after one whose
+outcome isn't known carries at least the time since then, and one that may have arrived at any time since it was logged,
+because it was parked or the cursor was lost, the time since that: so the server drops it if an earlier one has arrived.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def send_alerts(transport: Transport, path: Tuple[str, str, str], cursor: Cursor
     """Bring the alerts of the acknowledged records to the server; what it refuses is parked."""
     logged = _logged(cursor)
     while cursor.alerts < len(logged):
-        _send(transport, path, cursor, save, cursor.alerts, logged[cursor.alerts])
+        alert = logged[cursor.alerts]
+        _send(transport, path, cursor, save, cursor.alerts, alert, alert.time < cursor.begun)
         cursor.alerts += 1
         save()
 
@@ -37,7 +39,7 @@ def send_parked_alerts(
     """Try those once more that were refused."""
     for number, alert in enumerate(_logged(cursor)[: cursor.alerts]):
         name = _name(number, alert)
-        if name in cursor.parked_items and _send(transport, path, cursor, save, number, alert):
+        if name in cursor.parked_items and _send(transport, path, cursor, save, number, alert, True):
             del cursor.parked_items[name]
             save()
 
@@ -53,14 +55,15 @@ def _name(number: int, alert: Alert) -> str:
 
 def _send(
     transport: Transport, path: Tuple[str, str, str], cursor: Cursor, save: Callable[[], None], number: int,
-    alert: Alert,
+    alert: Alert, may_be_there: bool,
 ) -> bool:  # fmt: skip
     """Whether the server took it; otherwise it is parked."""
     since, cursor.alerting = cursor.alerting, cursor.alerting or time.time()
     if not since:
         save()
     try:
-        transport.graphql("NotifyScriptableRunAlert", NOTIFY_ALERT, _variables(alert, path, since))
+        variables = _variables(alert, path, alert.time if may_be_there else since)
+        transport.graphql("NotifyScriptableRunAlert", NOTIFY_ALERT, variables)
         taken = True
     except Refused as error:
         cursor.parked_items[_name(number, alert)] = str(error)

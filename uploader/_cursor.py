@@ -78,7 +78,7 @@ class Cursor:
     had_tags: bool = False
     summary_digest: str = ""
     files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> MD5 of what was uploaded
-    compare_files: bool = False  # the server had the run when this cursor began: perhaps its files too
+    begun: float = 0.0  # wall time, where the server had the run before: perhaps its files and alerts too
     parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
     parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
     alerts: int = 0  # of the run's, that the server has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Dict
 
@@ -83,7 +84,7 @@ def _find_beginning(folder: Path, cursor: Cursor, state: RunState, target: Targe
         # The log's own lines are among those of the server, and only their texts tell which.
         begin.earlier.output_lines = find_output(folder, begin.earlier.output_lines, names, _console_tail(transport))
     cursor.history, cursor.events, cursor.earlier = begin.history, begin.events, begin.earlier
-    cursor.compare_files = held is not None
+    cursor.begun = time.time() if held is not None else 0.0
     if begin.held_history and not _has_gaps(transport, names):
         cursor.held_history, cursor.held_events = begin.held_history, begin.held_events
 

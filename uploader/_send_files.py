@@ -162,7 +162,7 @@ class FileSender:
             reply = data["createRunFiles"]
             urls = {file["name"]: file["uploadUrl"] for file in reply["files"]}
             headers = [str(header) for header in reply.get("uploadHeaders") or []]
-            held = self._ask_held(transport, names, group) if self._cursor.compare_files else {}
+            held = self._ask_held(transport, names, group) if self._cursor.begun else {}
         except Refused as error:
             for source in group:
                 self._park(source, str(error))

@@ -9,6 +9,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import re
 import ssl
 import zlib
 from types import MappingProxyType
@@ -40,6 +41,9 @@ GZIP_LEVEL = 1
 # A file's URL may point to a storage, and that to another; more than this is a circle.
 REDIRECTS_MAX = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+
+# What a proxy or a sign-in page answers with, and no store does.
+_PAGE = re.compile(rb"\s*<(!doctype )?html", re.IGNORECASE)
 
 USER_AGENT = "wandb-uploader"
 Key = Callable[[], Optional[str]]
@@ -254,6 +258,8 @@ class Transport:
             raw = self._read_bounded(reply, what)
             status, received = reply.status_code, reply.headers
         if 200 <= status <= 300:
+            if method == "PUT" and _PAGE.match(raw):
+                raise TransientError(f"{what}: the reply is a page, so it isn't from a store of files")
             return raw, received
         failure = classify(status, received, raw, what, conflict_passes)
         if isinstance(failure, CredentialsRefused) and method == "PUT":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
-from logged_runs import Clock, Fold, check_same, end, log_rows, new_folder, start_log
+from logged_runs import Clock, Fold, check_same, cursor_of, end, log_rows, new_folder, start_log
 from w_b_server import Fault, WBServer
 
-from wandb_storage import Alert, Console, Preempting, RowFlag, SystemMetrics
+from wandb_storage import Alert, Console, Log, Preempting, RowFlag, RunStart, SystemMetrics
 from wandb_uploader import UploadResult, _batch, status, upload
 from wandb_uploader._destination import Destination
 from wandb_uploader._errors import TransientError
@@ -146,6 +147,40 @@ def test_an_alert_that_is_refused_is_parked(server: WBServer, wandb_dir: Path, c
     result = send(folder, server, clock)
     assert result.done
     assert "not here" in result.parked_items["alert 1, 'no'"]
+
+
+def test_alerts_that_the_server_has_are_not_repeated_by_whoever_lost_its_cursor(
+    server: WBServer, wandb_dir: Path, clock: Clock
+) -> None:
+    folder = new_folder(wandb_dir)
+    log = start_log(folder, server.url)
+    log_rows(log, 3)
+    log.append(Alert(title="loss", text="high", time=1001.0))
+    end(log)
+    assert send(folder, server, clock).done
+    cursor_of(wandb_dir).unlink()
+    log = Log.open(folder)
+    log.append(RunStart(run_id="r1", project="p", time=time.time(), resumed=True, first_step=3))
+    log_rows(log, 1, first=3)
+    log.append(Alert(title="loss", text="higher", time=time.time() + 10.0))
+    log.append(Alert(title="loss", text="very high", time=time.time() + 11.0))
+    end(log)
+    assert send(folder, server, clock).done
+    assert [one["text"] for one in server.alerts] == ["high", "higher", "very high"]
+
+
+def test_an_alert_that_arrived_before_it_was_refused_is_not_repeated(
+    server: WBServer, wandb_dir: Path, clock: Clock
+) -> None:
+    folder = new_folder(wandb_dir)
+    log = start_log(folder, server.url)
+    log.append(Alert(title="once", time=1001.0))
+    end(log)
+    refusal = Fault(status=200, body=b'{"errors": [{"message": "no"}]}', only="NotifyScriptableRunAlert")
+    server.faults = [Fault(drop_after=True, only="NotifyScriptableRunAlert"), refusal]
+    assert list(send(folder, server, clock).parked_items) == ["alert 1, 'once'"]
+    assert send(folder, server, clock, retry_parked=True).parked_items == {}
+    assert [one["title"] for one in server.alerts] == ["once"]
 
 
 def test_an_alert_that_was_refused_is_tried_again_when_it_is_asked_for(
