@@ -58,6 +58,10 @@ class Completed(NamedTuple):
 NOTHING = Completed()
 
 
+# A run that is resumed without end must not grow its config without end.
+SESSIONS_TOLD_MAX = 100
+
+
 @dataclasses.dataclass
 class RunState:
     """A run after some of its records. All times are seconds since the epoch, `runtime` seconds."""
@@ -86,6 +90,8 @@ class RunState:
     exit: Optional[Exit] = None  # of the last session
     writer_lost: Optional[WriterLost] = None  # of the last session
     crashes: int = 0  # sessions that ended without closing their log
+    # Of each session its start, and how it ended where that is known: the newest `SESSIONS_TOLD_MAX`.
+    story: List[Dict[str, Any]] = dataclasses.field(default_factory=list)
     lost_records: int = 0
     last_time: float = 0.0
     runtime_before: float = 0.0  # of the sessions before this one
@@ -190,8 +196,10 @@ class RunState:
             self.start = dataclasses.replace(record)
             self.runtime_before = record.runtime_before
         self.sessions += 1
+        told = {"number": self.sessions, "time": record.time, "host": record.host, "pid": record.pid}
         self.session_start = self.last_time = record.time
         self.step = max(self.step, record.first_step)
+        self.story = [*self.story, {**told, "step": self.step}][-SESSIONS_TOLD_MAX:]
         self.exit = self.writer_lost = None
         self.preempting = False
         self.label_changes += 1
@@ -256,6 +264,7 @@ class RunState:
         rows = self._complete_own_row()
         self.exit = record
         self.last_time = record.time
+        self._tell("exit", {"code": record.code, "time": record.time})
         return Completed(rows)
 
     def _lost(self, record: WriterLost) -> Completed:
@@ -263,7 +272,14 @@ class RunState:
         self.writer_lost = record
         self.crashes += 1
         self.lost_records += record.lost_records
+        evidence = {"cause": record.cause, "evidence": record.evidence, "lost_records": record.lost_records}
+        self._tell("lost", {"time": record.time, **evidence})
+        self.label_changes += 1
         return Completed(rows)
+
+    def _tell(self, name: str, what: Dict[str, Any]) -> None:
+        if self.story:
+            self.story[-1] = {**self.story[-1], name: what}
 
     # --- lanes --------------------------------------------------------------------------------------------------------
 

@@ -46,6 +46,9 @@ def wire_config(state: RunState, earlier: Optional[Mapping[str, Any]] = None, wr
     _merge_labels(internal, state.telemetry)
     if begins_at_server(state.start):
         internal["branch_point"] = {"run_id": state.start.branch_run, "step": state.start.branch_step}
+    if state.sessions > 1 or state.crashes:
+        # The log's own story, for the run's page: sessions, and after which crash it was recovered.
+        internal["log"] = state.story
     if "pinned_keys" in state.telemetry:
         internal["pinned_keys"] = state.telemetry["pinned_keys"]
     result["_wandb"] = {"value": internal}

@@ -102,6 +102,23 @@ _TRACEBACK = [
 ]
 
 
+# `define_metric` of the epoch and what is drawn over it, and a log of two sessions.
+_DEFINED = [{"1": "epoch", "6": [3]}, {"2": "val/*", "5": 1, "6": [1]}]
+_STORY = [
+    {
+        "number": 1, "time": 1.7985e9, "host": "gpu-node-0", "pid": 4711, "step": 0,
+        "lost": {
+            "time": 1.79850031e9, "cause": "died", "lost_records": 0,
+            "evidence": "process 4711 on gpu-node-0 ended without closing the log: the lock that it held is free",
+        },
+    },
+    {
+        "number": 2, "time": 1.7985004e9, "host": "gpu-node-2", "pid": 96, "step": 181,
+        "exit": {"code": 0, "time": 1.7985031e9},
+    },
+]  # fmt: skip
+
+
 # --- Files of every kind ----------------------------------------------------------------------------------------------
 
 
@@ -254,7 +271,7 @@ def _one_run(into: Filled, number: int, rows: int, chosen: random.Random) -> Non
         config=config, host=f"gpu-node-{number % 3}", program="train.py",
         commit=hashlib.sha1(name.encode()).hexdigest(),
         repo="https://git.example/discs.git",
-        internal={"m": [{"1": "epoch", "6": [3]}, {"2": "val/*", "5": 1, "6": [1]}]} if number == 0 else {},
+        internal={"m": _DEFINED, "log": _STORY} if number == 0 else {},
     )  # fmt: skip
     last = rows if number not in (CRASHED_NUMBER, 5) else int(rows * 0.62)
     history, events = _history(config, last, rows, number, into.server.clock.now)

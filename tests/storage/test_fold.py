@@ -183,6 +183,19 @@ def test_sessions_add_up() -> None:
     assert fold(RunStart(), Exit()).status == "finished"
 
 
+def test_a_run_knows_its_sessions_and_after_which_crash_it_was_recovered() -> None:
+    lost = WriterLost(time=20.0, cause="died", evidence="its lock is free", lost_records=0)
+    state = fold(
+        RunStart(run_id="r", time=10.0, host="a", pid=1), lost,
+        RunStart(run_id="r", time=30.0, host="b", pid=2, first_step=4), Exit(code=0, time=40.0),
+    )  # fmt: skip
+    told = {"time": 20.0, "cause": "died", "evidence": "its lock is free", "lost_records": 0}
+    assert state.story == [
+        {"number": 1, "time": 10.0, "host": "a", "pid": 1, "step": 0, "lost": told},
+        {"number": 2, "time": 30.0, "host": "b", "pid": 2, "step": 4, "exit": {"code": 0, "time": 40.0}},
+    ]
+
+
 def test_what_is_found_out_later_joins_the_environment() -> None:
     """And belongs to the session that found it out."""
     state = fold(

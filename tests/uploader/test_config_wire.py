@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wandb_storage import MetricDefinition
+from wandb_storage import MetricDefinition, RunStart, RunState, WriterLost
 from wandb_uploader import NotUploadable, normalize_url, page_url
-from wandb_uploader._config_wire import config_yaml, metric_definitions
+from wandb_uploader._config_wire import config_yaml, metric_definitions, wire_config
 
 
 def test_metric_definitions_name_their_step_by_its_place() -> None:
@@ -21,6 +21,15 @@ def test_metric_definitions_name_their_step_by_its_place() -> None:
         {"1": "acc", "5": 4, "6": [3], "7": [2, 4], "8": 2},
         {"1": "batch", "6": [], "7": []},
     ]
+
+
+def test_a_log_that_was_recovered_tells_its_story() -> None:
+    state = RunState()
+    for record in (RunStart(run_id="r", time=1.0, host="a", pid=1), WriterLost(time=2.0, cause="died", evidence="e")):
+        assert "log" not in wire_config(state)["_wandb"]["value"]
+        state.apply(record)
+    (session,) = wire_config(state)["_wandb"]["value"]["log"]
+    assert (session["host"], session["lost"]["cause"]) == ("a", "died")
 
 
 def test_yaml_reads_back_as_what_it_was() -> None:

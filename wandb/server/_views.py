@@ -60,6 +60,7 @@ def run_detail(run: Run, now: float) -> dict[str, Any]:
         "host": run.host,
         "commit": run.commit_hash,
         "log_lines": run.log_count,
+        "events": run.events_count,
         "version": f"{run.rewrites}-{run.history_count}-{run.events_count}",
         **_internal_views(run),
     }
@@ -69,7 +70,10 @@ def _internal_views(run: Run) -> dict[str, Any]:
     """What the client's own part of the config says of charts of tables and of the classes in pictures."""
     value = _internal(run.config)
     shown = {"charts": "visualize", "mask_classes": "mask/class_labels", "box_classes": "bounding_box/class_labels"}
-    return {name: strict_json(value.get(key) or {}) for name, key in shown.items()}
+    views = {name: strict_json(value.get(key) or {}) for name, key in shown.items()}
+    story = value.get("log")
+    # What the uploader tells of the log: its sessions, and after which crash it was recovered.
+    return {**views, "sessions": strict_json(story) if isinstance(story, list) else []}
 
 
 def _internal(config: str) -> dict[str, Any]:

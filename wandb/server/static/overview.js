@@ -3,7 +3,8 @@
 import { getJson, path, postJson } from "./api.js";
 import { button, h, icon, replaceIfChanged } from "./dom.js";
 import { textOf } from "./files.js";
-import { ago, bytes, duration, flat, moment, number, value } from "./format.js";
+import { ago, bytes, duration, flat, moment, number } from "./format.js";
+import { pairTable, pairs } from "./pairs.js";
 import { showDialog } from "./popover.js";
 import { logStory } from "./story.js";
 
@@ -22,10 +23,10 @@ export class OverviewPanel {
       this.known = run.file_count;
       this.metadata = await this.#metadata();
     }
-    replaceIfChanged(this.element, [run.config, run.summary, run.ending, run.state, run.notes, run.tags, run.alerts, run.artifacts, run.log, this.metadata, Math.floor(run.heartbeat_at / 60)], () => [
-      h("div", { class: "stack" }, this.#about(run), run.alerts.length ? alerts(run.alerts) : null, logStory(run), run.artifacts.logged.length + run.artifacts.used.length ? artifacts(run) : null, this.#surroundings()),
+    replaceIfChanged(this.element, [run.config, run.summary, run.ending, run.state, run.notes, run.tags, run.alerts, run.artifacts, run.sessions, run.rows, this.metadata, Math.floor(run.heartbeat_at / 60)], () => [
+      h("div", { class: "stack" }, this.#about(run), run.alerts.length ? alerts(run.alerts) : null, logStory(run)),
       h("div", { class: "stack" }, pairs("Summary", flat(run.summary), "The run has no summary yet.")),
-      h("div", { class: "stack" }, pairs("Config", flat(run.config), "The run has no config.")),
+      h("div", { class: "stack" }, pairs("Config", flat(run.config), "The run has no config."), run.artifacts.logged.length + run.artifacts.used.length ? artifacts(run) : null, this.#surroundings()),
     ]);
   }
 
@@ -90,18 +91,4 @@ function artifacts(run) {
   const link = (item) => h("a", { href: `/${path(item.entity, item.project, "artifacts", item.type, item.name, item.version)}` }, `${item.name}:${item.version}`);
   const rows = [["Logged", run.artifacts.logged], ["Used", run.artifacts.used]].flatMap(([label, items]) => items.map((item) => [label, [link(item), " ", h("span", { class: "hint" }, item.type)]]));
   return h("section", { class: "card" }, h("h2", null, "Artifacts"), pairTable(rows));
-}
-
-export function pairTable(rows) {
-  return h("table", { class: "pairs" }, h("tbody", null, rows.map(([key, item]) => h("tr", null, h("th", { scope: "row" }, key), h("td", null, item)))));
-}
-
-// Keys and values with a filter above where there are many.
-export function pairs(title, entries, nothing) {
-  if (!entries.length) return h("section", { class: "card" }, h("h2", null, title), h("p", { class: "empty" }, nothing));
-  const table = pairTable(entries.map(([key, item]) => [key, h("span", { class: "mono" }, value(item))]));
-  const filter = h("input", { type: "search", placeholder: `Filter ${entries.length}`, "aria-label": `Filter ${title}`, oninput: () => {
-    for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(filter.value.toLowerCase());
-  } });
-  return h("section", { class: "card" }, h("h2", { class: "with-button" }, title, entries.length > 8 ? filter : null), table);
 }

@@ -3,7 +3,7 @@
 import { getJson, path, postJson } from "./api.js";
 import { button, h, setTrail, tag } from "./dom.js";
 import { moment } from "./format.js";
-import { pairTable } from "./overview.js";
+import { pairTable } from "./pairs.js";
 import { ask, askText } from "./popover.js";
 import { plainTable, projectHead } from "./project.js";
 
