@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-import random
 from typing import Any
 
 import pytest
 from live_server import LiveServer
 
-from wandb.server._sweep_search import SweepConfigError, Trial, grid_point, nested, parameters_of, promising_point
-from wandb.server._sweeps import parse_sweep_config
+from wandb.server._limits import HEARTBEAT_SILENCE_SECONDS_MAX
+from wandb.server._sweeps import checked_config
+from wandb.sweeps import SweepConfigError
 
 UPSERT = """mutation S($id: ID, $config: String, $state: String) { upsertSweep(input: {id: $id, config: $config,
     state: $state, projectName: "demo"}) { sweep { id name state runCountExpected } } }"""
@@ -86,39 +85,13 @@ def test_a_cap_ends_a_random_search(server: LiveServer) -> None:
     assert beat(server, agent) == [{"type": "exit"}]
 
 
-def test_bayesian_search_finds_a_valley_sooner_than_chance() -> None:
-    config = parse_sweep_config("method: bayes\nmetric: {name: l}\nparameters: {x: {min: 0.0, max: 1.0}}\n")
-    parameters = parameters_of(config)
-    best = []
-    for seed in range(5):
-        source = random.Random(seed)
-        trials: list[Trial] = []
-        for _ in range(15):
-            point = promising_point(parameters, trials, source)
-            trials.append(Trial(point, (point[("x",)] - 0.73) ** 2))
-        best.append(math.sqrt(min(trial.loss for trial in trials)))
-    assert max(best) < 0.02
-
-
-def test_nested_parameters_stay_nested() -> None:
-    text = "method: grid\nparameters: {o: {parameters: {lr: {values: [1, 2]}, m: {value: 0}}}, s: {value: 7}}\n"
-    parameters = parameters_of(parse_sweep_config(text))
-    point = grid_point(parameters, 1)
-    assert point is not None
-    assert nested(point) == {"o": {"value": {"lr": 2, "m": 0}}, "s": {"value": 7}}
-    assert grid_point(parameters, 2) is None
-
-
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
         ("[1]", "must be an object"),
         ("method: grid\nparameters: {x: {min: 0.0, max: 1.0}}", "a grid needs"),
-        ("method: odd\nparameters: {x: {value: 1}}", "one of grid, random, bayes"),
-        ("method: random\nparameters: {x: {distribution: odd}}", "not known"),
-        ("method: random\nparameters: {x: {distribution: log_uniform_values, min: 0, max: 1}}", "can't be drawn"),
-        ("method: grid\nparameters: {x: {min: 1, max: 9000}, y: {min: 1, max: 9000}}", "the limit is"),
-        ("method: bayes\nparameters: {x: {value: 1}}", "bayes needs 'metric'"),
+        ("method: odd\nparameters: {x: {value: 1}}", "choose 'grid', 'random', 'bayes'"),
+        ("method: bayes\nparameters: {x: {value: 1}}", "'bayes' needs to know"),
         (
             "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
             + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(6)),
@@ -129,4 +102,70 @@ def test_nested_parameters_stay_nested() -> None:
 )
 def test_a_configuration_that_cannot_be_searched_says_why(config: str, problem: str) -> None:
     with pytest.raises(SweepConfigError, match=problem):
-        parse_sweep_config(config)
+        checked_config(config)
+
+
+def test_keys_that_mean_nothing_are_left_out_with_a_warning(server: LiveServer) -> None:
+    upsert = UPSERT.replace("{ id name state runCountExpected } }", "{ id } configValidationWarnings }")
+    config = "method: random\nodd: 1\nparameters: {x: {value: 1, step: 2}}\n"
+    warnings = server.execute(upsert, config=config)["upsertSweep"]["configValidationWarnings"]
+    assert ["odd" in warnings[0], "parameters.x.step" in warnings[1], len(warnings)] == [True, True, 2]
+
+
+def test_what_a_silent_agent_had_not_begun_goes_to_the_next(server: LiveServer) -> None:
+    sweep, agent = begin(server)
+    (first,) = beat(server, agent)
+    other = server.execute(AGENT, sweep=sweep["name"])["createAgent"]["agent"]["id"]
+    (second,) = beat(server, other)
+    assert second["run_id"] != first["run_id"]
+    finish(server, second["run_id"], 1.0)
+    assert beat(server, other) == []  # the first agent may still begin its run
+    server.clock.advance(HEARTBEAT_SILENCE_SECONDS_MAX + 1)
+    (again,) = beat(server, other)
+    assert (again["run_id"], again["args"]) == (first["run_id"], first["args"])
+
+
+def test_a_preempted_run_is_resumed_by_one_agent(server: LiveServer) -> None:
+    sweep, agent = begin(server)
+    (first,) = beat(server, agent)
+    row = json.dumps({"_step": 0, "loss": 1.0})
+    body = {"files": {"wandb-history.jsonl": {"offset": 0, "content": [row]}}, "preempting": True}
+    server.stream(body, name=first["run_id"])
+    server.clock.advance(HEARTBEAT_SILENCE_SECONDS_MAX + 1)
+    one, two = (server.execute(AGENT, sweep=sweep["name"])["createAgent"]["agent"]["id"] for _ in "12")
+    (again,) = beat(server, one)
+    assert (again["type"], again["run_id"], again["args"]) == ("resume", first["run_id"], first["args"])
+    (other,) = beat(server, two)
+    assert (other["type"], other["args"]["a"]) == ("run", {"value": 2})
+
+
+def test_a_run_that_comes_to_nothing_is_stopped_early(server: LiveServer) -> None:
+    _sweep, agent = begin(
+        server,
+        "method: random\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: 1.0}}\n"
+        "early_terminate: {type: hyperband, min_iter: 2, eta: 2}\n",
+    )
+    for number in range(3):
+        (command,) = beat(server, agent)
+        rows = [json.dumps({"_step": step, "loss": float(number)}) for step in range(3)]
+        body: dict[str, Any] = {"files": {"wandb-history.jsonl": {"offset": 0, "content": rows}}}
+        server.stream(body, name=command["run_id"])
+        told = beat(server, agent, **{command["run_id"]: True})
+        assert told == ([{"type": "stop", "run_id": command["run_id"]}] if number == 2 else [])
+        server.stream({"complete": True, "exitcode": 0}, name=command["run_id"])
+
+
+def test_a_local_controller_decides(server: LiveServer) -> None:
+    sweep, agent = begin(server, "controller: {type: local}\n" + GRID)
+    assert beat(server, agent) == []
+    upsert = """mutation C($id: ID, $controller: JSONString) { upsertSweep(input: {id: $id, controller: $controller}) {
+        sweep { scheduler } } }"""
+    entry = {"id": "e1", "data": {"args": {"z": {"value": 5}}}}
+    server.execute(upsert, id=sweep["id"], controller=json.dumps({"schedule": [entry]}))
+    (command,) = beat(server, agent)
+    assert command["args"] == {"z": {"value": 5}}
+    told = server.execute(upsert, id=sweep["id"], controller=json.dumps({"earlystop": [command["run_id"]]}))
+    assert json.loads(told["upsertSweep"]["sweep"]["scheduler"]) == {
+        "scheduled": [{"id": "e1", "runid": command["run_id"]}]
+    }
+    assert beat(server, agent, **{command["run_id"]: True}) == [{"type": "stop", "run_id": command["run_id"]}]

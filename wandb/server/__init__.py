@@ -36,7 +36,7 @@ Layers, each knowing only the ones below it
 ``_services``                what requests share, and what one request knows
 ``_indexer`` ``_series``     blocks of columns in the background; charts of blocks and rows
 ``_ingest`` ``_stream``      run stream requests, applied in groups; what one makes of its run
-``_sweeps`` ``_queues``      what agents are told; ``_sweep_search`` chooses what a sweep tries
+``_sweeps`` ``_queues``      what agents are told of sweeps (by ``wandb.sweeps``) and of queues
 ``_artifacts``               collections, versions, aliases, links; ``_artifact_commit`` manifests
 ``_teams`` ``_policies``     who belongs together; what a scope says of settings
 ``_alerts``                  what a script wants a person to see

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..sweeps import runs_expected
 from ._access import services_of
 from ._api_runs import project_of
 from ._artifact_commit import entry_place
@@ -41,7 +42,7 @@ from ._lineage import ARTIFACT, RUN, lineage
 from ._names import RunKey
 from ._services import RequestContext
 from ._store import Project, Run, find_run, find_run_by_id
-from ._sweeps import Sweep, best_loss, find_sweep, list_sweeps, metric_of, runs_expected, runs_of_sweep, update_sweep
+from ._sweeps import Sweep, best_loss, find_sweep, list_sweeps, metric_of, runs_of_sweep, update_sweep
 from ._values import strict_json
 from ._views import run_view
 
@@ -161,13 +162,13 @@ def _sweep_view(connection: Connection, sweep: Sweep) -> dict[str, Any]:
     return {
         "id": sweep.name,
         "name": sweep.display_name or sweep.settings.get("name") or sweep.name,
-        "method": sweep.settings["method"],
+        "method": sweep.checked.method,
         "state": sweep.state,
         "metric": metric,
         "maximize": maximize,
         "best": best_loss(sweep, runs),
         "runs": len(runs),
-        "expected": runs_expected(sweep),
+        "expected": runs_expected(sweep.checked),
         "created_at": sweep.created_at,
     }
 

@@ -8,31 +8,35 @@ from typing import Any
 from graphql import GraphQLError
 
 from .._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
+from ..sweeps import STATES, SweepConfigError, runs_expected
 from ._graphql import Resolvers
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
+from ._lines import HISTORY
 from ._names import parse_storage_number, storage_id
 from ._resolvers import allowed_entity, connection_of, project_for_writing
+from ._series import charts_of
 from ._services import RequestContext, iso_time
-from ._store import Project, find_project, project_by_id
-from ._sweep_search import SweepConfigError
+from ._store import Project, Run, find_project, project_by_id
 from ._sweeps import (
-    STATES,
     Agent,
+    MetricHistory,
     Sweep,
     agent_by_id,
     best_loss,
+    checked_config,
     create_agent,
     create_sweep,
     find_sweep,
     heartbeat,
     list_agents,
     list_sweeps,
-    parse_sweep_config,
-    runs_expected,
     runs_of_sweep,
     sweep_by_id,
     update_sweep,
 )
+
+# A run is judged by its first rows; Hyperband's brackets beyond so many are a matter of days.
+_CURVE_ROWS_MAX = 1_000_000
 
 
 def _project_of(sweep: Sweep, context: RequestContext) -> Project:
@@ -73,8 +77,7 @@ def _upsert_sweep(_: None, context: RequestContext, input: dict[str, Any]) -> di
     names = {"displayName": "display_name", "description": "description"}
     same = {name: name for name in ("controller", "scheduler", "config")}
     values = {column: input[name] for name, column in {**names, **same}.items() if input.get(name) is not None}
-    if "config" in values:
-        _check_config(values["config"])
+    warnings = _check_config(values["config"]) if "config" in values else []
     if input.get("state") is not None:
         if input["state"] not in STATES:
             raise GraphQLError(f"{input['state']!r} is not a state of a sweep")
@@ -88,12 +91,13 @@ def _upsert_sweep(_: None, context: RequestContext, input: dict[str, Any]) -> di
         sweep = create_sweep(context.connection, project, context.user, values, context.now)
     else:
         update_sweep(context.connection, sweep.id, {**values, "updated_at": context.now})
-    return {"sweep": sweep_by_id(context.connection, sweep.id), "configValidationWarnings": []}
+    return {"sweep": sweep_by_id(context.connection, sweep.id), "configValidationWarnings": warnings}
 
 
-def _check_config(text: str) -> None:
+def _check_config(text: str) -> list[str]:
+    """What is accepted, but hardly meant."""
     try:
-        parse_sweep_config(text)
+        return checked_config(text).warnings
     except SweepConfigError as error:
         raise GraphQLError(str(error)) from None
 
@@ -134,8 +138,19 @@ def _heartbeat(_: None, context: RequestContext, input: dict[str, Any]) -> dict[
         busy = None
     if not isinstance(busy, dict):
         raise GraphQLError("runState must be a JSON object inside a string")
-    commands = heartbeat(context.connection, agent, busy, context.now)
+    commands = heartbeat(context.connection, agent, busy, context.now, _history(context))
     return {"agent": agent_by_id(context.connection, agent.id), "commands": json.dumps(commands)}
+
+
+def _history(context: RequestContext) -> MetricHistory:
+    """Reads the curves by which runs are stopped early."""
+
+    def read(run: Run, metric: str) -> list[float]:
+        charts = charts_of(context.connection, context.services.tails, run, HISTORY, "_step")
+        found = charts.columns.buckets([metric], 0, 0, min(charts.columns.end, _CURVE_ROWS_MAX)).get(metric)
+        return [] if found is None else [float(value) for value in found.last]
+
+    return read
 
 
 def _sweep_runs(
@@ -177,14 +192,14 @@ SWEEP_RESOLVERS: Resolvers = {
         "id": lambda sweep, context: storage_id("Sweep", str(sweep.id)),
         "project": _project_of,
         "displayName": lambda sweep, context: sweep.display_name,
-        "method": lambda sweep, context: sweep.settings["method"],
+        "method": lambda sweep, context: sweep.checked.method,
         "bestLoss": lambda sweep, context: best_loss(sweep, runs_of_sweep(context.connection, sweep)),
         "earlyStopJobRunning": lambda sweep, context: False,
         "createdAt": lambda sweep, context: iso_time(sweep.created_at),
         "updatedAt": lambda sweep, context: iso_time(sweep.updated_at),
         "heartbeatAt": lambda sweep, context: iso_time(sweep.heartbeat_at),
         "runCount": lambda sweep, context: len(runs_of_sweep(context.connection, sweep)),
-        "runCountExpected": lambda sweep, context: runs_expected(sweep),
+        "runCountExpected": lambda sweep, context: runs_expected(sweep.checked),
         "runs": _sweep_runs,
         "agents": lambda sweep, context: {
             "edges": [{"node": agent} for agent in list_agents(context.connection, sweep.id)]

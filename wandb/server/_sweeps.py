@@ -6,9 +6,9 @@ the answer got lost, gets the same run again; one that asks a third time does no
 
 from __future__ import annotations
 
+import functools
 import json
-import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,28 +30,28 @@ from sqlalchemy import (
 from sqlalchemy import UniqueConstraint as Unique
 
 from .._filters import lookup
+from ..sweeps import (
+    Answer,
+    Checked,
+    Plan,
+    SweepConfigError,
+    SweepRun,
+    Trial,
+    answer,
+    check_leniently,
+    check_searchable,
+    nested,
+    values_of,
+)
 from ._auth import User, user_by_id
-from ._limits import NESTING_MAX, SWEEP_CHARACTERS_MAX, SWEEP_NODES_MAX
+from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX, NESTING_MAX, SWEEP_CHARACTERS_MAX, SWEEP_NODES_MAX
 from ._names import new_run_id, run_storage_id
 from ._store import Project, Run, create_run, list_runs, project_by_id, update_run
-from ._sweep_search import (
-    METHODS,
-    SweepConfigError,
-    Trial,
-    grid_point,
-    grid_size,
-    nested,
-    parameters_of,
-    promising_point,
-    random_point,
-)
 from ._tables import metadata
-from ._values import finite_number
+from ._values import finite_number, parse_object
 
-STATES = ("PENDING", "RUNNING", "PAUSED", "FINISHED", "CANCELED", "STOPPED")
-_OVER = ("FINISHED", "CANCELED", "STOPPED")
-_ALIVE = ("running", "pending", "preempting")
-_HANDED_MAX = 2
+# Of a run, the values of its sweep's metric, the oldest first.
+MetricHistory = Callable[[Run, str], Sequence[float]]
 
 sweeps = Table(
     "sweeps",
@@ -67,8 +67,6 @@ sweeps = Table(
     Column("state", String, nullable=False),
     Column("controller", Text),
     Column("scheduler", Text),
-    # Points that were handed out; the place in a grid.
-    Column("handed", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
@@ -106,7 +104,6 @@ class Sweep:
     state: str
     controller: str | None
     scheduler: str | None
-    handed: int
     created_at: float
     updated_at: float
     heartbeat_at: float
@@ -114,6 +111,10 @@ class Sweep:
     @property
     def settings(self) -> dict[str, Any]:
         return parse_sweep_config(self.config)
+
+    @property
+    def checked(self) -> Checked:
+        return checked_config(self.config)
 
 
 @dataclass(frozen=True)
@@ -132,33 +133,32 @@ class Agent:
 
 
 def parse_sweep_config(text: str) -> dict[str, Any]:
-    """The configuration in a YAML text, checked as far as the search relies on it."""
+    """The configuration in a YAML text. Raises SweepConfigError."""
     if len(text) > SWEEP_CHARACTERS_MAX:
-        raise SweepConfigError(f"a sweep's configuration has at most {SWEEP_CHARACTERS_MAX} characters")
+        raise SweepConfigError((), f"has more than {SWEEP_CHARACTERS_MAX} characters")
     try:
         config = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise SweepConfigError(f"the sweep's configuration is not YAML: {error}") from None
+        raise SweepConfigError((), f"is not YAML: {error}") from None
     if not isinstance(config, dict):
-        raise SweepConfigError("a sweep's configuration must be an object with 'method' and 'parameters'")
+        raise SweepConfigError((), f"must be an object with 'method' and 'parameters', not {type(config).__name__}")
     # A few lines of YAML that refer to each other can mean more than a machine can hold.
     _count_nodes(config, [0], 0)
-    config.setdefault("method", "random")
-    if config["method"] not in (*METHODS, "custom"):
-        raise SweepConfigError(f"a sweep's method is one of {', '.join(METHODS)}, not {config['method']!r}")
-    if config["method"] in METHODS:
-        parameters = parameters_of(config)
-        if config["method"] == "grid":
-            grid_size(parameters)
-        if config["method"] == "bayes" and not metric_of(config)[0]:
-            raise SweepConfigError("bayes needs 'metric' with the name to optimize")
     return config
+
+
+@functools.lru_cache(maxsize=256)
+def checked_config(text: str) -> Checked:
+    """The same, checked; what it leaves out stands in its warnings. Raises SweepConfigError."""
+    checked = check_leniently(parse_sweep_config(text))
+    check_searchable(checked)
+    return checked
 
 
 def _count_nodes(value: Any, seen: list[int], depth: int) -> None:
     seen[0] += 1
     if seen[0] > SWEEP_NODES_MAX or depth > NESTING_MAX:
-        raise SweepConfigError("the sweep's configuration is too large or nested too deeply")
+        raise SweepConfigError((), "is too large or nested too deeply")
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inner:
         _count_nodes(item, seen, depth + 1)
@@ -191,7 +191,7 @@ def list_sweeps(connection: Connection, project_id: int) -> list[Sweep]:
 def create_sweep(connection: Connection, project: Project, user: User, values: dict[str, Any], now: float) -> Sweep:
     name = new_run_id()
     times = {"created_at": now, "updated_at": now, "heartbeat_at": now}
-    row = {"project_id": project.id, "user_id": user.id, "name": name, "state": "PENDING", "handed": 0}
+    row = {"project_id": project.id, "user_id": user.id, "name": name, "state": "PENDING"}
     connection.execute(insert(sweeps).values(**row, **times, **values))
     made = find_sweep(connection, project.id, name)
     assert made is not None
@@ -231,92 +231,112 @@ def list_agents(connection: Connection, sweep_id: int) -> list[Agent]:
     return [Agent(**row._mapping) for row in connection.execute(query)]
 
 
-def heartbeat(connection: Connection, agent: Agent, busy: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
+def heartbeat(
+    connection: Connection, agent: Agent, busy: Mapping[str, Any], now: float, history: MetricHistory
+) -> list[dict[str, Any]]:
     """Note that an agent lives, and say what it has to do. ``busy`` has its runs that are alive."""
+    # Whoever else asks about this sweep waits until this answer is written down.
+    connection.execute(select(sweeps.c.id).where(sweeps.c.id == agent.sweep_id).with_for_update())
     sweep = sweep_by_id(connection, agent.sweep_id)
     assert sweep is not None
     connection.execute(update(agents).where(agents.c.id == agent.id).values(heartbeat_at=now))
     update_sweep(connection, sweep.id, {"heartbeat_at": now})
     alive = [name for name, lives in busy.items() if lives]
-    runs = {run.name: run for run in runs_of_sweep(connection, sweep)}
-    stopped = [name for name in alive if sweep.state == "CANCELED" or (name in runs and runs[name].stop_requested)]
-    if stopped:
-        return [{"type": "stop", "run_id": name} for name in stopped]
-    if alive or sweep.state == "PAUSED":
-        return []
-    if sweep.state in _OVER:
-        return [{"type": "exit"}]
-    return _next_run(connection, sweep, agent, runs, now)
+    runs = runs_of_sweep(connection, sweep)
+    plan = Plan(_plan(sweep).get("schedule") or (), _scheduled(sweep))
+    trials = _trials(connection, sweep, runs, now, history)
+    given = answer(sweep.name, sweep.checked, sweep.state, str(agent.id), alive, trials, plan)
+    for run in runs:
+        if run.name in given.failed:
+            update_run(connection, run.id, {"state": "failed", "finished_at": now})
+    return _carry_out(connection, sweep, agent, given, {run.name: run for run in runs}, now)
 
 
-def _next_run(
-    connection: Connection, sweep: Sweep, agent: Agent, runs: Mapping[str, Run], now: float
+def _carry_out(
+    connection: Connection, sweep: Sweep, agent: Agent, given: Answer, runs: Mapping[str, Run], now: float
 ) -> list[dict[str, Any]]:
-    waiting = runs.get(agent.run or "")
-    if waiting is not None and waiting.state == "pending":
-        if agent.run_handed < _HANDED_MAX:
-            connection.execute(update(agents).where(agents.c.id == agent.id).values(run_handed=agent.run_handed + 1))
-            return [_command(sweep, waiting)]
-        update_run(connection, waiting.id, {"state": "failed", "finished_at": now})
-    config = sweep.settings
-    point = None if _is_full(config, runs) else _point(config, sweep, list(runs.values()), now)
-    if point is None:
-        # Runs of other agents may still go on; a sweep is over when nothing is left to begin.
+    if given.stop:
+        return [{"type": "stop", "run_id": name} for name in given.stop]
+    if given.hand_again is not None:
+        run = runs[given.hand_again]
+        if given.resume:
+            update_run(connection, run.id, {"state": "pending", "preempting": False})
+        _hand(connection, agent, run, agent.run_handed + 1 if agent.run == run.name and not given.resume else 1)
+        arguments = json.loads(run.config)
+        if run.history_count:  # the config is the program's by now
+            arguments = nested(values_of(sweep.checked.parameters, arguments))
+        return [_command(sweep, run, arguments, "resume" if run.history_count else "run")]
+    if given.planned is not None:
+        arguments = given.planned["data"]["args"]
+        run = _begin(connection, sweep, agent, arguments, now)
+        entry = {"id": given.planned["id"], "runid": run.name}
+        update_sweep(connection, sweep.id, {"scheduler": json.dumps({"scheduled": [*_scheduled(sweep), entry]})})
+        return [_command(sweep, run, arguments)]
+    if given.begin is not None:
+        arguments = nested(given.begin)
+        return [_command(sweep, _begin(connection, sweep, agent, arguments, now), arguments)]
+    if given.finished:
         update_sweep(connection, sweep.id, {"state": "FINISHED", "updated_at": now})
-        return [{"type": "exit"}]
+    return [{"type": "exit"}] if given.leave else []
+
+
+def _begin(connection: Connection, sweep: Sweep, agent: Agent, arguments: Mapping[str, Any], now: float) -> Run:
     project, user = project_by_id(connection, sweep.project_id), user_by_id(connection, sweep.user_id)
     assert project is not None
     assert user is not None
     run = create_run(connection, project, user, new_run_id(), now)
-    values = {"state": "pending", "sweep": sweep.name, "config": json.dumps(nested(point))}
-    update_run(connection, run.id, values)
-    update_sweep(connection, sweep.id, {"handed": sweep.handed + 1, "state": "RUNNING", "updated_at": now})
-    begun = json.dumps([*json.loads(agent.runs), run.name])
-    connection.execute(update(agents).where(agents.c.id == agent.id).values(run=run.name, run_handed=1, runs=begun))
-    return [_command(sweep, run, nested(point))]
+    update_run(connection, run.id, {"state": "pending", "sweep": sweep.name, "config": json.dumps(arguments)})
+    update_sweep(connection, sweep.id, {"state": "RUNNING", "updated_at": now})
+    _hand(connection, agent, run, 1)
+    return run
 
 
-def _is_full(config: Mapping[str, Any], runs: Mapping[str, Run]) -> bool:
-    cap = config.get("run_cap")
-    return isinstance(cap, int) and len(runs) >= cap
+def _hand(connection: Connection, agent: Agent, run: Run, handed: int) -> None:
+    begun = json.dumps(list(dict.fromkeys([*json.loads(agent.runs), run.name])))
+    values = {"run": run.name, "run_handed": handed, "runs": begun}
+    connection.execute(update(agents).where(agents.c.id == agent.id).values(**values))
 
 
-def _point(config: Mapping[str, Any], sweep: Sweep, runs: list[Run], now: float) -> dict[tuple[str, ...], Any] | None:
-    if config["method"] not in METHODS:
-        return None
-    parameters = parameters_of(config)
-    if config["method"] == "grid":
-        return grid_point(parameters, sweep.handed)
-    # Seeded by the sweep and the number of the point, so that a point can be found again.
-    source = random.Random(f"{sweep.name}-{sweep.handed}")
-    if config["method"] == "random":
-        return random_point(parameters, source)
-    name, maximize = metric_of(config)
-    trials = []
+def _trials(
+    connection: Connection, sweep: Sweep, runs: Sequence[Run], now: float, history: MetricHistory
+) -> list[SweepRun]:
+    checked = sweep.checked
+    metric = checked.metric["name"] if checked.metric is not None else None
+    curves = metric is not None and (checked.early_terminate is not None or "target" in (checked.metric or {}))
+    holders = {agent.run: agent for agent in list_agents(connection, sweep.id)}
+    stopping = set(_plan(sweep).get("earlystop") or ())
+    found = []
     for run in runs:
-        loss = finite_number(lookup(json.loads(run.summary), name))
-        if loss is not None and run.state_at(now) not in _ALIVE:
-            tried = json.loads(run.config)
-            values = {parameter.path: _tried(tried, parameter.path) for parameter in parameters}
-            trials.append(Trial(values, -loss if maximize else loss))
-    return promising_point(parameters, trials, source)
+        values: Sequence[float] = ()
+        if curves and metric is not None:
+            values = history(run, metric)
+        elif metric is not None:
+            last = finite_number(lookup(json.loads(run.summary), metric))
+            values = () if last is None else (last,)
+        trial = Trial(values_of(checked.parameters, json.loads(run.config)), run.state_at(now), values)
+        holder = holders.get(run.name)
+        lives = holder is not None and now - holder.heartbeat_at <= HEARTBEAT_SILENCE_SECONDS_MAX
+        stops = run.stop_requested or run.name in stopping
+        handed = holder.run_handed if holder is not None else 0
+        found.append(SweepRun(run.name, trial, str(holder.id) if holder is not None else "", lives, handed, stops))
+    return found
 
 
-def _tried(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    value = config.get(path[0])
-    value = value.get("value") if isinstance(value, dict) else None
-    for name in path[1:]:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+def _plan(sweep: Sweep) -> dict[str, Any]:
+    return parse_object(sweep.controller or "") or {}
 
 
-def _command(sweep: Sweep, run: Run, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+def _scheduled(sweep: Sweep) -> list[Any]:
+    return list((parse_object(sweep.scheduler or "") or {}).get("scheduled") or ())
+
+
+def _command(sweep: Sweep, run: Run, arguments: Mapping[str, Any], kind: str = "run") -> dict[str, Any]:
     return {
-        "type": "run",
+        "type": kind,
         "run_id": run.name,
         "run_storage_id": run_storage_id(run.key),
         "program": sweep.settings.get("program"),
-        "args": json.loads(run.config) if arguments is None else arguments,
+        "args": arguments,
         "logs": [],
     }
 
@@ -327,12 +347,3 @@ def best_loss(sweep: Sweep, runs: list[Run]) -> float | None:
     found = [finite_number(lookup(json.loads(run.summary), name)) for run in runs] if name else []
     values = [value for value in found if value is not None]
     return (max if maximize else min)(values) if values else None
-
-
-def runs_expected(sweep: Sweep) -> int | None:
-    """How many runs a sweep will have; None where it goes on until it is stopped."""
-    config = sweep.settings
-    cap = config.get("run_cap")
-    size = grid_size(parameters_of(config)) if config["method"] == "grid" else None
-    known = [number for number in (cap if isinstance(cap, int) else None, size) if number is not None]
-    return min(known) if known else None

@@ -15,10 +15,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._config import Checked, Parameter, SweepConfigError, check_config
-from ._dispatch import Answer, Plan, SweepRun, answer
+from ._config import Checked, Parameter, SweepConfigError, check_config, check_leniently
+from ._dispatch import OVER, STATES, Answer, Plan, SweepRun, answer
 from ._early_stopping import Stop, runs_to_stop
-from ._search import Trial, grid_size, losses, nested, next_values, runs_expected, values_of
+from ._search import Trial, check_searchable, grid_size, losses, nested, next_values, runs_expected, values_of
 
 if TYPE_CHECKING:
     from ._agent import FunctionAgent, ProcessAgent
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from ._remote import RemoteSweep
 
 __all__ = [
-    "Answer", "Checked", "Command", "Controller", "ControllerError", "FunctionAgent", "OfflineSweep", "Parameter",
-    "Plan", "ProcessAgent", "Proposal", "RemoteSweep", "Stop", "SweepConfigError", "SweepHome", "SweepRun", "Trial",
-    "agent", "answer", "check_config", "controller", "find", "grid_size", "losses", "nested", "next_values",
-    "runs_expected", "runs_to_stop", "sweep", "values_of",
+    "OVER", "STATES", "Answer", "Checked", "Command", "Controller", "ControllerError", "FunctionAgent",
+    "OfflineSweep", "Parameter", "Plan", "ProcessAgent", "Proposal", "RemoteSweep", "Stop", "SweepConfigError",
+    "SweepHome", "SweepRun", "Trial", "agent", "answer", "check_config", "check_leniently", "check_searchable",
+    "controller", "find", "grid_size", "losses", "nested", "next_values", "runs_expected", "runs_to_stop", "sweep",
+    "values_of",
 ]  # fmt: skip
 
 # What the server, which only searches, does without.

@@ -6,6 +6,7 @@ validator. Configurations come from people and over the network, so their size a
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
@@ -16,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NAME_RULE = "starts with a letter or _ and holds letters, digits, _, . and -"
 PARAMETERS_MAX = 10_000
 _DEPTH_MAX = 20
+_UNKNOWN_MAX = 20
 
 Path = Tuple[str, ...]
 
@@ -26,6 +28,10 @@ class SweepConfigError(ValueError):
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path
         super().__init__(f"sweep config, {'.'.join(path)}: {problem}" if path else f"sweep config: {problem}")
+
+
+class UnknownKeyError(SweepConfigError):
+    """A key that means nothing where it stands."""
 
 
 class Kind(NamedTuple):
@@ -120,6 +126,27 @@ def check_config(config: object) -> Checked:
         table.get("controller", {}).get("type") == "local",
         [_exponents(parameter) for parameter in parameters if parameter.kind in _EXPONENTS],
     )
+
+
+def check_leniently(config: Any) -> Checked:
+    """As a server checks what any client sends: keys that it doesn't know are left out, with a warning.
+
+    Raises SweepConfigError.
+    """
+    config = copy.deepcopy(config)
+    told: List[str] = []
+    while True:
+        try:
+            checked = check_config(config)
+            return checked._replace(warnings=[*told, *checked.warnings])
+        except UnknownKeyError as error:
+            node = config
+            for name in error.path[:-1]:
+                node = node[int(name) if isinstance(node, list) else name]
+            if len(told) == _UNKNOWN_MAX or error.path[-1] not in node:
+                raise
+            del node[error.path[-1]]
+            told.append(f"{error}; it is left out")
 
 
 def _exponents(parameter: Parameter) -> str:
@@ -302,7 +329,7 @@ def _known(table: Mapping[str, Any], known: Mapping[str, object], path: Path) ->
 
             near = difflib.get_close_matches(str(key), list(known), 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-            raise SweepConfigError((*path, str(key)), f"is not known; {hint}")
+            raise UnknownKeyError((*path, str(key)), f"is not known; {hint}")
 
 
 def _choice(value: object, choices: Tuple[str, ...], path: Path) -> str:

@@ -13,6 +13,7 @@ from ..sdk.wandb_settings import Settings, merged
 from ._config import SweepConfigError, check_config
 from ._controller import Controller
 from ._home import SweepHome
+from ._search import check_searchable
 
 # What `wandb.sweep` made last, for an agent that is told no id.
 _last: List[str] = []
@@ -111,6 +112,7 @@ def create(
 ) -> Any:
     """(the home of a new sweep, what is odd about its configuration). Raises SweepConfigError, wandb.Error."""
     checked = check_config(config)
+    check_searchable(checked)
     settings = merged()
     if settings.mode == "offline":
         from ._offline import OfflineSweep

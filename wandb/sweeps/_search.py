@@ -59,6 +59,14 @@ def next_values(sweep_id: str, config: Checked, trials: Sequence[Trial]) -> Opti
     raise SweepConfigError(("method",), f"{config.method!r} is decided by a scheduler of your own; see `controller`")
 
 
+def check_searchable(config: Checked) -> None:
+    """Raises SweepConfigError where the method can't search over these parameters."""
+    if config.method == "grid":
+        grid_size(config.parameters)
+    elif config.method == "bayes" and config.metric is None:
+        raise SweepConfigError(("metric",), "is missing; 'bayes' needs to know what to optimize")
+
+
 def random_values(parameters: Sequence[Parameter], source: random.Random) -> Dict[Path, Any]:
     """One draw of each parameter."""
     return {parameter.path: value_at(parameter, source.random()) for parameter in parameters}
