@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
@@ -237,3 +238,16 @@ def test_runs_show_themselves_in_notebooks(server: LiveServer, project: str) -> 
     assert f'src="{run.url}?jupyter=true"' in run.to_html()
     assert "<details>" in run.to_html(hidden=True)
     assert run.display() is False
+
+
+def test_a_run_goes_to_another_process_without_the_key(server: LiveServer, project: str) -> None:
+    runs = wandb.Api(api_key=server.key).runs(project)
+    packed = pickle.dumps([runs[1], wandb.Api().run(f"{project}/r2")])
+    assert server.key.encode() not in packed
+    assert [run.config["number"] for run in pickle.loads(packed)] == [1, 2]
+
+
+def test_an_api_shows_itself_without_asking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    assert repr(wandb.Api()) == "<wandb.Api http://127.0.0.1:9>"
+    assert repr(wandb.Api(local=tmp_path)) == f"<wandb.Api {(tmp_path / 'wandb').as_uri()}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -211,3 +212,11 @@ def test_a_file_cannot_be_put_beside_the_runs_files(tmp_path: Path) -> None:
     (tmp_path / "up.txt").write_text("up")
     with pytest.raises(ValueError, match="not below"):
         found.upload_file(str(tmp_path / "up.txt"), root=str(tmp_path / "deeper"))
+
+
+def test_a_local_run_goes_to_another_process() -> None:
+    with offline_run() as run:
+        pass
+    found = pickle.loads(pickle.dumps(wandb.Api(local=True).run(f"p/{run.id}")))
+    assert found.history_keys["keys"]["step"]["typeCounts"] == [{"type": "number", "count": 10}]
+    assert len(list(found.scan_history())) == 10

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from wandb_uploader import (
     Attempts,
@@ -86,6 +86,10 @@ class Client:
         self._process = os.getpid()
         self._answered = False
         self._features: Optional[FrozenSet[str]] = None
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        """For another process, which finds the key where its environment or netrc has it: none is written down."""
+        return _again, (self.base_url, self._manner.graphql_seconds)
 
     @property
     def app_url(self) -> str:
@@ -203,6 +207,10 @@ class Client:
         if had_key:
             return f"{self.base_url} doesn't take the API key: run `wandb login --relogin`, or look at WANDB_API_KEY"
         return f"There is no API key for {self.base_url}: run `wandb login`, or set WANDB_API_KEY"
+
+
+def _again(base_url: str, timeout: float) -> Client:
+    return Client(base_url, timeout=timeout)
 
 
 def client_for(settings: Settings, api_key: Optional[str] = None, timeout: Optional[float] = None) -> Client:

@@ -43,6 +43,10 @@ class Attrs:
             value = self._attrs[key] = value()
         return value
 
+    def __getstate__(self) -> Dict[str, Any]:
+        """For another process, which gets what is known."""
+        return {**vars(self), "_attrs": {key: self._value(key) for key in list(self._attrs)}}
+
     def to_html(self, height: int = 420, hidden: bool = False) -> Optional[str]:
         """The object as HTML; None for what has no page."""
         return None

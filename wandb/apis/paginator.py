@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from typing import Generic, Iterator, List, NamedTuple, Optional, Sequence, TypeVar, Union, overload
+from typing import Generic, Iterator, List, Optional, Sequence, TypeVar, Union, overload
 
 from ._errors import RequestError
 
 T = TypeVar("T")
 
 
-class Page(NamedTuple, Generic[T]):
+@dataclasses.dataclass(frozen=True)
+class Page(Generic[T]):
     """A part of a list."""
 
     objects: Sequence[T]

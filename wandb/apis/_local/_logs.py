@@ -46,10 +46,14 @@ class LocalLogs:
         base = root if root is not None else Path(settings.root_dir) if settings.root_dir else None
         self.directory = wandb_directory(base) if only is None else only.parent
         self._only = only
+        self._settings = settings
         user = settings.username or _user_name()
         self._owner = Owner(settings.entity or _ENTITY_DEFAULT, user)
         self._lock = threading.Lock()
         self._known: Dict[Path, LocalRun] = {}
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return LocalLogs, (self._settings, self.directory, self._only)
 
     @property
     def base_url(self) -> str:

@@ -52,9 +52,14 @@ class Connection:
         self._viewer: Optional[User] = None
 
     @property
+    def is_local(self) -> bool:
+        """Whether logs of this machine are read, and no server."""
+        return self._local is not False
+
+    @property
     def source(self) -> Source:
         """What the Api reads: the server, or the logs of a folder. Raises UsageError where a server has no key."""
-        return self.local_logs if self._local is not False else self.client
+        return self.local_logs if self.is_local else self.client
 
     @property
     def client(self) -> Client:
@@ -86,7 +91,7 @@ class Connection:
     @property
     def api_key(self) -> Optional[str]:
         """The key that requests carry; None where there is none."""
-        return None if self._local is not False else self.client.key
+        return None if self.is_local else self.client.key
 
     @property
     def user_agent(self) -> str:

@@ -194,7 +194,7 @@ class Api(ArtifactsPart, QueuesPart):
         return str(self.source.execute(_CREATE_CHART, variables)["createCustomChart"]["chart"]["id"])
 
     def __repr__(self) -> str:
-        return f"<wandb.Api {self.source.base_url}>"
+        return f"<wandb.Api {self.local_logs.base_url if self.is_local else self.settings['base_url']}>"
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, TextIO
 from urllib.parse import unquote, urlsplit
@@ -153,15 +153,13 @@ class File(Attrs):
                 return path.open(encoding="utf-8")
             raise RequestError(f"{path} is there already; pass replace=True, or exist_ok=True to take it as it is")
         path.parent.mkdir(parents=True, exist_ok=True)
-        source = self._source if api is None else api.source
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                source.fetch(self._attrs["url"], self.name, file.write)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
+            with partial.open("xb") as file:
+                (self._source if api is None else api.source).fetch(self._attrs["url"], self.name, file.write)
+            os.replace(partial, path)
         except BaseException:
-            os.unlink(temporary)
+            partial.unlink(missing_ok=True)
             raise
         return path.open(encoding="utf-8")
 
@@ -213,12 +211,6 @@ def path_below(root: Path, name: str) -> Path:
     if root.resolve() not in path.parents:
         raise RequestError(f"the name {name!r} leads out of {root}")
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _s3_uri(url: str) -> str:

@@ -103,6 +103,15 @@ class Run(RunParts):
         if include_sweeps and self.sweep_name:
             self._sweep = self.sweep
 
+    def __getstate__(self) -> Dict[str, Any]:
+        # Those that were listed with it stay behind.
+        return {**super().__getstate__(), "_load_more": None}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in HEAVY_FIELDS:
+            return self._heavy(name)
+        return super().__getattr__(name)
+
     # --- what it is ---------------------------------------------------------------------------------------------------
 
     @property
