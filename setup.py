@@ -20,6 +20,7 @@ SERVER = [
     "xxhash>=3",
 ]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
+S3 = ["obstore>=0.6"]
 PARQUET = ["pyarrow>=14"]
 # The full-screen view loads half a second of it, and nobody else does; it takes 8 MB.
 VIEW = ["textual>=6"]
@@ -44,6 +45,7 @@ DEV = [
     "flatbuffers>=24.3",
     "hypothesis>=6.100",
     "ipykernel>=6.29",
+    "moto[server]>=5",
     "mypy>=1.13",
     "nbclient>=0.10",
     "numpy>=1.26",
@@ -101,13 +103,14 @@ setup(
     extras_require={
         "server": SERVER,
         "postgresql": [*SERVER, *POSTGRESQL],
+        "s3": [*SERVER, *S3],
         "parquet": PARQUET,
         "sweeps": SWEEPS,
         "tensorboard": TENSORBOARD,
         "view": VIEW,
         "demo": [*SERVER, *DEMO],
         "media": MEDIA,
-        "dev": [*SERVER, *POSTGRESQL, *PARQUET, *TENSORBOARD, *VIEW, *MEDIA, *DEMO, *DEV],
+        "dev": [*SERVER, *POSTGRESQL, *S3, *PARQUET, *TENSORBOARD, *VIEW, *MEDIA, *DEMO, *DEV],
     },
     entry_points={
         "console_scripts": [

@@ -36,6 +36,15 @@ _database_option = click.option(
     help="Keep everything but files in a PostgreSQL: postgresql://user:password@host/name.  [$WANDB_SERVER_DATABASE]",
 )
 
+_files_option = click.option(
+    "--files",
+    "files_url",
+    envvar="WANDB_SERVER_FILES",
+    metavar="URL",
+    help="Keep the bytes of files in a bucket: s3://bucket/folder, on S3 or what speaks its protocol "
+    "(AWS_ENDPOINT_URL).  [$WANDB_SERVER_FILES]",
+)
+
 
 @click.group("server", invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -48,6 +57,7 @@ _database_option = click.option(
 )
 @_data_option
 @_database_option
+@_files_option
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -55,7 +65,13 @@ _database_option = click.option(
 )
 @click.pass_context
 def server(
-    context: click.Context, host: str, port: int, data: Path, database_url: str | None, ready_file: Path | None
+    context: click.Context,
+    host: str,
+    port: int,
+    data: Path,
+    database_url: str | None,
+    files_url: str | None,
+    ready_file: Path | None,
 ) -> None:
     """Run a W&B-compatible server with a dashboard on this machine."""
     if context.invoked_subcommand is not None:
@@ -68,7 +84,7 @@ def server(
             err=True,
         )
     try:
-        module.serve(host, port, data.expanduser(), ready_file, click.echo, database_url)
+        module.serve(host, port, data.expanduser(), ready_file, click.echo, database_url, files_url)
     except module.ServeError as error:
         _fail(str(error))
 

@@ -18,7 +18,8 @@ Data directory
 ==================================  ==========================================================
 ``server.db``                       SQLite: users, projects, runs, lines (see ``_tables``); not
                                     there when the database is a PostgreSQL
-``files/``                          bytes of run files and artifacts (see ``_bytes``)
+``files/``                          bytes of run files and artifacts (see ``_bytes``); not there when
+                                    they are in a bucket (``_objects``)
 ``partial/``                        what has arrived of large run files (see ``_partial``)
 ``secret``                          32 random bytes, mode 0600: the key of all signatures
 ``lock``                            held by the one server that uses the directory
@@ -34,7 +35,9 @@ Layers, each knowing only the ones below it
 ``_access``                  which user a request comes from, and whether a browser may make it
 ``_resolvers*``              GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``
 ``_services``                what requests share, and what one request knows
-``_indexer`` ``_series``     blocks of columns in the background; charts of blocks and rows
+``_indexer`` ``_packing``    columns and larger chunks, made in the background
+``_series`` ``_buckets``     charts; what a part of a run has under some keys, at the level needed
+``_tails``                   rows that are in no column yet
 ``_ingest`` ``_stream``      run stream requests, applied in groups; what one makes of its run
 ``_sweeps`` ``_queues``      what agents are told of sweeps (by ``wandb.sweeps``) and of queues
 ``_artifacts``               collections, versions, aliases, links; ``_artifact_commit`` manifests
@@ -42,8 +45,9 @@ Layers, each knowing only the ones below it
 ``_alerts``                  what a script wants a person to see
 ``_store`` ``_filters``      projects and runs; filters and orders of lists
 ``_samples`` ``_lines``      evenly chosen rows; lines by number and by step; ``_chunks`` their bytes
-``_blocks``                  numbers of a run column by column
-``_files`` ``_bytes``        rows of run files; bytes by place; ``_signing`` URLs that open them
+``_blocks`` ``_columns``     the rows of a run by keys, with summaries; their bytes
+``_files`` ``_bytes``        rows of run files; bytes by place, in a folder or ``_objects`` of a bucket;
+                             ``_signing`` URLs that open them
 ``_partial``                 large files whose uploads broke off
 ``_auth``                    users, keys, sessions
 ``_database``                transactions over ``_tables`` and ``_artifact_tables``

@@ -94,13 +94,14 @@ def create_app(
     file_bytes_max: int = FILE_BYTES_MAX,
     index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
     database_url: str | None = None,
+    files_url: str | None = None,
 ) -> Starlette:
     """The server over one data directory, as an ASGI application.
 
     The clock is what tells time everywhere in the server; tests pass their own. The two bounds are
     the ones whose default is too large to be met in a test.
     """
-    services = open_services(data, clock, file_bytes_max, index_rows_max, database_url)
+    services = open_services(data, clock, file_bytes_max, index_rows_max, database_url, files_url)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
@@ -58,6 +59,15 @@ class ByteStore(Protocol):
     def read(self, place: str) -> bytes | None: ...
     def delete(self, place: str) -> None: ...
     def delete_under(self, folder: str) -> None: ...
+    def discard_abandoned(self) -> None: ...
+
+
+def disposition_header(disposition: str, filename: str) -> str:
+    """The value of a Content-Disposition header."""
+    quoted = quote(filename)
+    if quoted == filename:
+        return f'{disposition}; filename="{filename}"'
+    return f"{disposition}; filename*=utf-8''{quoted}"
 
 
 class FolderStore:

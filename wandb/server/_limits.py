@@ -37,6 +37,9 @@ UPLOAD_PARTS_MAX = 10_000
 # Uploads are written in pieces of this size, so memory use does not depend on the file.
 FILE_CHUNK_BYTES = MEBIBYTE
 
+# Larger objects go to a bucket in parts of this size, of which S3 allows 10,000; a few of them are in memory at a time.
+OBJECT_PART_BYTES = 8 * MEBIBYTE
+
 # File names are relative paths; most file systems allow 255 bytes a part and 4096 in all.
 FILE_NAME_CHARACTERS_MAX = 1024
 FILES_PER_REQUEST_MAX = 10_000

@@ -20,6 +20,7 @@ from ._auth import create_api_key, create_sign_in_token, ensure_first_user, firs
 from ._data_lock import DataLock, DataLockedError
 from ._database import DatabaseUrlError
 from ._formats import DatabaseVersionError
+from ._objects import BucketError
 from ._pages import sign_in_path
 from ._services import DATABASE_FILE, Services, open_services
 
@@ -42,6 +43,7 @@ def serve(
     ready_file: Path | None,
     show: Callable[[str], None],
     database_url: str | None = None,
+    files_url: str | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     listener = _listen(host, port)
@@ -50,7 +52,7 @@ def serve(
     try:
         if lock is not None:
             _acquire(lock)
-        app = _create_app(data, database_url)
+        app = _create_app(data, database_url, files_url)
         services: Services = app.state.services
         now = services.clock()
         with services.database.write() as connection:
@@ -102,10 +104,10 @@ def new_key(data: Path, database_url: str | None = None) -> tuple[str, str]:
         services.database.close()
 
 
-def _create_app(data: Path, database_url: str | None) -> Starlette:
+def _create_app(data: Path, database_url: str | None, files_url: str | None) -> Starlette:
     try:
-        return create_app(data, database_url=database_url)
-    except (DatabaseVersionError, DatabaseUrlError) as error:
+        return create_app(data, database_url=database_url, files_url=files_url)
+    except (DatabaseVersionError, DatabaseUrlError, BucketError) as error:
         raise ServeError(str(error)) from None
     except OSError as error:
         raise ServeError(

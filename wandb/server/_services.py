@@ -16,6 +16,7 @@ from ._indexer import Indexer
 from ._ingest import Ingest
 from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
 from ._media import MediaCache
+from ._objects import BucketStore
 from ._partial import PartialUploads
 from ._signing import UrlSigner
 from ._tails import Tails
@@ -52,15 +53,16 @@ def open_services(
     file_bytes_max: int = FILE_BYTES_MAX,
     index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
     database_url: str | None = None,
+    files_url: str | None = None,
 ) -> Services:
-    """Open a data directory, making it when it is not there. Without a URL the database is a file in it."""
+    """Open a data directory, making it when it is not there. Without URLs the database and the files are in it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = load_secret(data)
     if database_url is None:
         database = Database(URL.create("sqlite", database=str(data / DATABASE_FILE)))
     else:
         database = open_database(database_url)
-    store = FolderStore(data / "files")
+    store: ByteStore = FolderStore(data / "files") if files_url is None else BucketStore(files_url)
     partial = PartialUploads(data / "partial")
     store.discard_abandoned()
     partial.discard_abandoned()
