@@ -4,8 +4,9 @@ A workload runs under a shim (`iolog.c`) that writes down each write, truncate, 
 that is made or removed, and each promise that the log has kept so far. From any beginning of that record, states of the
 disk are made (`disk.py`) in which everything that was not yet synced is there or not, each on its own: pages, parts of
 pages, names in folders. Then the log is recovered and read there, in a child process. What `flush`, `close` or
-`recover` had promised must be there, and each row whose append had returned in a session with `durability="power"`;
-what is there must be a beginning of what was written, of the log's own writer as of each lane. In half of the lives the
+`recover` had promised must be there, and each row whose append had returned in a session with `durability="power"`,
+with the media that it names; what is there must be a beginning of what was written, of the log's own writer as of each
+lane. In half of the lives the
 power goes for good between two sessions: then the recovery whose writes are written down, and cut off at every point,
 is one after a power loss.
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -33,7 +35,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Counter, Dict, List, Optional
+from typing import Counter, Dict, Iterable, List, Optional
 
 from disk import MKDIR, POWER_LOSS, RENAME, Contents, Disk, Event, parse, read_files, write_files
 from spread import Outcome, cores, scratch_folder, spread
@@ -49,6 +51,8 @@ WORKLOAD = """
 import os, random, sys
 from pathlib import Path
 import wandb_storage._segment_writer, wandb_storage._log, wandb_storage._merge
+from wandb.data_types._content import Content
+from wandb.sdk._run_media import RunMedia
 from wandb_storage import FromLane, Log, Reader, Row, create_lane, recover
 wandb_storage._segment_writer.SEGMENT_FILL_BYTES = wandb_storage._merge.SEGMENT_FILL_BYTES = 2_500
 wandb_storage._log.COMMIT_BYTES = wandb_storage._merge.COMMIT_BYTES = 1_000
@@ -66,16 +70,28 @@ def counts():
                 writer = str(record.values.get("lane", "main"))
                 found[writer] = found.get(writer, 0) + 1
     return found
+def name_of(content):
+    return f"media/images/{content.sha256[:20]}.png"
+kept = []  # files that rows name which are not yet durable
+def durable_now(writer, step):
+    mark("durable", writer, step)
+    while kept:
+        mark("durable", kept.pop(), 1)
 def append(log, writer, rng, step, durability, row, most):
+    media = RunMedia(folder / "files", log.append, log.sync_first)
     for _ in range(rng.randrange(1, most)):
         mark("begun", writer, step + 1)
+        row.pop("file", None)
+        if rng.random() < 0.15:
+            row["file"] = media.keep(Content.of_bytes(rng.randbytes(rng.randrange(1, 6_000)), ".png"), name_of)
+            kept.append(row["file"])
         log.append_row({"value": step * 0.5, f"key {rng.randrange(3)}": rng.random(), **row}, step, 1.0, 2)
         step += 1
         if durability == "power":
-            mark("durable", writer, step)
+            durable_now(writer, step)
     if rng.random() < 0.7:
         log.flush()
-        mark("durable", writer, step)
+        durable_now(writer, step)
     return step
 def start_lane(lane, rng, durability):
     global marks
@@ -90,7 +106,7 @@ def start_lane(lane, rng, durability):
             step = append(log, lane, rng, step, durability, {"lane": lane}, 8)
         if rng.random() < 0.5:
             log.close()
-            mark("durable", lane, step)
+            durable_now(lane, step)
         os._exit(0)
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -123,7 +139,7 @@ def live(phase, rng, number):
             mark("durable", "main", step)
     if phase == "close" or children and rng.random() < 0.5:
         log.close()
-        mark("durable", "main", step)
+        durable_now("main", step)
 for number, line in enumerate(sys.stdin):
     child = os.fork()
     if not child:
@@ -202,9 +218,18 @@ def rows(folder: Path, start: int = 1) -> Rows:
             if isinstance(record, Row):
                 writer = str(record.values.get("lane", "main"))
                 assert isinstance(entry.record, FromLane) == (writer != "main"), f"a row of {writer} in another's place"
-                assert len(record.values) == 2 + (writer != "main"), f"a row has other keys: {list(record.values)}"
+                others = {"value", "lane", "file"}
+                assert len(set(record.values) - others) == 1, f"a row has other keys: {list(record.values)}"
                 found.setdefault(writer, []).append(record.values["value"])
     return found
+
+
+def check_media(folder: Path, promised: Iterable[str]) -> None:
+    """The files that durable rows name are there, whole."""
+    for name in promised:
+        path = folder / "files" / name
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert digest[:20] == path.stem, f"{path} is not what was kept"
 
 
 def check(folder: Path, durable: Dict[str, int], begun: Dict[str, int]) -> None:
@@ -216,7 +241,8 @@ def check(folder: Path, durable: Dict[str, int], begun: Dict[str, int]) -> None:
         assert "main" not in durable, "a log that had been created is not there"
         return
     after = rows(folder)
-    for writer in {*after, *durable}:
+    check_media(folder, [name for name in durable if "/" in name])
+    for writer in {*after, *(name for name in durable if "/" not in name)}:
         values = after.get(writer, [])
         assert values == [step * 0.5 for step in range(len(values))], f"{writer}: not what was written: {values}"
         assert durable.get(writer, 0) <= len(values) <= begun.get(writer, 0), (
