@@ -47,6 +47,20 @@ def display_html(html: str) -> None:
         shown.display(shown.HTML(html))
 
 
+def display_live_html(html: str) -> Callable[[str], None]:
+    """Show something below the cell; what is returned puts something else in its place."""
+    shown: Any = None
+    with contextlib.suppress(Exception):
+        shown = importlib.import_module("IPython.display")
+        handle = shown.display(shown.HTML(html), display_id=True)
+
+    def update(other: str) -> None:
+        with contextlib.suppress(Exception):  # a kernel that is about to end may not take it any more
+            handle.update(shown.HTML(other))
+
+    return update
+
+
 def on_each_cell(call: Callable[..., None]) -> contextlib.ExitStack:
     """Call something before each cell of IPython, until what is returned is closed."""
     shell, stack = ipython(), contextlib.ExitStack()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Deque, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Deque, Optional, Tuple, Union
 
+from ._jupyter import display_live_html, notebook
 from ._terminal import colourful, termlog
 from ._upload import upload_status
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 # Between two lines of progress where there is no terminal to draw a bar on.
 _PLAIN_SECONDS = 5.0
+# Between two states of a bar below a cell: each is a message to the browser.
+_NOTEBOOK_SECONDS = 0.5
 # The rate is that of the last so many seconds: an average over a long outage would say nothing.
 _WINDOW_SECONDS = 10.0
 _BAR_WIDTH = 24
@@ -75,6 +79,72 @@ class UploadProgress:
         return (seconds, (last[1] - first[1]) / seconds, (last[2] - first[2]) / seconds) if seconds else (0.0, 0.0, 0.0)
 
 
+class _Terminal:
+    """A bar in the last line of a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, progress: UploadProgress) -> None:
+        text = f"wandb: uploading {progress.bar()} {progress.text()}"
+        if text != self._shown:
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
+            self._shown = text
+
+    def close(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+class _Lines:
+    """A line now and then, where there is no terminal to draw a bar on."""
+
+    def __init__(self) -> None:
+        self._shown_at = time.monotonic()
+
+    def show(self, progress: UploadProgress) -> None:
+        now = time.monotonic()
+        if now - self._shown_at >= _PLAIN_SECONDS:
+            termlog(f"uploading: {progress.done:,} of {progress.total:,} records ({progress.text()})")
+            self._shown_at = now
+
+    def close(self) -> None:
+        """The lines stay."""
+
+
+class _Notebook:
+    """A bar below the cell."""
+
+    def __init__(self) -> None:
+        self._shown, self._shown_at = "", 0.0
+        self._update: Optional[Callable[[str], None]] = None
+
+    def show(self, progress: UploadProgress) -> None:
+        now, text = time.monotonic(), progress.text()
+        if text == self._shown or now - self._shown_at < _NOTEBOOK_SECONDS:
+            return
+        self._shown, self._shown_at = text, now
+        self._put(f'uploading <progress value="{progress.done}" max="{progress.total}"></progress> {escape(text)}')
+
+    def close(self) -> None:
+        if self._update is not None:
+            self._put("")
+
+    def _put(self, html: str) -> None:
+        if self._update is None:
+            self._update = display_live_html(html)
+        else:
+            self._update(html)
+
+
+def _view() -> Union[_Terminal, _Lines, _Notebook]:
+    if notebook() is not None:
+        return _Notebook()
+    return _Terminal() if colourful() else _Lines()
+
+
 def follow_upload(folder: Path, base_url: str, total: int, timeout: float) -> Optional[RunStatus]:
     """Show the upload of a run until it is done or parked, until nothing has moved for `timeout` seconds, or until the
     user lets go with Ctrl-C. Returns the last that is known of it.
@@ -82,33 +152,21 @@ def follow_upload(folder: Path, base_url: str, total: int, timeout: float) -> Op
     `timeout` 0 lets go at once: the machine may be given back, and what is left goes out with the next uploader.
     Infinite keeps it until everything is at the server.
     """
-    progress = UploadProgress(total)
+    progress, view = UploadProgress(total), _view()
     status: Optional[RunStatus] = None
-    shown, shown_at = "", time.monotonic()
     try:
         while True:
             status = upload_status(folder, base_url)
             progress.update(status)
             if status is not None and (status.done or status.parked_reason):
                 break
-            now = time.monotonic()
-            if now - progress.moved_at >= timeout:
+            if time.monotonic() - progress.moved_at >= timeout:
                 break
-            if colourful():
-                text = f"wandb: uploading {progress.bar()} {progress.text()}"
-                if text != shown:
-                    sys.stderr.write(f"\r\033[K{text}")
-                    sys.stderr.flush()
-                    shown = text
-            elif now - shown_at >= _PLAIN_SECONDS:
-                termlog(f"uploading: {progress.done:,} of {progress.total:,} records ({progress.text()})")
-                shown_at = now
+            view.show(progress)
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         status = upload_status(folder, base_url)
-    if shown:
-        sys.stderr.write("\r\033[K")
-        sys.stderr.flush()
+    view.close()
     return status
 
 
