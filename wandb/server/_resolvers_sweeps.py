@@ -9,6 +9,7 @@ from graphql import GraphQLError
 
 from .._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
 from ..sweeps import STATES, SweepConfigError, runs_expected
+from ._filters import run_view
 from ._graphql import Resolvers
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._lines import HISTORY
@@ -16,7 +17,7 @@ from ._names import parse_storage_number, storage_id
 from ._resolvers import allowed_entity, connection_of, project_for_writing
 from ._series import charts_of
 from ._services import RequestContext, iso_time
-from ._store import Project, Run, find_project, project_by_id
+from ._store import Project, Run, find_project, list_runs, project_by_id, update_run
 from ._sweeps import (
     Agent,
     MetricHistory,
@@ -89,9 +90,23 @@ def _upsert_sweep(_: None, context: RequestContext, input: dict[str, Any]) -> di
         project, _made = project_for_writing(context, entity, input.get("projectName"))
         values.pop("state", None)
         sweep = create_sweep(context.connection, project, context.user, values, context.now)
+        _take_prior_runs(sweep, project, context, input.get("priorRunsFilters"))
     else:
         update_sweep(context.connection, sweep.id, {**values, "updated_at": context.now})
     return {"sweep": sweep_by_id(context.connection, sweep.id), "configValidationWarnings": warnings}
+
+
+def _take_prior_runs(sweep: Sweep, project: Project, context: RequestContext, filters: str | None) -> None:
+    """Runs that are no trials yet become some of this sweep."""
+    if not filters:
+        return
+    try:
+        expression = parse_filter(filters)
+    except FilterError as error:
+        raise GraphQLError(str(error)) from None
+    for run in list_runs(context.connection, project.id):
+        if run.sweep is None and matches(run_view(run, context.now), expression):
+            update_run(context.connection, run.id, {"sweep": sweep.name})
 
 
 def _check_config(text: str) -> list[str]:

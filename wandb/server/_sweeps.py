@@ -242,6 +242,10 @@ def heartbeat(
     connection.execute(update(agents).where(agents.c.id == agent.id).values(heartbeat_at=now))
     update_sweep(connection, sweep.id, {"heartbeat_at": now})
     alive = [name for name, lives in busy.items() if lives]
+    for run in runs_of_sweep(connection, sweep):
+        # What a run itself has to say may still be on its way.
+        if run.name in alive and run.state in ("pending", "running"):
+            update_run(connection, run.id, {"state": "running", "heartbeat_at": now})
     runs = runs_of_sweep(connection, sweep)
     plan = Plan(_plan(sweep).get("schedule") or (), _scheduled(sweep))
     trials = _trials(connection, sweep, runs, now, history)

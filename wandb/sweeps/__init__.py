@@ -23,7 +23,7 @@ from ._search import Trial, check_searchable, grid_size, losses, nested, next_va
 if TYPE_CHECKING:
     from ._agent import FunctionAgent, ProcessAgent
     from ._controller import Controller, ControllerError, Proposal
-    from ._functions import agent, controller, find, sweep
+    from ._functions import agent, controller, create, find, read_config, sweep
     from ._home import Command, SweepHome
     from ._offline import OfflineSweep
     from ._remote import RemoteSweep
@@ -32,8 +32,8 @@ __all__ = [
     "OVER", "STATES", "Answer", "Checked", "Command", "Controller", "ControllerError", "FunctionAgent",
     "OfflineSweep", "Parameter", "Plan", "ProcessAgent", "Proposal", "RemoteSweep", "Stop", "SweepConfigError",
     "SweepHome", "SweepRun", "Trial", "agent", "answer", "check_config", "check_leniently", "check_searchable",
-    "controller", "find", "grid_size", "losses", "nested", "next_values", "runs_expected", "runs_to_stop", "sweep",
-    "values_of",
+    "controller", "create", "find", "grid_size", "losses", "nested", "next_values", "read_config", "runs_expected",
+    "runs_to_stop", "sweep", "values_of",
 ]  # fmt: skip
 
 # What the server, which only searches, does without.
@@ -49,7 +49,9 @@ _HOMES = {
     "SweepHome": "._home",
     "agent": "._functions",
     "controller": "._functions",
+    "create": "._functions",
     "find": "._functions",
+    "read_config": "._functions",
     "sweep": "._functions",
 }
 

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from types import FrameType
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from ..errors import CommError, Error
 from ..sdk._terminal import termerror, termlog, termwarn
@@ -61,11 +61,12 @@ class Failures:
 
 
 class _Talk:
-    """An agent's heartbeats. What the server can't be told now is told the next time."""
+    """An agent's heartbeats. What the sweep can't be told now is told the next time."""
 
     def __init__(self, home: SweepHome) -> None:
         self._home, self._agent = home, home.register()
         self._away_since: Optional[float] = None
+        self._begun: Set[str] = set()
 
     def beat(self, alive: Any) -> List[Command]:
         """Raises CommError where the sweep has been out of reach for too long, or is gone."""
@@ -80,7 +81,10 @@ class _Talk:
                 raise
             return []
         self._away_since = None
-        return commands
+        # A sweep that hasn't heard yet that a trial was begun, or even ended, hands it out again.
+        known = {command.run_id for command in commands if command.kind == RUN} & self._begun
+        self._begun |= {command.run_id for command in commands if command.kind == RUN}
+        return [command for command in commands if command.run_id not in known]
 
 
 # --- trials as processes ----------------------------------------------------------------------------------------------
@@ -109,9 +113,10 @@ class ProcessAgent:
         self._beat_seconds = beat_seconds
         self._wake = threading.Event()
         self._begun = 0
-        self._stopped: set[str] = set()
+        self._stopped: Set[str] = set()
         self._signals: List[int] = []  # that came, the oldest first
         self._leaving = False
+        self._due = 0.0  # when the sweep is asked next
 
     def run(self) -> int:
         """Work until there is nothing left to do; returns the process's exit code."""
@@ -123,20 +128,19 @@ class ProcessAgent:
                 signal.signal(number, handler)
 
     def _loop(self) -> int:
-        due = 0.0
         while True:
             for run, code in self._trials.ended().items():
                 self._note_end(run, code)
-                due = 0.0  # the next one, then
+                self._due = 0.0  # the next one, then
             if self._leaving and not self._trials.alive:
                 return 0 if not self._signals else 128 + self._signals[0]
             verdict = self._failures.verdict
             if verdict and not self._trials.alive:
                 termerror(f"the agent gives up: {verdict}")
                 return 1
-            if time.monotonic() >= due:
+            if time.monotonic() >= self._due:
+                self._due = time.monotonic() + self._beat_seconds
                 self._obey(self._talk.beat(self._trials.alive))
-                due = time.monotonic() + self._beat_seconds
             self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()
 
@@ -171,6 +175,7 @@ class ProcessAgent:
             self._note_end(command.run_id, 1)
             return
         termlog(" ".join(words))
+        self._due = 0.0  # say at once that it was begun
 
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
         self._signals.append(number)
@@ -251,7 +256,9 @@ class FunctionAgent:
         return code == 0 or self._stopped
 
     def _keep_beating(self, run: str, ended: threading.Event) -> None:
-        while not ended.wait(self._beat_seconds):
+        wait = 0.0  # say at once that it was begun
+        while not ended.wait(wait):
+            wait = self._beat_seconds
             try:
                 commands = self._talk.beat((run,))
             except Error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import UsageError
 from ..sdk._folders import wandb_folder
@@ -43,7 +43,7 @@ def sweep(
         termwarn(warning)
     termlog(f"Created sweep {home.id}: {home.label}")
     _last[:] = [home.id]
-    return str(home.id)
+    return home.id
 
 
 def agent(
@@ -108,13 +108,17 @@ def read_config(sweep: Any) -> Mapping[str, Any]:
 
 
 def create(
-    config: Mapping[str, Any], entity: Optional[str], project: Optional[str], prior_runs: Sequence[str] = ()
-) -> Any:
-    """(the home of a new sweep, what is odd about its configuration). Raises SweepConfigError, wandb.Error."""
+    config: Mapping[str, Any],
+    entity: Optional[str] = None,
+    project: Optional[str] = None,
+    prior_runs: Sequence[str] = (),
+    offline: bool = False,
+) -> Tuple[SweepHome, List[str]]:
+    """The home of a new sweep, and what is odd about its configuration. Raises SweepConfigError, wandb.Error."""
     checked = check_config(config)
     check_searchable(checked)
     settings = merged()
-    if settings.mode == "offline":
+    if offline or settings.mode == "offline":
         from ._offline import OfflineSweep
 
         if prior_runs:

@@ -28,6 +28,10 @@ class SweepHome(Protocol):
         """What people call it: a URL or a folder."""
 
     @property
+    def path(self) -> str:
+        """By which `find` finds it from here."""
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Variables that make a trial log to where the sweep is."""
 

@@ -67,6 +67,10 @@ class OfflineSweep:
         return str(self.folder)
 
     @property
+    def path(self) -> str:
+        return str(self.folder) if self.folder.parent.parent != Path.cwd() else self.id
+
+    @property
     def environment(self) -> Mapping[str, str]:
         return {"WANDB_MODE": "offline", "WANDB_DIR": str(self.folder.parent.parent)}
 

@@ -61,10 +61,10 @@ class RemoteSweep:
     def __init__(self, client: Client, entity: Optional[str], project: str, name: str) -> None:
         """Raises CommError where there is no such sweep."""
         self._client, self.id = client, name
-        self._path = {"entity": entity, "project": project, "sweep": name}
+        self._variables = {"entity": entity, "project": project, "sweep": name}
         found = self._read(())
         self.entity, self.project = found["entity"], found["project"]
-        self._path["entity"] = self.entity
+        self._variables["entity"] = self.entity
 
     @classmethod
     def create(
@@ -86,6 +86,10 @@ class RemoteSweep:
     @property
     def label(self) -> str:
         return f"{self._client.app_url}/{self.entity}/{self.project}/sweeps/{self.id}"
+
+    @property
+    def path(self) -> str:
+        return f"{self.entity}/{self.project}/{self.id}"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -160,11 +164,11 @@ class RemoteSweep:
 
     def _read(self, specs: Sequence[str]) -> Dict[str, Any]:
         try:
-            project = self._client.execute(_SWEEP, {**self._path, "specs": list(specs)})["project"]
+            project = self._client.execute(_SWEEP, {**self._variables, "specs": list(specs)})["project"]
         except RefusedError as error:
             raise CommError(f"the sweep {self.id!r} can't be had: {error}") from None
         if project is None or project["sweep"] is None:
-            where = "/".join(filter(None, (self._path["entity"], self._path["project"])))
+            where = "/".join(filter(None, (self._variables["entity"], self._variables["project"])))
             raise CommError(f"there is no sweep {self.id!r} in {where} at {self._client.base_url}")
         return {**project["sweep"], "project": project["name"], "entity": project["entity"]["name"]}
 
