@@ -15,11 +15,12 @@ os.makedirs("d/sub", exist_ok=True)
 with open("d/a.txt", "w") as file: file.write("hello")
 with open("d/sub/b.bin", "wb") as file: file.write(bytes(range(256)) * 10)
 open("d/empty", "w").close()
+with open("ref.csv", "w") as file: file.write("referred to")
 
 def made():
     artifact = wandb.Artifact("ds", type="dataset", description="desc", metadata={"k": 1})
     artifact.add_dir("d")
-    artifact.add_reference("https://example.invalid/file.csv", name="ref.csv", checksum=False)
+    artifact.add_reference("file://" + os.path.abspath("ref.csv"), name="ref.csv")
     return artifact
 
 found = {}
@@ -90,12 +91,12 @@ def test_artifacts_go_their_whole_way(version: str, server: LiveServer, tmp_path
     peer = Peer(version, server, tmp_path / "home")
     peer.run(ARTIFACTS, "old" if peer.release < (0, 19) else "new")
     assert peer.result() == {
-        "digest": "e821720c690847bdf0933a94230fa7f7",
+        "digest": "e3768e8acfb0d95224e894174b5cbbe0",
         "versions": ["v0", "v0", "v1"],
         "aliases": ["best", "latest", "second"],
         "text": "hello",
-        "files": ["a.txt", "empty", "sub"],
-        "listed": ["a.txt", "empty", "sub/b.bin"],
+        "files": ["a.txt", "empty", "ref.csv", "sub"],
+        "listed": ["a.txt", "empty", "ref.csv", "sub/b.bin"],
         "logged_by": "maker",
         "used_by": ["user"],
         "metadata": {"k": 1, "m": 2},

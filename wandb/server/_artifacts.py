@@ -400,10 +400,12 @@ def record_use(connection: Connection, artifact_id: int, run_id: int, used_as: s
 
 
 def stored_entries(
-    connection: Connection, artifact_id: int, names: Sequence[str], start: int, count: int
+    connection: Connection, artifact_id: int, names: Sequence[str], start: int, count: int, references: bool = False
 ) -> tuple[list[Any], int]:
-    """Files of a version whose bytes are here, by path, and how many there are."""
-    condition = (entries.c.artifact_id == artifact_id) & entries.c.blob_key.is_not(None)
+    """Files of a version whose bytes are here, by path, and how many there are; with `references` those too."""
+    condition = entries.c.artifact_id == artifact_id
+    if not references:
+        condition &= entries.c.blob_key.is_not(None)
     if names:
         condition &= entries.c.path.in_(names)
     total = connection.execute(select(func.count()).select_from(entries).where(condition)).scalar_one()

@@ -45,7 +45,7 @@ def artifact_files(
     if after and not after.isdecimal():
         raise GraphQLError(f"the cursor {after!r} did not come from this server")
     start = int(after) + 1 if after else 0
-    rows, total = stored_entries(context.connection, artifact.id, names or [], start, size)
+    rows, total = stored_entries(context.connection, artifact.id, names or [], start, size, references=True)
     edges = [
         {"node": _entry_file(artifact, row, context), "cursor": str(start + index)} for index, row in enumerate(rows)
     ]
@@ -66,8 +66,9 @@ def files_by_entries(
 
 
 def _entry_file(artifact: Artifact, row: Any, context: RequestContext) -> dict[str, Any]:
-    place = entry_place(row)
-    url = context.download_url(f"/storage/{place}/{row.path}")
+    # The bytes of a reference are elsewhere: clients learn here that it is one of the files, and of the manifest where.
+    place = entry_place(row) if row.blob_key is not None else None
+    url = context.download_url(f"/storage/{place}/{row.path}") if place is not None else ""
     return {
         "id": storage_id("File", "artifact", str(artifact.id), row.path),
         "name": row.path,

@@ -102,12 +102,12 @@ class ArtifactFacts:
 
     @property
     def name(self) -> str:
-        """`NAME:VERSION`; of a draft the name alone."""
+        """`NAME:VERSION`, or `NAME:ALIAS` where it was asked for by an alias; of a draft the name alone."""
         return self._name if self._version is None else self._version.place.name
 
     @property
     def qualified_name(self) -> str:
-        """`ENTITY/PROJECT/NAME:VERSION`."""
+        """`ENTITY/PROJECT/` and the name."""
         return self._known("qualified_name").place.qualified_name
 
     @property

@@ -34,6 +34,7 @@ class LocalVersion(NamedTuple):
         """The same in words of the server."""
         about = self.header.about
         place = Place(about.get("entity") or "", about.get("project") or "", about["name"], f"v{self.number}")
+        source = Place(place.entity, place.project, place.collection, place.version)
         entries = [entry for _, entry in self.entries()]
         digest = ManifestDigest(self.header.algorithm)
         for entry in entries:
@@ -41,7 +42,7 @@ class LocalVersion(NamedTuple):
         return Version(
             id="",
             place=place,
-            source=place,
+            source=source,
             type=about["type"],
             digest=digest.hexdigest(),
             algorithm=algorithm_of(self.header.algorithm),

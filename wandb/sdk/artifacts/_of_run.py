@@ -244,7 +244,9 @@ def _find(run: RunFacts, path: ArtifactPath) -> Artifact:
                 f"no run of {Path(run.sync_dir).parent} has logged an artifact {path}, and this run is offline: log it "
                 "first, or go online to use one of the server's"
             )
-        return Artifact._of_local(local)
+        artifact = Artifact._of_local(local)
+        artifact._known("use_artifact()").place.asked = path.alias
+        return artifact
     from ...apis._client import client_for
 
     client = client_for(settings)

@@ -44,7 +44,9 @@ def find(client: Client, path: ArtifactPath) -> Version:
     membership = found.get("artifactCollectionMembership")
     if membership is None or membership.get("artifact") is None:
         raise ArtifactError(f"there is no artifact {path} at {client.base_url}")
-    return version_of_membership(membership)
+    version = version_of_membership(membership)
+    version.place.asked = path.alias
+    return version
 
 
 def find_by_id(client: Client, artifact_id: str) -> Version:
@@ -83,7 +85,12 @@ def version_of_membership(membership: Mapping[str, Any]) -> Version:
 
 def _version(artifact: Mapping[str, Any], membership: Optional[Mapping[str, Any]]) -> Version:
     source = _place(artifact["artifactSequence"], artifact.get("versionIndex"))
-    place = source if membership is None else _place(membership["artifactCollection"], membership.get("versionIndex"))
+    index = artifact.get("versionIndex")
+    place = (
+        _place(artifact["artifactSequence"], index)
+        if membership is None
+        else (_place(membership["artifactCollection"], membership.get("versionIndex")))
+    )
     seconds = artifact.get("ttlDurationSeconds")
     found = Version(
         id=str(artifact["id"]),

@@ -16,10 +16,11 @@ class Place:
     project: str
     collection: str
     version: str  # v0, v1, …
+    asked: str = ""  # the alias by which somebody asked for it
 
     @property
     def name(self) -> str:
-        return f"{self.collection}:{self.version}"
+        return f"{self.collection}:{self.asked or self.version}"
 
     @property
     def qualified_name(self) -> str:
