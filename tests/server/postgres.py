@@ -1,4 +1,4 @@
-"""A real PostgreSQL in a folder of its own, for as long as the tests run."""
+"""A real PostgreSQL in a folder of its own."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 
 # It refuses to run as root, which tests in a container often are.
-_USER = "postgres"
+_USER = "postgres" if os.geteuid() == 0 else None
+
+
+class NotInstalledError(Exception):
+    """There is no PostgreSQL here."""
 
 
 def _program(name: str) -> str:
     found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
     if found is None:
-        pytest.skip(f"PostgreSQL is not installed: there is no {name}")
+        raise NotInstalledError(f"PostgreSQL is not installed: there is no {name}")
     return found
 
 
@@ -32,6 +35,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made = 0
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -45,40 +49,44 @@ class Cluster:
             connection.execute(f"CREATE SCHEMA {name}")
         return f"{self.url}&options=-csearch_path%3D{name}"
 
+    def start(self) -> None:
+        # What is killed here is a process, of which the system keeps what it wrote: nothing needs a flush.
+        settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={self._folder}"]
+        command = [_program("postgres"), "-D", str(self._folder / "data"), *settings]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, user=_USER, stderr=log, cwd=self._folder)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url).close()
+                return
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, "PostgreSQL ended"
+                assert time.monotonic() < deadline, "PostgreSQL does not answer"
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End at once, in the midst of whatever clients are doing: the next start recovers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+            self._process = None
+
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    initdb, postgres = _program("initdb"), _program("postgres")
+    """Raises NotInstalledError."""
+    initdb = _program("initdb")
     folder = Path(tempfile.mkdtemp(prefix="wandb-test-postgres-"))
-    user = _USER if os.geteuid() == 0 else None
+    cluster = Cluster(folder)
     try:
-        if user is not None:
-            shutil.chown(folder, user)
+        if _USER is not None:
+            shutil.chown(folder, _USER)
         data = folder / "data"
         make = [initdb, "-D", str(data), "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
-        subprocess.run(make, check=True, user=user, stdout=subprocess.DEVNULL, cwd=folder)
-        # Nothing in it is worth a flush.
-        settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}"]
-        log = (folder / "log").open("wb")
-        with log, subprocess.Popen([postgres, "-D", str(data), *settings], user=user, stderr=log, cwd=folder) as server:
-            try:
-                cluster = Cluster(folder)
-                _wait_until_it_answers(cluster, server)
-                yield cluster
-            finally:
-                # Ends at once, without writing what nobody will read.
-                server.send_signal(signal.SIGQUIT)
+        subprocess.run(make, check=True, user=_USER, stdout=subprocess.DEVNULL, cwd=folder)
+        cluster.start()
+        yield cluster
     finally:
+        cluster.stop()
         shutil.rmtree(folder)
-
-
-def _wait_until_it_answers(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(cluster.url).close()
-            return
-        except psycopg.OperationalError:
-            assert server.poll() is None, "PostgreSQL ended"
-            assert time.monotonic() < deadline, "PostgreSQL does not answer"
-            time.sleep(0.05)

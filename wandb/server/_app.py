@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -48,6 +50,8 @@ from ._services import Clock, open_services
 from ._storage import STORAGE_ROUTES
 from ._stream import StreamFormatError
 
+_logger = logging.getLogger(__name__)
+
 # Scripts and styles come from this server's own files only; nothing may be framed, nothing may
 # be sent elsewhere.
 _CONTENT_SECURITY_POLICY = "; ".join(
@@ -85,6 +89,11 @@ _ERROR_STATUS: dict[type[Exception], int] = {
     # A text with half of a surrogate pair cannot be stored.
     UnicodeEncodeError: 400,
 }
+
+# What passes by itself, or when somebody makes room.
+_UNAVAILABLE = (OperationalError, InterfaceError, OSError)
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_RETRY_AFTER_SECONDS = 5
 
 
 def create_app(
@@ -128,6 +137,7 @@ def create_app(
             HTTPException: _http_error,
             ClientDisconnect: _client_gone,
             **dict.fromkeys(_ERROR_STATUS, _request_error),
+            **dict.fromkeys(_UNAVAILABLE, _unavailable),
             Exception: _internal_error,
         },
         lifespan=lifespan,
@@ -203,6 +213,16 @@ async def _client_gone(request: Request, error: Exception) -> Response:
 
 async def _request_error(request: Request, error: Exception) -> Response:
     return StrictJSONResponse({"error": str(error)}, status_code=_ERROR_STATUS[type(error)])
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """The disk is full, or the database is away: clients come again, and lose nothing until then."""
+    if isinstance(error, OSError) and error.errno not in _PASSING:
+        raise error
+    reason = str(error.orig).strip() if isinstance(error, DBAPIError) else str(error)
+    _logger.warning("%s %s: %s", request.method, request.scope["path"], reason)
+    headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+    return StrictJSONResponse({"error": f"this can't be stored now: {reason}"}, status_code=503, headers=headers)
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ sees the old bytes or the new ones.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -183,7 +184,9 @@ def _open_new(folder: Path) -> BinaryIO:
 
 
 def _discard(file: BinaryIO) -> None:
-    file.close()
+    # Closing writes what waits, for which there may be no room.
+    with contextlib.suppress(OSError):
+        file.close()
     Path(file.name).unlink(missing_ok=True)
 
 

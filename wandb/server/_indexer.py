@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 from sqlalchemy import or_, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from ._blocks import NewBlock, blocks_made, catalog_of, store_block
 from ._columns import Cells
@@ -81,12 +81,12 @@ class Indexer:
             for growth in found.values():
                 try:
                     self._index(growth)
-                except Exception as error:
-                    # The rows are safe, and read without columns. Where the database is away or full, all may be well
-                    # in a moment.
+                except OperationalError as error:
+                    # The database is away or full, which passes. The rows are safe, and read without columns.
+                    _logger.warning("run %d has to wait for its columns: %s", growth.run_id, error.orig)
+                    self.consider(growth)
+                except Exception:
                     _logger.exception("rows of run %d could not be put in columns", growth.run_id)
-                    if isinstance(error, SQLAlchemyError):
-                        self.consider(growth)
             self._stopping.wait(_PAUSE_SECONDS)
 
     def _look_at_long_runs(self) -> None:
