@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from ._retry import Attempts
     from ._room import make_room
     from ._spawn import start
-    from ._status import RunStatus, app_url, page_url, run_status, run_uploads, status
+    from ._status import RunStatus, app_url, orphans, page_url, run_status, run_uploads, status
     from ._stopped import stop_requested
     from ._target import Target
     from ._transport import Manner, Transport
@@ -133,6 +133,7 @@ _HOMES = {
     "make_room": "._room",
     "netrc_path": "._credentials",
     "normalize_url": "._home",
+    "orphans": "._status",
     "page_url": "._status",
     "parse_size": "._budget",
     "read_budget": "._budget",
@@ -178,6 +179,7 @@ __all__ = [
     "make_room",
     "netrc_path",
     "normalize_url",
+    "orphans",
     "page_url",
     "parse_size",
     "read_budget",

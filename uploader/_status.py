@@ -120,6 +120,16 @@ def run_uploads(folder: Path) -> List[RunStatus]:
     return sorted(found, key=lambda one: (one.redirected, one.destination))
 
 
+def orphans(wandb_dir: Path) -> List[Path]:
+    """What is kept of runs whose folders are gone."""
+    return [
+        path
+        for state_folder in _folders(Path(wandb_dir) / STATES_FOLDER)
+        for path in state_folder.glob("*run-*.*")
+        if not (Path(wandb_dir) / path.stem.partition(SEPARATOR)[0]).exists()
+    ]
+
+
 def load_trouble(path: Path) -> Optional[Trouble]:
     """Why nothing can be sent to a server at the moment; None where nothing is wrong."""
     try:

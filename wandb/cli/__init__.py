@@ -47,8 +47,11 @@ _MODES = "How runs of this folder are logged from now on."
 
 _COMMANDS: Dict[str, _Place] = {
     "replay": _Place("replay", "replay", "Tell, view, export, compare or branch a run from its log."),
+    "ls": _Place("ls", "ls", "List the runs here: state, rows, size, lag."),
     "status": _Place("status", "status", "List the runs here, what is uploaded, what waits and why."),
     "verify": _Place("verify", "verify", "Check a run's log; save what is intact of it."),
+    "doctor": _Place("doctor", "doctor", "Check this machine, the installation, the server and what waits."),
+    "gc": _Place("gc", "gc", "Make room, of what servers have: by age, by a budget."),
     "sync": _Place("sync", "sync", "Upload runs now, and wait until they are on the server."),
     "online": _Place("mode", "online", "Upload this folder's runs while they run.", _MODES),
     "offline": _Place("mode", "offline", "Keep this folder's runs here.", _MODES),

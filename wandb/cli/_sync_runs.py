@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
@@ -84,9 +83,11 @@ def mark_synced(folder: Path, run_id: str) -> None:
 # --- removing ---------------------------------------------------------------------------------------------------------
 
 
-def clean(base_url: str, folders: Sequence[Path], hours: float, ask: bool) -> None:
-    """Remove the folders of runs that are whole at the server and have been left alone for so many hours."""
-    removable = [folder for folder in folders if _is_removable(folder, base_url, hours)]
+def clean(folders: Sequence[Path], hours: float, ask: bool) -> None:
+    """Remove the folders of runs that are whole at their servers and have been left alone for so many hours."""
+    from ._gc import why_it_stays
+
+    removable = [folder for folder in folders if not why_it_stays(folder, hours * 3600)]
     if not removable:
         click.echo(f"No run that is fully uploaded is older than {hours:g} hours.", err=True)
         return
@@ -97,20 +98,3 @@ def clean(base_url: str, folders: Sequence[Path], hours: float, ask: bool) -> No
     for folder in removable:
         shutil.rmtree(folder)
         click.echo(f"removed {folder}")
-
-
-def _is_removable(folder: Path, base_url: str, hours: float) -> bool:
-    from wandb_storage import LogError, Reader
-    from wandb_uploader import run_status
-
-    status = run_status(folder, base_url)
-    if status is None or not status.done or status.parked_reason or status.parked_items or status.parked_files:
-        return False
-    try:
-        with Reader(folder) as reader:
-            if reader.writer() is not None or reader.last_committed() > status.sequence_acked:
-                return False
-    except LogError:
-        return False
-    newest = max(path.stat().st_mtime for path in [folder, *folder.rglob("*")] if not path.is_symlink())
-    return time.time() - newest >= hours * 3600

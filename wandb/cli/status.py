@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional
 import click
 
 from . import fail
+from ._table import Table
 
 if TYPE_CHECKING:
     from wandb.replay._glance import Glance
@@ -28,7 +27,7 @@ Examples:
 """
 # Of runs whose logs stay though the directory is over its budget.
 _KEPT_MAX = 5
-_STYLES = {"running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red"}
+STATE_STYLES = {"running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red"}
 _TITLES = ("RUN", "NAME", "STATE", "ROWS", "RECORDS", "UPLOADED", "DISK")
 _RIGHT = {"ROWS", "RECORDS", "DISK"}
 
@@ -136,12 +135,12 @@ def _fields(run: Listed) -> Mapping[str, Any]:
         "id": one.run_id, "folder": str(one.folder.absolute()), "name": one.name, "project": one.project,
         "state": one.state, "offline": one.offline, "started": one.started, "rows": one.rows, "records": one.records,
         "acknowledged": run.acknowledged, "waiting": run.waiting, "bytes": one.bytes,
-        "error": None if one.error is None else str(one.error), "lag_seconds": _lag(run), **_use(run),
+        "error": None if one.error is None else str(one.error), "lag_seconds": lag_seconds(run), **_use(run),
         "uploads": [_plain(dataclasses.asdict(upload)) for upload in run.uploads],
     }  # fmt: skip
 
 
-def _lag(run: Listed) -> float:
+def lag_seconds(run: Listed) -> float:
     """How long the oldest record that no server has has been waiting; 0 where all is there."""
     from wandb_storage import LogError, Reader
 
@@ -178,12 +177,10 @@ def _show(home: Path, runs: Sequence[Listed], disk: Disk) -> None:
     use = f"{size(disk.total_bytes)}{budget} on disk ({size(disk.log_bytes)} in logs)"
     click.echo(f"{home}: {count(len(runs), 'run')}, {use}, {count(len(waiting), 'run')} with records to upload")
     click.echo()
-    rows = [_row(run) for run in runs]
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        _show_table(rows)
-    else:
-        for line in _aligned([_TITLES, *rows]):
-            click.echo(line)
+    table = Table(_TITLES, _RIGHT, ("RUN", "STATE", "UPLOADED"), "STATE", STATE_STYLES)
+    for run in runs:
+        table.add(*_row(run))
+    table.show()
     notes = [note for run in runs for note in _notes(run)] + _room_notes(disk.room)
     if notes:
         click.echo()
@@ -252,32 +249,3 @@ def _since(upload: RunStatus) -> str:
         return ""
     since = time.strftime("%H:%M:%S", time.localtime(upload.retrying_since))
     return f" (since {since}, again in {max(0, round(upload.next_attempt - time.time()))} s)"
-
-
-def _show_table(rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in _TITLES:
-        table.add_column(
-            title, justify="right" if title in _RIGHT else "left", no_wrap=True, overflow="ellipsis",
-            min_width=8 if title in ("RUN", "STATE", "UPLOADED") else None,
-        )  # fmt: skip
-    for row in rows:
-        cells = [Text(cell) for cell in row]
-        cells[_TITLES.index("STATE")].stylize(_STYLES.get(row[_TITLES.index("STATE")], "yellow"))
-        table.add_row(*cells)
-    Console(highlight=False).print(table)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> List[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
-    return [
-        "  ".join(
-            cell.rjust(width) if title in _RIGHT else cell.ljust(width)
-            for title, cell, width in zip(_TITLES, row, widths)
-        ).rstrip()
-        for row in rows
-    ]

@@ -76,7 +76,7 @@ def sync(
         folders = unsynced_runs(base_url, everything, retry_parked)
     folders = filtered(folders, include, exclude)
     if only_clean:
-        clean(base_url, folders, clean_old_hours, ask=not clean_force)
+        clean(folders, clean_old_hours, ask=not clean_force)
         return
     if not folders:
         click.echo("Nothing to upload. Name a run, or --all for those that were logged online.", err=True)
