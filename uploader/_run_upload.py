@@ -6,11 +6,10 @@ two calls everything that matters is in the cursor.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import time
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Callable, Optional, Tuple
 
 from wandb_storage import (
     ForeignFile,
@@ -20,47 +19,34 @@ from wandb_storage import (
     LogInUse,
     LogUnavailable,
     NewerFormat,
-    Reader,
     RunState,
-    beginning,
     bring_home,
     living_lanes,
     recover,
     writer_elsewhere,
 )
 
-from ._adopt import new_cursor
 from ._alerts import send_alerts, send_parked_alerts
+from ._attachments import Attachments
 from ._batch import ROWS_MAX, Batch, build_bodies, collect, last_body, summary_digest
 from ._cursor import Cursor, Trouble
 from ._destination import Destination
 from ._errors import Refused, TooLarge, TransientError
 from ._feed import TICK_SECONDS, Feed
-from ._files import ConsoleText, run_files
-from ._greeting import check_destination, greet
+from ._greeting import greet
 from ._home import FileLock, Home
 from ._items import note_too_long, send_again, send_apart
 from ._json import encode_body
-from ._retry import Attempts, pace, transmit_seconds
-from ._send_artifacts import ArtifactSender
-from ._send_files import FileSender
+from ._opening import load_cursor, restore_state
+from ._pace import POLL_SECONDS, Pace
 from ._target import AS_LOGGED, Target
 from ._transport import StreamReply
-from ._watch import LiveFiles
 from ._writer import writer_of
 
-# How often a living run's log is looked at, and one that has long been quiet.
-POLL_SECONDS = 0.5
 # How often lanes are merged whose writers outlive the run's: each time that they bring something costs a segment.
 LANES_SECONDS = 15.0
-QUIET_POLL_SECONDS = 1.5
-QUIET_SECONDS = 15.0
-# A sign of life is due when nothing has been sent for so long.
-HEARTBEAT_SECONDS = 30.0
 # After one row that was too large, no smaller batches than this.
 ROWS_ACCEPTED_MIN = 64
-# A worker waits so long for a file before it looks after another run.
-FILE_WAIT_SECONDS = 0.2
 
 Clock = Callable[[], float]
 
@@ -94,40 +80,20 @@ class RunUpload:
         self._rows_accepted = ROWS_ACCEPTED_MIN  # the most in one request
         self._settled_mtime_ns = 0  # of the folder, after recovery; 0: not recovered
         self._lanes = 0  # of child processes that lived when the log was recovered
-        self._transmit_seconds = transmit_seconds({})
-        self._pace_seconds = 0.0  # between requests while a backlog waits
-        self._due = clock()
-        self._pace_due = clock()
-        self._last_sent = clock()
-        self._grew_at = clock()
         self._unsaved = False
-        self._files: Optional[FileSender] = None
-        self._files_due = clock()
-        self._files_attempts = Attempts()
-        self._artifacts: Optional[ArtifactSender] = None
-        self._live_files = LiveFiles(folder)
-        self._console: Optional[ConsoleText] = None  # while the files of an ended run are sent
+        self._pace = Pace(clock)
+        release = target == AS_LOGGED and not folder.name.startswith("offline-")
+        self._attachments = Attachments(folder, clock, self._save, release)
 
     def close(self) -> None:
         """Idempotent; the upload can go on with the next `advance`."""
         if self._feed is not None:
             self._feed.close()
             self._feed = None
-        self._close_files()
+        self._attachments.close()
         self._batch = None
         self._settled_mtime_ns = 0
         self._lock.release()
-
-    def _close_files(self) -> None:
-        if self._files is not None:
-            self._files.close()
-            self._files = None
-        if self._artifacts is not None:
-            self._artifacts.close()
-            self._artifacts = None
-        if self._console is not None:
-            self._console.close()
-            self._console = None
 
     # --- advancing ----------------------------------------------------------------------------------------------------
 
@@ -155,9 +121,9 @@ class RunUpload:
             send_alerts(destination.transport(), self._stream_path(), self.cursor, self._save)
         if self.alive:
             self._settled_mtime_ns = 0
-            wait = self._due - self._clock()
-            if wait > 0 and not self._is_urgent(feed):
-                return 0.0 if self._advance_files(destination) else min(wait, POLL_SECONDS)
+            wait = self._pace.wait_seconds()
+            if wait and not self._is_urgent(feed):
+                return 0.0 if self._advance_attachments(destination) else min(wait, POLL_SECONDS)
         elif not self._settled_mtime_ns and not self._settle():
             return POLL_SECONDS
         feed = self._open()
@@ -177,21 +143,20 @@ class RunUpload:
                 return self._finish(destination)
             # Child processes go on logging to the run: it ends with the last of them.
             self.alive, self._settled_mtime_ns = True, 0
-            busy = self._advance_files(destination)
+            busy = self._advance_attachments(destination)
             self._beat(destination)
             return 0.0 if busy else LANES_SECONDS
-        busy = self._advance_files(destination)
+        busy = self._advance_attachments(destination)
         self._beat(destination)
-        return 0.0 if busy else self._poll_seconds()
+        return 0.0 if busy else self._pace.poll_seconds()
 
-    def _poll_seconds(self) -> float:
-        quiet = self._clock() - self._grew_at > QUIET_SECONDS
-        return QUIET_POLL_SECONDS if quiet else min(POLL_SECONDS, self._transmit_seconds)
+    def _advance_attachments(self, destination: Destination) -> bool:
+        return self._attachments.advance_live(destination, self.cursor, self._state)
 
     def _is_urgent(self, feed: Feed) -> bool:
         """Whether what waits in the log must not wait for the server's interval: a full batch, or word that the machine
         is about to be taken away. The batch is filled as records come."""
-        if self._clock() < self._pace_due or self.cursor.sending:
+        if not self._pace.takes_full_batch() or self.cursor.sending:
             return False
         if self._may_fill() and feed.may_have_grown():
             self._collect(feed)
@@ -214,14 +179,13 @@ class RunUpload:
 
     def _beat(self, destination: Destination) -> None:
         """A sign of life where one is due, and word of the files that have arrived."""
-        now = self._clock()
         if self.cursor.bucket is None:
             return
-        uploaded = self._files.uploaded if self._files is not None and now >= self._due and self.alive else []
-        if uploaded:
-            self._post(destination, encode_body({"uploaded": sorted(uploaded)}))
-            uploaded.clear()
-        elif now - self._last_sent >= HEARTBEAT_SECONDS:
+        arrived = self._attachments.arrived
+        if arrived and self.alive and not self._pace.wait_seconds():
+            self._post(destination, encode_body({"uploaded": sorted(arrived)}))
+            arrived.clear()
+        elif self._pace.beat_is_due():
             self._post(destination, b"{}")
 
     def _open(self) -> Feed:
@@ -231,8 +195,8 @@ class RunUpload:
         try:
             self.alive = feed.writer() is not None
             self._take_lock()
-            self.cursor = self._load(feed)
-            self._state = self._restore()
+            loaded = load_cursor(self._path, feed, self.home.base_url, self._target, self._retry_parked)
+            self.cursor, self._state = restore_state(loaded, self.folder)
             feed.seek(self.cursor.next)
         except BaseException:
             feed.close()
@@ -243,30 +207,6 @@ class RunUpload:
     def _take_lock(self) -> None:
         if not self._lock.held:
             self._lock.acquire({"folder": self.folder.name}, tries=1)
-
-    def _load(self, feed: Feed) -> Cursor:
-        cursor = Cursor.load(self._path)
-        if cursor is None or cursor.log_uuid != feed.reader.identity.log_uuid:
-            if self._target == AS_LOGGED:
-                check_destination(feed, self.home.base_url)
-            return new_cursor(self.home.base_url, feed.reader)
-        if self._retry_parked and cursor.parked:
-            # The server may have lost the run since: it tells what it has, as to an uploader without a cursor.
-            return dataclasses.replace(new_cursor(self.home.base_url, feed.reader), parked_items=cursor.parked_items)
-        if self._retry_parked and (cursor.parked_files or cursor.parked_items or cursor.parked_artifacts):
-            cursor.parked_files, cursor.trouble, cursor.done = {}, None, False
-            cursor.artifacts_again = sorted({*cursor.artifacts_again, *map(int, cursor.parked_artifacts)})
-            cursor.parked_artifacts = {}
-        return cursor
-
-    def _restore(self) -> RunState:
-        try:
-            return RunState.restore(self.cursor.state) if self.cursor.state else RunState()
-        except (KeyError, TypeError, AttributeError):
-            # A fold that another version has kept: the server knows how far the run has come.
-            with Reader(self.folder) as reader:
-                self.cursor = new_cursor(self.home.base_url, reader)
-                return beginning(reader).state
 
     def _settle(self) -> bool:
         """Bring a dead writer's log in order. False: somebody has begun to write it again."""
@@ -313,18 +253,14 @@ class RunUpload:
                 raise
             if batch.first < batch.last:
                 self._split(batch, error)
-                return self._pace_seconds
+                return self._pace.apart
             send_apart(batch, cursor, functools.partial(self._post, destination))
             self._rows_max = max(self._rows_max, self._rows_accepted)  # it was one row, not their number
         self._acknowledge(batch)
-        self._pace_due = self._clock() + self._pace_seconds
-        if batch.full or not self.alive:
-            self._due = self._pace_due
-            return self._pace_seconds
-        self._save()
-        # A batch without a body, of records that the stream doesn't carry, used up nothing.
-        self._due = self._clock() + (max(self._transmit_seconds, self._pace_seconds) if batch.bodies else 0.0)
-        return self._poll_seconds()
+        at_once = batch.full or not self.alive
+        if not at_once:
+            self._save()
+        return self._pace.acknowledged(at_once, bool(batch.bodies))
 
     def _split(self, batch: Batch, error: Refused) -> None:
         """The server takes this body not as a whole: send the first half of its records. Where it is too large, later
@@ -344,13 +280,12 @@ class RunUpload:
     def _rewind(self) -> None:
         """Back to the cursor: what was folded beyond it is folded again."""
         self._batch = None
-        self._state = self._restore()
+        self.cursor, self._state = restore_state(self.cursor, self.folder)
         self._open().seek(self.cursor.next)
 
     def _acknowledge(self, batch: Batch) -> None:
         cursor = self.cursor
         note_too_long(batch, cursor)
-        self._grew_at = self._clock()
         self._rows_accepted = max(self._rows_accepted, batch.lines)
         cursor.next, cursor.sending = batch.last + 1, 0
         cursor.history += len(batch.history)
@@ -368,9 +303,7 @@ class RunUpload:
         self._unsaved = True  # kept with the next batch's mark, or at the end of this step
 
     def _note_reply(self, reply: StreamReply) -> None:
-        self._last_sent = self._clock()
-        self._pace_seconds = pace(reply.headers) or 0.0
-        self._transmit_seconds = transmit_seconds(reply.values)
+        self._pace.note_reply(reply)
         if reply.values.get("stopped") is True and not self.cursor.stopped:
             self.cursor.stopped = True
             self._unsaved = True
@@ -388,57 +321,16 @@ class RunUpload:
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def _advance_files(self, destination: Destination) -> bool:
-        """Files and artifacts of a living run; whether artifacts are on their way. Trouble with them doesn't hold up
-        its rows."""
-        now = self._clock()
-        if now < self._files_due or self.cursor.bucket is None:
-            return False
-        sources = self._live_files.due(self._state.files, self.cursor, now)
-        if self._files is None and sources:
-            self._files = FileSender(destination, self.cursor, self._save)
-        try:
-            if self._files is not None:
-                self._files.add(sources, park_missing=False)
-                self._files.advance(0.0)
-            busy = self._advance_artifacts(destination)
-            self._files_attempts.succeeded()
-            return busy
-        except TransientError as error:
-            self._files_due = now + self._files_attempts.failed(error, time.time())
-            return False
-
-    def _advance_artifacts(self, destination: Destination) -> bool:
-        """Those of the acknowledged records; whether something has moved."""
-        logged = (self.cursor.state or {}).get("artifacts", ())
-        if not self._artifacts_left(logged):
-            return False
-        if self._artifacts is None:
-            release = self._target == AS_LOGGED and not self.folder.name.startswith("offline-")
-            self._artifacts = ArtifactSender(destination, self.folder, self.cursor, self._save, release)
-        return self._artifacts.advance(logged, FILE_WAIT_SECONDS)
-
-    def _artifacts_left(self, logged: Sequence[Any]) -> bool:
-        return bool(self.cursor.artifacts_again) or self.cursor.artifacts < len(logged)
-
     def _finish(self, destination: Destination) -> Optional[float]:
         """Everything of an ended log is acknowledged: files, then how it ended. Repeating any of it changes nothing."""
         cursor, state = self.cursor, self._state
         if state.sessions and not cursor.done:
-            if self._console is None:
-                self._files = self._files or FileSender(destination, cursor, self._save)
-                self._console = ConsoleText(self.folder)
-                self._files.add(run_files(self.folder, cursor, state, self._console))
-            assert self._files is not None
-            before = self._files.left
-            self._files.advance(FILE_WAIT_SECONDS if before else 0.0)
-            moved = self._advance_artifacts(destination)
-            if self._files.left or self._artifacts_left((cursor.state or {}).get("artifacts", ())):
-                self.undecided = self._files.left == before and not moved
+            if not self._attachments.advance_end(destination, cursor, state):
+                self.undecided = not self._attachments.moved
                 self._beat(destination)
                 return 0.0
             self._post(destination, last_body(cursor, state))
-        self._close_files()
+        self._attachments.close()
         try:
             if bring_home(self.folder):
                 self._settled_mtime_ns = 0  # whoever comes next looks again

@@ -12,8 +12,9 @@ from ._cursor import Cursor
 from ._destination import Destination
 from ._errors import CredentialsRefused, TransientError, UploaderRunning
 from ._home import Home
+from ._pace import POLL_SECONDS
 from ._retry import Attempts
-from ._run_upload import POLL_SECONDS, Parked, RunUpload
+from ._run_upload import Parked, RunUpload
 from ._status import RunStatus, status_of
 from ._target import AS_LOGGED, Target
 
