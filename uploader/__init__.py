@@ -3,6 +3,7 @@
     start(wandb_dir, base_url)  ──►  one process per directory and server  ──►  HTTP
          the user's process              _service: all runs, fairly              _transport
                                          _run_upload: one run, _cursor: how far  _body: files
+                                         _pace: when its rows go, _attachments: files and artifacts beside them
 
 What is promised:
 

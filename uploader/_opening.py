@@ -17,8 +17,10 @@ from ._target import AS_LOGGED, Target
 
 
 def load_cursor(path: Path, feed: Feed, base_url: str, target: Target, retry_parked: bool) -> Cursor:
-    """The cursor that is kept in `path`; a new one where there is none for this log. With `retry_parked`, what is parked
-    is tried again. Raises NotUploadable for a run that goes to another server."""
+    """The cursor that is kept in `path`; a new one where there is none for this log.
+
+    With `retry_parked`, what is parked is tried again. Raises NotUploadable for a run that goes to another server.
+    """
     cursor = Cursor.load(path)
     if cursor is None or cursor.log_uuid != feed.reader.identity.log_uuid:
         if target == AS_LOGGED:
