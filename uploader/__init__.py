@@ -38,6 +38,8 @@ under every misfortune at once, is `tests/crash/chaos.py`.
 |         | what has arrived of a large file is gone on with only while the file is the same, and its MD5 compared   |
 |         | `test_what_passes_is_tried_again[...-storage]`, `test_what_has_not_changed_is_not_uploaded_again`,       |
 |         | `test_a_file_that_has_changed_in_between_begins_anew`, `test_what_arrived_damaged_is_sent_again`         |
+| arti-   | one has an id that the log holds: a server that has it, or files of it, says so (`_send_artifacts`)      |
+| facts   | `test_a_repeated_upload_changes_nothing`, `artifacts/test_uploader_killed_with_artifacts.py`             |
 | alerts  | a repeated one asks the server to drop it if its title came since the first attempt (`_alerts`)          |
 |         | `test_alerts_arrive_once_and_in_order`, `test_an_alert_that_arrived_before_it_was_refused_is_not_...`    |
 | parked  | a row that is refused leaves a line with its step in its place, which the row itself may replace later   |
