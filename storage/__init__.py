@@ -16,8 +16,8 @@ last long ones):
   survives the death of the process, and in about a second a power loss. `"power"`: what `append` has returned for
   survives a power loss, unless the disk refused, which a warning says.
   Proof: `crash/kill.py` and `crash/power_loss.py` with both, `storage/test_durability.py`.
-* What a record names, a file of media say, is on the disk before the record is (`Log.sync_first`): a power loss takes
-  both or neither.
+* What a record names, a file of media say, is durable before the record is (`Log.sync_first`): no durable record
+  names a file that a power loss has taken.
   Proof: `crash/power_loss.py`.
 * Reading never delays the writer, and nothing that is read was not written: every byte is covered by a checksum that
   also covers the record's number and kind.

@@ -155,6 +155,13 @@ TABLES: Dict[str, Callable[[], Any]] = {
 }
 
 
+def rich_table() -> Any:
+    """A table of what tables are made for."""
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    rows = [[n, _layered(Path()), wandb.Html("<p>x"), np.eye(2) * n, moment] for n in range(3)]
+    return wandb.Table(columns=["n", "image", "page", "array", "time"], data=rows)
+
+
 def _with_column() -> Any:
     table = wandb.Table(columns=["a"], data=[[1], [2]])
     table.add_column("b", ["x", "y"])
@@ -221,9 +228,9 @@ def main() -> None:
         )
     for name, make_table in TABLES.items():
         table = make_table()
-        artifact = wandb.Artifact("cases", "dataset")  # type: ignore[attr-defined]
+        artifact = wandb.Artifact("cases", "dataset")
         entry = artifact.add(table, "t")
-        held = {"artifact": json.loads(Path(entry.local_path).read_text())}
+        held = {"artifact": json.loads(Path(str(entry.local_path)).read_text())}
         table.bind_to_run(run, "t", 7)
         held["run"] = [table._sha256, Path(table._path).read_text()]
         result["tables"][name] = held

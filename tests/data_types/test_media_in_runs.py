@@ -172,11 +172,13 @@ def test_a_child_process_logs_media_to_its_parents_run(run: wandb.Run) -> None:
     assert state_of(run).files[row["image"]["path"]] == "now"
 
 
-def test_a_disabled_run_writes_nothing(tmp_path: Path) -> None:
+def test_a_disabled_run_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = sorted(tmp_path.rglob("*"))
     with wandb.init(mode="disabled") as run:
         run.log({"image": wandb.Image(NOISE)})
         run.summary["best"] = wandb.Image(NOISE)
+        run.summary["table"] = wandb.Table(columns=["a"], data=[[1]])
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -11,11 +11,12 @@ from typing import Any, Dict, List
 
 import pytest
 from logged import values_of
-from media_cases import MEDIA, TABLES
+from media_cases import MEDIA, TABLES, rich_table
 from own_server import Server
 from peer import peer_python
 
 import wandb
+from wandb.sdk.artifacts._internal_artifact import sanitize_artifact_name
 
 HERE = Path(__file__).parent
 _LIBRARIES = ("numpy", "pillow", "soundfile")
@@ -49,6 +50,34 @@ with wandb.init(id="theirs", project=sys.argv[1]) as run:
 digests = {str(path.relative_to(files)): hashlib.sha256(path.read_bytes()).hexdigest()
            for path in files.rglob("media/**/*") if path.is_file()}
 json.dump({"digests": digests}, open("result.json", "w"))
+"""
+
+
+# Tables of media and arrays, as the other client finds them in the artifact that was logged with them.
+_READ_TABLE = """
+import hashlib, json, pathlib, sys, numpy, wandb
+table = wandb.Api().artifact(sys.argv[1]).get("deep/table")
+image = table.data[0][1]
+pathlib.Path("result.json").write_text(json.dumps({
+    "columns": table.columns,
+    "types": sorted(map(str, table._column_types.params["type_map"].values()))[1:],
+    "numbers": [row[0] for row in table.data],
+    "pixels": hashlib.sha256(numpy.asarray(image.image).tobytes()).hexdigest(),
+    "caption": image._caption,
+    "layers": [sorted(image._boxes), sorted(image._masks)],
+    "page": table.data[0][2].html,
+    "arrays": [row[3].tolist() for row in table.data],
+    "times": [str(row[4]) for row in table.data],
+}))
+"""
+
+_WRITE_TABLE = """
+import datetime, json, pathlib, sys, numpy, wandb
+sys.path.insert(0, sys.argv[2])
+from media_cases import rich_table
+with wandb.init(id="table-of-theirs", project=sys.argv[1]) as run:
+    run.log({"deep/table": rich_table()})
+json.dump({}, open("result.json", "w"))
 """
 
 
@@ -90,6 +119,25 @@ def test_the_official_api_reads_what_this_client_logged(server: Server, tmp_path
     files = Path(run.dir)
     held = {path: hashlib.sha256((files / path).read_bytes()).hexdigest() for path in paths_in(rows) if "/" in path}
     assert read["digests"] == held
+
+
+@pytest.mark.peer
+def test_a_table_with_media_is_the_same_to_both_whoever_logged_it(server: Server, tmp_path: Path) -> None:
+    with wandb.init(id="table-of-ours", settings={"silent": True}) as run:
+        run.log({"deep/table": rich_table()})
+    official(server, tmp_path / "writer", _WRITE_TABLE, server.project, str(HERE))
+    found = []
+    with wandb.init(id="reader", settings={"silent": True}) as reader:
+        for run_id in ("table-of-ours", "table-of-theirs"):
+            name = f"{run.entity}/{server.project}/{sanitize_artifact_name(f'run-{run_id}-deep/table')}:latest"
+            found.append(official(server, tmp_path / f"reader of {run_id}", _READ_TABLE, name))
+            own = _READ_TABLE.replace("wandb.Api().artifact(sys.argv[1])", "artifact").replace("result.json", run_id)
+            exec(own, {"artifact": reader.use_artifact(name)})
+            found.append(json.loads(Path(run_id).read_text()))
+    assert found[0]["numbers"] == [0, 1, 2]
+    assert found[0]["layers"] == [["found"], ["truth"]]
+    for other in found[1:]:
+        assert other == found[0]
 
 
 @pytest.mark.peer

@@ -95,7 +95,7 @@ class JoinedTable(Media):
         raise UsageError("JoinedTables cannot be bound to runs; add them to an artifact")
 
     def _log_to(self, run: Any, key: str, step: Union[int, str]) -> None:
-        run._keep_table(self, f"run-{run.id}-{key}", "run_table", key)
+        run._keep_table(self, f"run-{run.id}-{key}", "run_table", key, False)
 
     def _eq_debug(self, other: object, should_assert: bool = False) -> bool:
         same = (

@@ -63,7 +63,7 @@ class PartitionedTable(Media):
         raise UsageError("PartitionedTables cannot be bound to runs; add them to an artifact")
 
     def _log_to(self, run: Any, key: str, step: Union[int, str]) -> None:
-        run._keep_table(self, f"run-{run.id}-{key}", "run_table", key)
+        run._keep_table(self, f"run-{run.id}-{key}", "run_table", key, False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PartitionedTable) and self.parts_path == other.parts_path

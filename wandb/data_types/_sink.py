@@ -32,7 +32,7 @@ class RunSink(MediaSink, Protocol):
     def _keep_labels(self, kind: str, key: str, labels: Mapping[Any, str]) -> None:
         """Keep the names of the classes of a layer of boxes or masks, once for all steps."""
 
-    def _keep_table(self, table: Any, name: str, type: str, entry: str) -> None:
+    def _keep_table(self, table: Any, name: str, type: str, entry: str, incremental: bool) -> None:
         """Log an artifact of this name and type that has the table as an entry, with its types and media."""
 
 

@@ -296,10 +296,11 @@ class Table(Media):
     def _log_to(self, run: Any, key: str, step: Union[int, str]) -> None:
         increments = self._increments
         if increments is None:
-            run._keep_table(self, f"run-{run.id}-{key}", "run_table", key)
+            run._keep_table(self, f"run-{run.id}-{key}", "run_table", key, False)
         else:
             increments.begin(run, key)
-            run._keep_table(self, f"run-{run.id}-incr-{key}", increments.ARTIFACT_TYPE, increments.entry(key))
+            name = f"run-{run.id}-incr-{key}"
+            run._keep_table(self, name, increments.ARTIFACT_TYPE, increments.entry(key), True)
         self.bind_to_run(run, key, step)
         if increments is not None:
             increments.logged = len(self.data)

@@ -138,8 +138,10 @@ class RunActions(RunArtifacts):
     def _keep_labels(self, kind: str, key: str, labels: Any) -> None:
         self._media_files().keep_labels(kind, key, labels)
 
-    def _keep_table(self, table: Any, name: str, type: str, entry: str) -> None:
-        """A table is kept as a file of the run."""
+    def _keep_table(self, table: Any, name: str, type: str, entry: str, incremental: bool) -> None:
+        from ._run_media import log_table
+
+        log_table(self, table, name, type, entry, incremental)
 
     def _media_files(self) -> RunMedia:
         with self._lock:

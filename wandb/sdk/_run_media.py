@@ -15,14 +15,18 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
 from wandb_storage import FileSaved, Record, Telemetry, dump_json
 
 from ..data_types._content import Content
 from ..data_types._sink import NameOf
-from ..errors import DataError
+from ..errors import DataError, Error
 from ._terminal import termwarn
+
+if TYPE_CHECKING:
+    from ..data_types._base import WBValue
+    from ._run_artifacts import RunArtifacts
 
 # Media that the disk refuses wait in memory, up to this much of them.
 WAITING_BYTES_MAX = 64 << 20
@@ -155,6 +159,21 @@ class RunMedia:
             for path, data in waiting.items():
                 self._waiting[path] = data
                 self._waiting_bytes += len(data)
+
+
+def log_table(run: RunArtifacts, table: WBValue, name: str, type: str, entry: str, incremental: bool) -> None:
+    """Log an artifact that holds a table with its types and media. A disk that refuses costs the artifact, and not the
+    row: the first rows of the table are in the run's file all the same."""
+    from .artifacts._internal_artifact import InternalArtifact
+
+    try:
+        artifact = InternalArtifact(name, type, incremental=incremental)
+        artifact.add(table, entry)
+        run.log_artifact(artifact)
+    except DataError:
+        raise
+    except (Error, OSError) as error:
+        termwarn(f"the table {entry} is kept without an artifact, so only its first rows and no media: {error}")
 
 
 def _open_new(path: Path) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any, Callable, List, Mapping, Optional, TextIO
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, TextIO
 
 from wandb_storage import Record
 
 from ..wandb_run import Run
+
+if TYPE_CHECKING:
+    from ...data_types._content import Content
+    from ...data_types._sink import NameOf
 
 
 class RunDisabled(Run):
@@ -57,6 +61,15 @@ class RunDisabled(Run):
     ) -> List[str]:
         """Keep nothing."""
         return []
+
+    def _keep_media(self, content: Content, name_of: NameOf) -> str:
+        return name_of(content)
+
+    def _keep_labels(self, kind: str, key: str, labels: Any) -> None:
+        """Keep nothing."""
+
+    def _keep_table(self, table: Any, name: str, type: str, entry: str, incremental: bool) -> None:
+        """Keep nothing."""
 
     def watch(
         self,
