@@ -25,6 +25,7 @@ class Server(NamedTuple):
     url: str
     key: str
     keeps: bool = True  # False for the sink
+    pid: int = 0
 
     def graphql(self, query: str, **variables: Any) -> Any:
         import base64
@@ -60,13 +61,13 @@ class Cost(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, *options: str) -> Iterator[Server]:
     """`wandb server` with a data folder of its own."""
     folder.mkdir(parents=True)
     ready = folder / "ready.json"
     command = ["-m", "wandb", "server", "--port", "0", "--data", str(folder / "data"), "--ready-file", str(ready)]
-    with _started(command, ready) as facts:
-        yield Server(facts["url"], facts["api_key"])
+    with _started([*command, *options], ready) as facts:
+        yield Server(facts["url"], facts["api_key"], pid=int(facts["pid"]))
 
 
 @contextlib.contextmanager

@@ -32,8 +32,8 @@ def _program(name: str) -> str:
 class Cluster:
     """Makes room for servers in a running PostgreSQL."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, durable: bool) -> None:
+        self._folder, self._durable = folder, durable
         self._made = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,8 +50,10 @@ class Cluster:
         return f"{self.url}&options=-csearch_path%3D{name}"
 
     def start(self) -> None:
-        # What is killed here is a process, of which the system keeps what it wrote: nothing needs a flush.
-        settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={self._folder}"]
+        settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self._folder}"]
+        if not self._durable:
+            # What is killed is a process, of which the system keeps what it wrote.
+            settings += ["-c", "fsync=off"]
         command = [_program("postgres"), "-D", str(self._folder / "data"), *settings]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, user=_USER, stderr=log, cwd=self._folder)
@@ -74,11 +76,11 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Raises NotInstalledError."""
+def running_cluster(durable: bool = False) -> Iterator[Cluster]:
+    """One that survives a loss of power, if it is to be durable. Raises NotInstalledError."""
     initdb = _program("initdb")
     folder = Path(tempfile.mkdtemp(prefix="wandb-test-postgres-"))
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, durable)
     try:
         if _USER is not None:
             shutil.chown(folder, _USER)
