@@ -116,6 +116,19 @@ def test_a_cell_of_another_type_is_refused_and_says_why() -> None:
     assert wandb.Table(columns=["a"], data=[[1], ["x"]], allow_mixed_types=True).data == [[1], ["x"]]
 
 
+def test_cells_that_are_nested_too_deep_are_refused(run: wandb.Run) -> None:
+    endless: List[Any] = []
+    endless.append(endless)
+    with pytest.raises(DataError, match="contain itself"):
+        wandb.Table(columns=["a"], data=[[endless]])
+    deep: List[Any] = [1]
+    for _ in range(40):
+        deep = [deep]
+    table = wandb.Table(columns=["a"], data=[[deep]])
+    with pytest.raises(DataError, match="nested more than 32 deep"):
+        run.log({"t": table})
+
+
 def test_nan_is_none_where_there_are_no_numbers() -> None:
     strict = wandb.Table(columns=["a"], data=[[1.0]], optional=False)
     strict.add_data(2.0)

@@ -8,7 +8,9 @@ import enum
 import math
 from typing import Any
 
+from ..errors import DataError
 from ._base import WBValue
+from ._limits import DEPTH_MAX
 
 _UTC = datetime.timezone.utc
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
@@ -16,14 +18,14 @@ _MILLISECOND = datetime.timedelta(milliseconds=1)
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
-def plain_cell(value: Any, artifact: Any = None) -> Any:
+def plain_cell(value: Any, artifact: Any = None, depth: int = 0) -> Any:
     """A cell as a JSON value: times are milliseconds since the epoch, NaN is null, media are their objects.
 
     >>> import datetime
     >>> plain_cell([1, float("nan"), datetime.date(1970, 1, 2), {"a": (1, 2)}])
     [1, None, 86400000, {'a': [1, 2]}]
 
-    What is no JSON stays what it is.
+    What is no JSON stays what it is. Raises DataError for what is nested too deep.
     """
     kind = type(value)
     if kind in _PLAIN:
@@ -32,10 +34,11 @@ def plain_cell(value: Any, artifact: Any = None) -> Any:
         return None if math.isnan(value) else value
     if isinstance(value, WBValue):
         return value.to_json(artifact)
+    check_depth(depth)
     if isinstance(value, dict):
-        return {_plain_key(key): plain_cell(item, artifact) for key, item in value.items()}
+        return {_plain_key(key): plain_cell(item, artifact, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain_cell(item, artifact) for item in value]
+        return [plain_cell(item, artifact, depth + 1) for item in value]
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         return plain_cell(value.detach().cpu().tolist(), artifact)
     if kind.__name__ == "datetime64":
@@ -43,6 +46,12 @@ def plain_cell(value: Any, artifact: Any = None) -> Any:
     if hasattr(value, "tolist"):
         return plain_cell(value.tolist(), artifact)
     return _plain_single(value)
+
+
+def check_depth(depth: int) -> None:
+    """Raise DataError for what is nested too deep."""
+    if depth > DEPTH_MAX:
+        raise DataError(f"nested more than {DEPTH_MAX} deep; does the value contain itself?")
 
 
 def milliseconds(moment: datetime.date) -> int:

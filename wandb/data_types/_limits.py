@@ -7,6 +7,8 @@ from __future__ import annotations
 MEMORY_BYTES_MAX = 64 << 20
 # What is copied or hashed at a time.
 CHUNK_BYTES = 1 << 20
+# How deep lists and dictionaries in a cell or a figure may be nested; what is deeper contains itself, or is a mistake.
+DEPTH_MAX = 32
 # Of one layer over one image: a page that draws more is no picture any more.
 BOXES_MAX = 100_000
 # An image of more pixels than this, 512 MiB and more when it is decoded, is a bomb or a mistake.

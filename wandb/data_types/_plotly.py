@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Union
 from ..errors import DataError, Error
 from ..sdk._terminal import termwarn
 from ._base import Media, WBValue
+from ._cells import check_depth
 from ._content import Content
 from ._figures import as_figure, has_images, is_matplotlib, library_of
 from ._html import check_text_size
@@ -71,13 +72,15 @@ def _converted(figure: Any) -> Any:
         raise DataError(f"Plotly can't convert this figure ({error}); wandb.Image takes it as it is") from error
 
 
-def as_lists(value: Any) -> Any:
-    """Arrays as lists, all the way down; media as the names of their classes."""
+def as_lists(value: Any, depth: int = 0) -> Any:
+    """Arrays as lists, all the way down; media as the names of their classes. Raises DataError for what is nested too
+    deep."""
+    check_depth(depth)
     if isinstance(value, dict):
-        result: Dict[Any, Any] = {key: as_lists(item) for key, item in value.items()}
+        result: Dict[Any, Any] = {key: as_lists(item, depth + 1) for key, item in value.items()}
         return result
     if isinstance(value, (list, tuple)):
-        items: List[Any] = [as_lists(item) for item in value]
+        items: List[Any] = [as_lists(item, depth + 1) for item in value]
         return items
     if isinstance(value, WBValue):
         return type(value).__name__

@@ -49,7 +49,10 @@ class RowTypes:
         changed = False
         assigned: List[Type] = []
         for dtype, cell in zip(self.by_column.values(), row):
-            found = dtype.assign(cell)
+            try:
+                found = dtype.assign(cell)
+            except RecursionError:
+                raise DataError("a cell is nested too deep; does it contain itself?") from None
             if isinstance(found, InvalidType):
                 cells = dict(zip(self.by_column, row))
                 raise DataError(f"Data row contained incompatible types:\n{self.as_type().explain(cells)}")

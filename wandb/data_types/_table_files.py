@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import operator
 import zipfile
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -26,6 +27,7 @@ from ._column_types import (
     type_from_json,
 )
 from ._content import Content
+from ._html import check_text_size
 from ._increments import in_order
 from ._json import dump_media_json
 from ._limits import CELLS_MAX
@@ -46,7 +48,9 @@ _NONE_SUFFIX = ".is_none"
 def run_file(columns: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Content:
     """The file of a run, which its page reads."""
     cells = rows if _all_plain(rows) else [[_shown(cell) for cell in row] for row in rows]
-    return Content.of_bytes(dump_media_json({"columns": list(columns), "data": cells}, "Table"), ".table.json")
+    encoded = dump_media_json({"columns": list(columns), "data": cells}, "Table")
+    check_text_size(len(encoded), "Table")
+    return Content.of_bytes(encoded, ".table.json")
 
 
 def artifact_json(columns: Sequence[Any], rows: Sequence[Sequence[Any]], types: Types, artifact: Any) -> Json:
@@ -97,7 +101,8 @@ def _all_plain(rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def _any_nan(rows: Sequence[Sequence[Any]]) -> bool:
-    return any(cell != cell for cell in itertools.chain.from_iterable(rows))
+    cells = list(itertools.chain.from_iterable(rows))
+    return any(map(operator.ne, cells, cells))
 
 
 def _shown(cell: Any) -> Any:

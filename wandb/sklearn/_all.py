@@ -34,7 +34,17 @@ def plot_classifier(
     log_learning_curve: bool = False,
 ) -> None:
     """Log the charts of a fitted classifier: feature importances, confusion matrix, metrics, class proportions, ROC,
-    precision and recall; of a binary one the calibration, and on request the learning curve."""
+    precision and recall; of a binary one the calibration, and on request the learning curve.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.make_classification(random_state=0)
+    >>> model = linear_model.LogisticRegression().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_classifier(
+    ...         model, X, X, y, y, model.predict(X), model.predict_proba(X), ["no", "yes"], model_name="Logistic"
+    ...     )
+    """
     termlog(f"Plotting {model_name}.")
     try:
         plot_feature_importances(model, feature_names)
@@ -54,7 +64,15 @@ def plot_classifier(
 def plot_regressor(
     model: Any, X_train: Any, X_test: Any, y_train: Any, y_test: Any, model_name: str = "Regressor"
 ) -> None:
-    """Log the charts of a fitted regressor: metrics, learning curve, outlier candidates, residuals."""
+    """Log the charts of a fitted regressor: metrics, learning curve, outlier candidates, residuals.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> model = linear_model.Ridge().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_regressor(model, X, X, y, y, "Ridge")
+    """
     termlog(f"Plotting {model_name}.")
     plot_summary_metrics(model, X_train, y_train, X_test, y_test)
     plot_learning_curve(model, X_train, y_train)
@@ -65,7 +83,15 @@ def plot_regressor(
 def plot_clusterer(
     model: Any, X_train: Any, cluster_labels: Any, labels: Optional[Sequence[Any]] = None, model_name: str = "Clusterer"
 ) -> None:
-    """Log the charts of a fitted clusterer: silhouettes, and of one that takes a number of clusters the elbow curve."""
+    """Log the charts of a fitted clusterer: silhouettes, and of one that takes a number of clusters the elbow curve.
+
+    >>> import wandb
+    >>> from sklearn import cluster, datasets
+    >>> X, _ = datasets.make_blobs(50, random_state=0)
+    >>> model = cluster.KMeans(3, n_init=1).fit(X)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_clusterer(model, X, model.labels_)
+    """
     termlog(f"Plotting {model_name}.")
     centers = hasattr(model, "cluster_centers_")
     if centers and hasattr(model, "n_clusters"):

@@ -24,7 +24,12 @@ def plot_roc(
     plot_macro: bool = True,
     classes_to_plot: Optional[Sequence[Any]] = None,
 ) -> None:
-    """Log true against false positive rates, see `wandb.plot.roc_curve`. The other two arguments have no effect."""
+    """Log true against false positive rates, see `wandb.plot.roc_curve`. The other two arguments have no effect.
+
+    >>> import wandb
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_roc([0, 1, 1], [[0.8, 0.2], [0.3, 0.7], [0.4, 0.6]], ["cat", "dog"])
+    """
     log({"roc": roc_curve(y_true, y_probas, labels, classes_to_plot)})
 
 
@@ -35,7 +40,12 @@ def plot_precision_recall(
     plot_micro: bool = True,
     classes_to_plot: Optional[Sequence[Any]] = None,
 ) -> None:
-    """Log precision against recall, see `wandb.plot.pr_curve`. `plot_micro` has no effect."""
+    """Log precision against recall, see `wandb.plot.pr_curve`. `plot_micro` has no effect.
+
+    >>> import wandb
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_precision_recall([0, 1, 1], [[0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
+    """
     log({"precision_recall": pr_curve(y_true, y_probas, labels, classes_to_plot)})
 
 
@@ -51,6 +61,10 @@ def confusion_matrix(
     hide_counts: bool = False,
 ) -> Visualize:
     """How often each class was taken for each. `normalize`: as shares of the true class.
+
+    >>> import wandb
+    >>> wandb.sklearn.confusion_matrix([0, 1, 1], [0, 1, 0], ["cat", "dog"]).table.data[1]
+    ['dog', 'cat', 0]
 
     labels: the names of classes that are numbers. true_labels, pred_labels: only these. The others have no effect.
     """
@@ -80,7 +94,12 @@ def plot_confusion_matrix(
     hide_zeros: bool = False,
     hide_counts: bool = False,
 ) -> None:
-    """Log how often each class was taken for each."""
+    """Log how often each class was taken for each.
+
+    >>> import wandb
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_confusion_matrix([0, 1, 1], [0, 1, 0], ["cat", "dog"])
+    """
     log({"confusion_matrix": confusion_matrix(y_true, y_pred, labels, true_labels, pred_labels, normalize)})
 
 
@@ -91,6 +110,13 @@ def plot_feature_importances(
     max_num_features: int = 50,
 ) -> None:
     """Log how much a model relies on which feature, the most important ones first.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.make_classification(random_state=0)
+    >>> model = linear_model.LogisticRegression().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_feature_importances(model)
 
     Raises DataError for a model that doesn't say so, or says so for several classes.
     """
@@ -109,7 +135,12 @@ def plot_feature_importances(
 
 
 def plot_class_proportions(y_train: Any = None, y_test: Any = None, labels: Optional[Sequence[Any]] = None) -> None:
-    """Log how many samples each class has in the training and the test set."""
+    """Log how many samples each class has in the training and the test set.
+
+    >>> import wandb
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_class_proportions([0, 1, 1], [0, 1], ["cat", "dog"])
+    """
     sets = {"train": targets(y_train, "y_train")}
     if y_test is not None:
         sets["test"] = targets(y_test, "y_test")
@@ -125,6 +156,13 @@ def plot_class_proportions(y_train: Any = None, y_test: Any = None, labels: Opti
 
 def plot_calibration_curve(clf: Any = None, X: Any = None, y: Any = None, clf_name: str = "Classifier") -> None:
     """Log how well the probabilities of a binary classifier are what they say, beside a logistic regression.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.make_classification(random_state=0)
+    >>> model = linear_model.LogisticRegression().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_calibration_curve(model, X, y, "Logistic")
 
     Copies of the classifier are fitted to a tenth of the samples, and calibrated in two ways.
     """

@@ -24,6 +24,13 @@ def plot_elbow_curve(
 ) -> None:
     """Log how well, and how fast, copies of a clusterer with 1, 3, 5, … clusters fit the samples.
 
+    >>> import wandb
+    >>> from sklearn import cluster, datasets
+    >>> X, _ = datasets.make_blobs(50, random_state=0)
+    >>> model = cluster.KMeans(3, n_init=1).fit(X)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_elbow_curve(model, X, cluster_ranges=[1, 2, 3])
+
     cluster_ranges: these numbers instead. n_jobs: so many at a time; show_cluster_time has no effect. Raises DataError
     for a clusterer that doesn't take a number of clusters.
     """
@@ -52,6 +59,13 @@ def plot_silhouette(
     kmeans: bool = True,
 ) -> None:
     """Log how close each sample is to its own cluster and how far from the others, in bars and as points.
+
+    >>> import wandb
+    >>> from sklearn import cluster, datasets
+    >>> X, _ = datasets.make_blobs(50, random_state=0)
+    >>> model = cluster.KMeans(3, n_init=1).fit(X)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_silhouette(model, X, model.labels_)
 
     cluster_labels: the clusters of the samples. labels: the names of clusters that are numbers. kmeans: show the
     centers too.

@@ -21,6 +21,13 @@ _BOUNDARY, _CLASSES = "black", ("#1f77b4", "#d62728")
 def plot_decision_boundaries(binary_clf: Any = None, X: Any = None, y: Any = None) -> None:
     """Log points on the boundary between the two classes, and samples around it, projected by principal components.
 
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.make_classification(random_state=0)
+    >>> model = linear_model.LogisticRegression().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_decision_boundaries(model, X, y)
+
     A boundary point lies between two samples that are taken for different classes. Raises DataError for more classes.
     """
     numpy = load("numpy", "numpy", "wandb.sklearn")

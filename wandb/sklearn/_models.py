@@ -16,7 +16,15 @@ _DIGITS = 2
 def summary_metrics(
     model: Any = None, X: Any = None, y: Any = None, X_test: Any = None, y_test: Any = None
 ) -> Visualize:
-    """Accuracy, precision, recall and F1 of a classifier; mean errors and R² of a regressor; on the test set."""
+    """Accuracy, precision, recall and F1 of a classifier; mean errors and R² of a regressor; on the test set.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> chart = wandb.sklearn.summary_metrics(linear_model.Ridge().fit(X, y), X, y, X, y)
+    >>> [row[0] for row in chart.table.data]
+    ['mae', 'mse', 'r2_score']
+    """
     metrics, base = module("metrics"), module("base")
     true, predicted = targets(y_test, "y_test"), fitted(model).predict(X_test)
     if base.is_classifier(model):
@@ -39,7 +47,15 @@ def summary_metrics(
 def plot_summary_metrics(
     model: Any = None, X: Any = None, y: Any = None, X_test: Any = None, y_test: Any = None
 ) -> None:
-    """Log how good a model is on the test set."""
+    """Log how good a model is on the test set.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> model = linear_model.Ridge().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_summary_metrics(model, X, y, X, y)
+    """
     log({"summary_metrics": summary_metrics(model, X, y, X_test, y_test)})
 
 
@@ -55,6 +71,12 @@ def learning_curve(
     scoring: Any = None,
 ) -> Visualize:
     """Scores on training and test set by how many samples were learned from. The model is fitted again for each.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> wandb.sklearn.learning_curve(linear_model.Ridge().fit(X, y), X, y).table.data[0][::2]
+    ['train', 35]
 
     The other arguments are those of `sklearn.model_selection.learning_curve`.
     """
@@ -83,5 +105,13 @@ def plot_learning_curve(
     n_jobs: int = 1,
     scoring: Any = None,
 ) -> None:
-    """Log the learning curve of a model."""
+    """Log the learning curve of a model.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> model = linear_model.Ridge().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_learning_curve(model, X, y)
+    """
     log({"learning_curve": learning_curve(model, X, y, cv, shuffle, random_state, train_sizes, n_jobs, scoring)})

@@ -19,6 +19,13 @@ _DIGITS = 3
 def plot_outlier_candidates(regressor: Any = None, X: Any = None, y: Any = None) -> None:
     """Log how much each sample moves the fit (Cook's distance). A copy of the regressor is fitted.
 
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> model = linear_model.Ridge().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_outlier_candidates(model, X, y)
+
     Raises DataError where there are no more samples than features.
     """
     numpy = load("numpy", "numpy", "wandb.sklearn")
@@ -40,7 +47,15 @@ def plot_outlier_candidates(regressor: Any = None, X: Any = None, y: Any = None)
 
 
 def plot_residuals(regressor: Any = None, X: Any = None, y: Any = None) -> None:
-    """Log what is left between predictions and truth. A copy is fitted to four fifths of the samples."""
+    """Log what is left between predictions and truth. A copy is fitted to four fifths of the samples.
+
+    >>> import wandb
+    >>> from sklearn import datasets, linear_model
+    >>> X, y = datasets.load_diabetes(return_X_y=True)
+    >>> model = linear_model.Ridge().fit(X, y)
+    >>> with wandb.init(mode="disabled"):
+    ...     wandb.sklearn.plot_residuals(model, X, y)
+    """
     train, test, train_y, test_y = module("model_selection").train_test_split(
         features(X), targets(y).astype(float), test_size=0.2
     )

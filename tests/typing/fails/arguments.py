@@ -17,3 +17,9 @@ wandb.alert("title", level=3)  # error: arg-type
 wandb.run.log({})  # error: union-attr
 wandb.lgo({"a": 1})  # error: attr-defined
 run.tags = 3  # error: assignment
+wandb.Image("x.png", capton="c")  # error: call-arg
+wandb.Audio([0.0], sample_rate="8000")  # error: arg-type
+wandb.Table(columns=3)  # error: arg-type
+wandb.Table(columns=["a"]).add_column(1, [2])  # error: arg-type
+wandb.plot.line([[1]], x="a", y="b")  # error: arg-type
+wandb.box3d((0, 0, 0), (1, 1, 1), (1, 0, 0, 0), (1, 2, 3))  # error: call-arg
