@@ -10,7 +10,23 @@ from typing import Callable, Dict, List, Optional
 
 import click
 
-from . import api, appends, busy, disk, floor, kept, kinds, log_call, many_rows, media, memory, server, start, uploader
+from . import (
+    api,
+    appends,
+    busy,
+    dashboard,
+    disk,
+    floor,
+    kept,
+    kinds,
+    log_call,
+    many_rows,
+    media,
+    memory,
+    server,
+    start,
+    uploader,
+)
 from ._bench import QUICK, Bench, Sizes
 from ._machine import describe
 from ._report import Section, render
@@ -31,6 +47,7 @@ MEASUREMENTS: Dict[str, Callable[[Bench], Section]] = {
     "long": many_rows.measure,
     "uploader": uploader.measure,
     "server": server.measure,
+    "dashboard": dashboard.measure,
     "api": api.measure,
 }
 

@@ -62,6 +62,10 @@ class Sizes:
     media_rounds: int = 3
     media_images: int = 1_000
     table_rows: int = 100_000
+    page_runs: int = 1_000
+    page_rows: int = 200
+    page_metrics: int = 500
+    page_points: int = 1_000_000
 
 
 QUICK = Sizes(
@@ -105,6 +109,10 @@ QUICK = Sizes(
     media_rounds=1,
     media_images=20,
     table_rows=2_000,
+    page_runs=30,
+    page_rows=50,
+    page_metrics=30,
+    page_points=20_000,
 )
 
 

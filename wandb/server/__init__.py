@@ -32,6 +32,9 @@ Layers, each knowing only the ones below it
 ``_app``                     routes, headers, errors
 ``_protocol`` ``_storage``   GraphQL and the run stream; the endpoints for bytes
 ``_api*`` ``_pages``         the dashboard's JSON (``_views``) and its pages (``static/``)
+``_sandbox``                 logged HTML and plotly's figures, shut off from the pages
+``_run_table`` ``_media``    columns and cells of the run table; where a run logged media
+``_lineage``                 the graph of runs and versions of artifacts
 ``_access``                  which user a request comes from, and whether a browser may make it
 ``_resolvers*``              GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``
 ``_services``                what requests share, and what one request knows

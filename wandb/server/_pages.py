@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from ._access import (
     cookie_name,
@@ -31,6 +34,15 @@ from ._auth import (
 from ._body import read_body
 from ._limits import FORM_BYTES_MAX, SESSION_SECONDS
 from ._names import name_problem
+
+
+class _VersionConvertor(StringConvertor):
+    """A version in an address of static files: what is no version is the name of a file."""
+
+    regex = "v-[0-9a-f]+"
+
+
+register_url_convertor("version", _VersionConvertor())
 
 # Resolved: an editable install is made of links, which StaticFiles follows nowhere.
 STATIC = Path(__file__).resolve().parent / "static"
@@ -57,12 +69,33 @@ def _shell(request: Request) -> Response:
     if user is None:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse("/login?" + urlencode({"next": here}), 303)
-    return HTMLResponse((STATIC / "shell.html").read_text(encoding="utf-8"))
+    return HTMLResponse(page_text("shell.html"))
+
+
+def page_text(name: str) -> str:
+    """A page of the static files, its references to others leading to these very contents."""
+    text = (STATIC / name).read_text(encoding="utf-8")
+    return text.replace('"/static/', f'"/static/{static_version()}/')
+
+
+def static_version() -> str:
+    """A name for what the static files are now. A browser may keep for ever what has such a name in its address."""
+    found = sorted((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in STATIC.iterdir())
+    return "v-" + hashlib.blake2b(repr(found).encode(), digest_size=8).hexdigest()
+
+
+class _VersionedFiles(StaticFiles):
+    """The static files under a version's address; an address of another version gets what is here, not to be kept."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        kept = scope["path_params"].get("version") == static_version()
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        return response
 
 
 def _login_form(next_path: str, message: str = "", status: int = 200) -> Response:
-    text = (STATIC / "login.html").read_text(encoding="utf-8")
-    page = Template(text).substitute(next=html.escape(next_path), message=html.escape(message))
+    page = Template(page_text("login.html")).substitute(next=html.escape(next_path), message=html.escape(message))
     return HTMLResponse(page, status_code=status)
 
 
@@ -132,6 +165,7 @@ PAGE_ROUTES = [
     Route("/login", _login_page),
     Route("/login", _login, methods=["POST"]),
     Route("/logout", _logout, methods=["POST"]),
+    Mount("/static/{version:version}", _VersionedFiles(directory=STATIC)),
     Mount("/static", StaticFiles(directory=STATIC)),
     Route("/", _shell),
     Route("/account", _shell),

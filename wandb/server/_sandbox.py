@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from ._access import require_user, run_of_path, services_of
 from ._files import file_place, find_file
-from ._pages import STATIC
+from ._pages import page_text
 
 _FRAMED = "frame-ancestors 'self'; sandbox allow-scripts; base-uri 'none'; form-action 'none'"
 
@@ -74,8 +74,7 @@ def _run_page(request: Request) -> Response:
 
 def _figures(request: Request) -> Response:
     """The document that draws figures: it takes them as messages from the page around it."""
-    text = (STATIC / "figure.html").read_text(encoding="utf-8")
-    return HTMLResponse(text, headers={"Content-Security-Policy": _FIGURES})
+    return HTMLResponse(page_text("figure.html"), headers={"Content-Security-Policy": _FIGURES})
 
 
 def _plotly(request: Request) -> Response:

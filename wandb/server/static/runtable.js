@@ -110,7 +110,16 @@ export class RunTable {
     if (!anew && this.drawn?.first === first && this.drawn.end === end) return;
     this.drawn = { first, end };
     const focused = document.activeElement?.closest?.("tr")?.dataset?.item;
-    const rows = this.items.slice(first, end).map((item, index) => this.#row(item, first + index));
+    // Rows that stay in view are not built again while the table is only scrolled.
+    if (anew) this.built = new Map();
+    const kept = this.built ?? new Map();
+    this.built = new Map();
+    const rows = this.items.slice(first, end).map((item, index) => {
+      const name = itemName(item);
+      const row = kept.get(name) ?? this.#row(item, first + index);
+      this.built.set(name, row);
+      return row;
+    });
     if (!rows.length) rows.push(h("tr", null, h("td", { class: "empty", colspan: this.columns.length + 3 }, "No runs to show.")));
     this.body.replaceChildren(spacer(first), ...rows, spacer(this.items.length - end));
     this.table.setAttribute("aria-rowcount", String(this.items.length + 1));
