@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import List, Optional
 
 import click
 
-from . import (
-    api,
-    appends,
-    busy,
-    dashboard,
-    disk,
-    floor,
-    kept,
-    kinds,
-    log_call,
-    many_rows,
-    media,
-    memory,
-    server,
-    start,
-    uploader,
-)
 from ._bench import QUICK, Bench, Sizes
 from ._machine import describe
 from ._report import Section, render
 
 _HERE = Path(__file__).resolve().parent
 _TOX = _HERE.parent.parent / ".tox"
-MEASUREMENTS: Dict[str, Callable[[Bench], Section]] = {
-    "log": log_call.measure,
-    "kinds": kinds.measure,
-    "floor": floor.measure,
-    "start": start.measure,
-    "kept": kept.measure,
-    "disk": disk.measure,
-    "memory": memory.measure,
-    "media": media.measure,
-    "appends": appends.measure,
-    "busy": busy.measure,
-    "long": many_rows.measure,
-    "uploader": uploader.measure,
-    "server": server.measure,
-    "dashboard": dashboard.measure,
-    "api": api.measure,
+# What is measured, and the module whose `measure` does it.
+MEASUREMENTS = {
+    "log": "log_call",
+    "kinds": "kinds",
+    "floor": "floor",
+    "start": "start",
+    "kept": "kept",
+    "disk": "disk",
+    "memory": "memory",
+    "media": "media",
+    "appends": "appends",
+    "busy": "busy",
+    "long": "many_rows",
+    "uploader": "uploader",
+    "server": "server",
+    "dashboard": "dashboard",
+    "api": "api",
+    "search": "sweep_search",
 }
+
+
+def _measure(name: str, bench: Bench) -> Section:
+    section: Section = importlib.import_module(f".{MEASUREMENTS[name]}", __package__).measure(bench)
+    return section
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: Optional[str]) -> List[str]:
@@ -73,7 +64,7 @@ def main(quick: bool, only: List[str], output: Optional[Path]) -> None:
     whole = not quick and only == list(MEASUREMENTS)
     with Bench(QUICK if quick else Sizes(), _TOX) as bench:
         bench.prepare()
-        sections = [MEASUREMENTS[name](bench) for name in only]
+        sections = [_measure(name, bench) for name in only]
         machine = describe(bench.scratch, bench.peers())
         failures, failed = bench.failures, bench.ours_failed
     options = (" --quick" if quick else "") + ("" if only == list(MEASUREMENTS) else f" --only {','.join(only)}")

@@ -66,6 +66,9 @@ class Sizes:
     page_rows: int = 200
     page_metrics: int = 500
     page_points: int = 1_000_000
+    search_trials: int = 50
+    search_seeds: int = 20
+    search_calls: int = 10
 
 
 QUICK = Sizes(
@@ -113,6 +116,9 @@ QUICK = Sizes(
     page_rows=50,
     page_metrics=30,
     page_points=20_000,
+    search_trials=8,
+    search_seeds=2,
+    search_calls=2,
 )
 
 
@@ -159,6 +165,7 @@ class Bench:
         """A client beside libraries, in an environment of its own; None where that can't be made."""
         beside = dataclasses.replace(peer, libraries=libraries)
         if beside.key not in self.environments:
+            (self.scratch / peer.name).mkdir(exist_ok=True)
             try:
                 self.environments[beside.key] = prepare(beside, self._folder / "peers", self.scratch / peer.name)
             except PeerFailed as error:

@@ -73,6 +73,13 @@ PEERS = [
 ]
 # No clients, but what a history is often stored as: for the bytes on disk.
 FORMATS = [Peer("parquet", "Parquet, zstd (pyarrow 26.0.1)", "pyarrow==26.0.1", False, "", "", "")]
+# What proposes the next trial of a sweep.
+SEARCHES = [
+    Peer("search_ours", "this client", None, False, "", "", ""),
+    Peer("search_chance", "by chance", None, False, "", "", ""),
+    Peer("search_optuna", "Optuna 5.0.0", "optuna==5.0.0", False, "", "", "", ("scikit-learn==1.9.1",)),
+    Peer("search_official", "sweeps 0.3.0", "sweeps==0.3.0", False, "", "", "", ("jsonref==1.1.0",)),
+]
 OURS, OFFICIAL = "ours", "official"
 
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 # So many trials come from an even cover of the space before anything is learned.
 _FIRST_MIN, _FIRST_PER_AXIS, _FIRST_MAX = 4, 1, 12
 # The work grows with the cube of the trials: beyond this the best and the newest count.
-_TRIALS_MAX = 120
+_TRIALS_MAX = 100
 _CANDIDATES = 1_024
 _NEIGHBOURS = 256
 _NEIGHBOUR_SCALES = (0.1, 0.03, 0.01)
-_FIT_ITERATIONS_MAX = 30
+_FIT_ITERATIONS_MAX = 20
 
 
 def promising_values(sweep_id: str, config: Checked, trials: Sequence[Trial], source: random.Random) -> Dict[Path, Any]:
@@ -42,7 +42,7 @@ def promising_values(sweep_id: str, config: Checked, trials: Sequence[Trial], so
         return random_values(config.parameters, source)
     try:
         import numpy as np
-        from sklearn.gaussian_process import GaussianProcessRegressor  # noqa: F401
+        from threadpoolctl import threadpool_limits  # which scikit-learn brings
     except ImportError:
         problem = "'bayes' needs scikit-learn; install it with: pip install 'wandb[sweeps]'"
         raise SweepConfigError(("method",), problem) from None
@@ -55,15 +55,23 @@ def promising_values(sweep_id: str, config: Checked, trials: Sequence[Trial], so
     points = np.array([space.point(trial.values) for trial, _ in known])
     waiting = [space.point(trial.values) for trial in trials if not trial.ended]
     numbers = np.random.default_rng(source.getrandbits(64))
-    model = _Model(points, np.array([loss for _, loss in known]))
+    with threadpool_limits(1):  # matrices this small only lose by being shared out
+        chosen = _chosen(space, points, np.array([loss for _, loss in known]), waiting, numbers)
+    return {**random_values(config.parameters, source), **space.values(chosen.tolist())}
+
+
+def _chosen(space: _Space, points: Array, values: Array, waiting: Sequence[Sequence[float]], numbers: Any) -> Array:
+    """Of many points the one that promises most."""
+    import numpy as np
+
+    model = _Model(points, values)
     model.add(np.array(waiting).reshape(len(waiting), space.width))
-    best = points[np.argsort(model.targets)[:3]]
+    best = model.points[np.argsort(model.targets)[:3]]
     candidates = space.snap(np.vstack([numbers.random((_CANDIDATES, space.width)), _around(best, numbers)]))
     chosen = candidates[int(np.argmax(model.improvement(candidates)))]
     # A last look around what was found, closer than even draws come.
     close = space.snap(np.vstack([chosen[None], _around(chosen[None], numbers)]))
-    chosen = close[int(np.argmax(model.improvement(close)))]
-    return {**random_values(config.parameters, source), **space.values(chosen)}
+    return cast("Array", close[int(np.argmax(model.improvement(close)))])
 
 
 def _known(config: Checked, trials: Sequence[Trial]) -> List[Tuple[Trial, float]]:
@@ -173,7 +181,7 @@ class _Model:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a length lies at its bound: an axis that says nothing does that
             self._process.fit(points, self.targets)
-        self._points = points
+        self.points = points
 
     def add(self, points: Array) -> None:
         """Take these for trials that come out as expected."""
@@ -182,9 +190,9 @@ class _Model:
         if not len(points):
             return
         self.targets = np.concatenate([self.targets, self._process.predict(points)])
-        self._points = np.vstack([self._points, points])
+        self.points = np.vstack([self.points, points])
         self._process.set_params(kernel=self._process.kernel_, optimizer=None)
-        self._process.fit(self._points, self.targets)
+        self._process.fit(self.points, self.targets)
 
     def improvement(self, points: Array) -> Array:
         """How much lower than the lowest each is expected to come."""

@@ -182,6 +182,16 @@ def media(client: Client, what: str, **parameters: Any) -> Dict[str, Any]:
     return measure(client, **parameters)
 
 
+def _of_the_searches(name: str) -> Callable[..., Any]:
+    """A job that asks something else of a client than to log."""
+
+    def job(client: Any, **parameters: Any) -> Any:
+        module = importlib.import_module("drivers._searches")
+        return getattr(module, name)(client, **parameters)
+
+    return job
+
+
 JOBS: Dict[str, Callable[..., Any]] = {
     "probe": probe,
     "log": log,
@@ -199,4 +209,6 @@ JOBS: Dict[str, Callable[..., Any]] = {
     "read_long": _of_the_log("_many_rows", "read_long"),
     "recovery": _of_the_log("_many_rows", "recovery"),
     "write": write,
+    "search": _of_the_searches("search"),
+    "propose": _of_the_searches("propose"),
 }
