@@ -81,6 +81,18 @@ def test_files_and_alerts_are_not_repeated(tmp_path: Path) -> None:
     assert (state_of(fork).files, state_of(fork).alerts) == ({}, [])
 
 
+def test_media_come_along_with_the_rows_that_name_them() -> None:
+    with offline(id="a") as run:
+        for step in range(3):
+            run.log({"page": wandb.Html(f"<p>{step}")})
+    with offline(fork_from="a?_step=1") as fork:
+        fork.log({"page": wandb.Html("<p>other")})
+    paths = [row["page"]["path"] for row in values_of(fork)]
+    assert paths[:2] == [row["page"]["path"] for row in values_of(run)[:2]]
+    assert all((Path(fork.dir) / path).is_file() for path in paths)
+    assert set(paths) <= set(state_of(fork).files)
+
+
 def test_a_run_that_is_still_written_can_be_forked() -> None:
     running = offline(id="a")
     running.log({"x": 1})

@@ -64,7 +64,7 @@ def _branch(run: Replay, step: int, run_id: str, name: Optional[str]) -> Path:
     folder = new_run_folder(run.folder.parent, run_id, offline)
     log = create_log(folder, settings)
     try:
-        copy_beginning(run.folder, branch, log, start)
+        copy_beginning(run.folder, branch, log, start, folder / "files")
         log.append(start)
         log.append(Exit(code=0, time=start.time))
     finally:

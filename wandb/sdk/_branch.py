@@ -1,21 +1,24 @@
 """Going back to a step of a run: as another run (`fork_from`), or as the same one (`resume_from`).
 
 Either way a new log begins with what the old one recorded up to that step, record by record, and a session that goes
-on from there. The old log stays as it is. What had an effect outside of the log (files, artifacts, alerts) is not
-repeated.
+on from there. The old log stays as it is. What had an effect outside of the log (saved files, artifacts, alerts) is not
+repeated, but the media that the rows name come along.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
-from pathlib import Path
+import shutil
+from pathlib import Path, PurePosixPath
 from typing import Iterator, NamedTuple
 
 from wandb_storage import (
     ConfigChange,
     Console,
     Exit,
+    FileSaved,
     FromLane,
     Labels,
     Log,
@@ -58,10 +61,10 @@ def parse_branch(text: str, argument: str) -> Branch:
     return Branch(match["run_id"], int(match["step"]))
 
 
-def copy_beginning(source: Path, branch: Branch, log: Log, start: RunStart) -> RunState:
+def copy_beginning(source: Path, branch: Branch, log: Log, start: RunStart, files: Path) -> RunState:
     """Append to `log` what `source` recorded up to the branch; return what that adds up to.
 
-    `start` says who the new log's run is.
+    `start` says who the new log's run is, `files` is the folder of its files.
     """
     state = RunState()
     for record in _beginning(source, branch, state):
@@ -73,7 +76,35 @@ def copy_beginning(source: Path, branch: Branch, log: Log, start: RunStart) -> R
             log.append(for_another_log(record))
         elif isinstance(record, _REPEATED):
             log.append(record)
+        else:
+            saved = record.record if isinstance(record, FromLane) else record
+            if isinstance(saved, FileSaved) and _take_medium(source / "files", files, saved.path):
+                place = files / saved.path
+                while place != files.parent:  # the file, and the folders that have been made for it
+                    log.sync_first(place)
+                    place = place.parent
+                log.append(saved)
     return state
+
+
+def _take_medium(source: Path, target: Path, name: str) -> bool:
+    """Let a file of media be the other run's too; whether it is one, and there."""
+    path = PurePosixPath(name)
+    if path.parts[:1] != ("media",) or ".." in path.parts:
+        return False
+    (target / path).parent.mkdir(0o700, parents=True, exist_ok=True)
+    try:
+        try:
+            os.link(source / path, target / path)  # nobody changes it
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            return False
+        except OSError:
+            shutil.copyfile(source / path, target / path)  # another file system, or one without links
+    except OSError:
+        return False
+    return True
 
 
 def state_at(source: Path, branch: Branch) -> RunState:

@@ -67,7 +67,8 @@ def _begin_log(
     if origin.folder is None or origin.branch is None:
         return path, log, origin.restored or Restored()
     try:
-        state = copy_beginning(origin.folder, origin.branch, log, _run_start(settings, start, Restored()))
+        begun = _run_start(settings, start, Restored())
+        state = copy_beginning(origin.folder, origin.branch, log, begun, path / "files")
     except BaseException:
         log.close()
         raise
