@@ -47,6 +47,11 @@ class Attachments:
             self._console.close()
             self._console = None
 
+    def go_on(self) -> None:
+        """There are more records: where the end of a session was under way, another has begun, whose end is to come."""
+        if self._console is not None:
+            self.close()
+
     @property
     def arrived(self) -> List[str]:
         """The paths of files that have arrived since the caller last cleared the list."""

@@ -298,6 +298,7 @@ class RunUpload:
             self.home.stop_path(self.folder.name).unlink(missing_ok=True)
         cursor.state = batch.state.snapshot()
         cursor.done = False
+        self._attachments.go_on()
         cursor.trouble = None
         self._batch = None
         self._unsaved = True  # kept with the next batch's mark, or at the end of this step

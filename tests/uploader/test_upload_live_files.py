@@ -13,7 +13,7 @@ import pytest
 from logged_runs import Clock, end, log_rows, new_folder, start_log, wait_until
 from w_b_server import Fault, Request, WBServer
 
-from wandb_storage import FileSaved, Log
+from wandb_storage import FileSaved, Log, RunStart
 from wandb_uploader import upload
 from wandb_uploader._destination import Destination
 from wandb_uploader._home import Home
@@ -161,6 +161,22 @@ def test_many_files_go_side_by_side(server: WBServer, wandb_dir: Path) -> None:
     assert upload(folder, server.url).parked_files == {}
     assert all(server.runs["r1"].files[f"{number} ü.txt"] == str(number).encode() for number in range(250))
     assert len(server.of("CreateRunFiles")) == 3, "a hundred at a time"
+
+
+def test_a_session_that_begins_while_the_end_of_the_one_before_is_sent_has_its_own_end(living: Living) -> None:
+    for number in range(60):  # more than go out at once
+        living.save(f"first-{number}.bin", "end", b"first")
+    end(living.log)
+    living.pass_until(lambda: any(name.startswith("first") for name in living.files))
+    assert not living.upload.cursor.done
+    living.log = Log.open(living.folder)
+    living.log.append(RunStart(run_id="r1", project="p", time=1001.0, resumed=True, first_step=1))
+    living.log.flush()
+    living.upload.advance(living.destination)
+    living.save("second.bin", "end", b"second")
+    end(living.log)
+    living.pass_until(lambda: living.upload.cursor.done)
+    assert living.files["second.bin"] == b"second"
 
 
 def test_a_large_file_needs_no_memory_and_gives_signs_of_life(server: WBServer, wandb_dir: Path, clock: Clock) -> None:
