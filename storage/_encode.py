@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import struct
 from typing import Any, Callable, Dict, List, Sequence, Tuple, Type
 
@@ -30,13 +31,25 @@ from ._records import RECORD_TYPES, WIRE, FromLane, Record, Row, Scalar
 _OFFSET_BYTES = 4
 SCALAR_BYTES = {"B": 1, "?": 1, "i": 4, "I": 4, "q": 8, "Q": 8, "d": 8}
 _U32 = struct.Struct("<I")
+_STEP_AND_TIME = struct.Struct("<qd")
 _BODY_VTABLE = 28
 _FRAME_HEADER_BYTES = FRAME_HEADER.size
+
+
+def _only(name: str) -> Callable[[Record], Tuple[Any, ...]]:
+    return lambda record: (getattr(record, name),)
 
 
 _WIRE_FIELDS = {
     kind: tuple((field.name, field.metadata[WIRE]) for field in dataclasses.fields(record_type) if field.metadata)
     for kind, record_type in RECORD_TYPES.items()
+}
+
+
+# All fields of a record at once.
+_READERS: Dict[int, Callable[[Record], Tuple[Any, ...]]] = {
+    kind: operator.attrgetter(*(name for name, _ in fields)) if len(fields) > 1 else _only(fields[0][0])
+    for kind, fields in _WIRE_FIELDS.items()
 }
 
 
@@ -78,7 +91,10 @@ class _Layout:
         struct.pack_into(f"<HH{len(fields)}H", self.head, _BODY_VTABLE, vtable_bytes, position - table, *offsets)
         struct.pack_into("<i", self.head, table, table - _BODY_VTABLE)
         self.table = table
-        self.fields = fields
+        # Slots whose values stand behind the table, with their types.
+        self.outside = [
+            (slot, wire) for slot, (_, wire) in enumerate(fields) if present[slot] and wire not in SCALAR_BYTES
+        ]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -123,17 +139,15 @@ def encode(record: Record) -> bytes:
 
     Raises UnstorableValue for a record above the limit, and for integers that its fields can't hold.
     """
-    fields = wire_fields(type(record))
-    values = [getattr(record, name) for name, _ in fields]
-    layout = _layout(record.kind, tuple(value is not None for value in values))
+    values = list(_READERS[record.kind](record))
+    layout = _layout(record.kind, tuple([value is not None for value in values]))
     out = bytearray(layout.head)
     try:
-        for slot, (_, wire) in enumerate(fields):
-            if values[slot] is None or wire in SCALAR_BYTES:
-                continue
-            start = _append_text(out, values[slot]) if wire == "text" else _append_vector(out, wire, values[slot])
+        for slot, wire in layout.outside:
+            value = values[slot]
+            start = _append_text(out, value) if wire == "text" else _append_vector(out, wire, value)
             values[slot] = start - layout.positions[slot]
-        layout.inline.pack_into(out, layout.table + 4, *(values[slot] for slot in layout.inline_order))
+        layout.inline.pack_into(out, layout.table + 4, *[values[slot] for slot in layout.inline_order])
     except struct.error as error:
         raise UnstorableValue(f"a {type(record).__name__} record holds a number out of range: {error}") from error
     limit = RECORD_BYTES_MAX if record.kind == FromLane.kind else RECORD_BYTES_MAX - WRAPPING_BYTES
@@ -161,7 +175,7 @@ class RowTemplate:
         payload = encode(Row(shape=shape, flags=flags, doubles=[0.0] * doubles, integers=[0] * integers))
         self.frame = bytearray(_FRAME_HEADER_BYTES) + payload
         self.head_offset = _FRAME_HEADER_BYTES + ROW_STEP_AT
-        self.pack_head = struct.Struct("<qd").pack_into
+        self.pack_head = _STEP_AND_TIME.pack_into
         slot = _FRAME_HEADER_BYTES + _layout(Row.kind, _PLAIN_ROW).positions[_ROW_SLOTS.index("doubles")]
         self.values_offset = slot + _U32.unpack_from(self.frame, slot)[0] + 4
         # Both vectors hold eight-byte elements behind a four-byte count, so four bytes of padding and the count stand
@@ -175,6 +189,35 @@ class RowTemplate:
             self.pack_values: Callable[..., None] = pack_both
         else:
             self.pack_values = pack_into
+
+
+@functools.lru_cache(maxsize=16)
+def _json_row_head(flags: int) -> Tuple[bytes, int]:
+    """The frame of a row that is JSON alone, up to the text's length, and where that stands."""
+    payload = encode(Row(flags=flags, json=""))
+    head = bytes(_FRAME_HEADER_BYTES) + payload[:-5]  # the length of an empty text, and its end
+    return head, len(head)
+
+
+def json_row_frame(step: int, time: float, flags: int, text: bytes) -> bytearray:
+    """The frame of a row whose values are all in its JSON; its header is the log's to fill in.
+
+    As `encode` would have it, in a tenth of the time. Raises UnstorableValue.
+    """
+    head, length_at = _json_row_head(flags)
+    size = length_at + 5 + len(text)
+    if size - _FRAME_HEADER_BYTES > RECORD_BYTES_MAX - WRAPPING_BYTES:
+        encode(Row(step=step, time=time, flags=flags, json=text.decode()))  # which says what is wrong
+    frame = bytearray(size)
+    frame[:length_at] = head
+    try:
+        _STEP_AND_TIME.pack_into(frame, _FRAME_HEADER_BYTES + ROW_STEP_AT, step, time)
+    except struct.error as error:
+        raise UnstorableValue(f"a Row record holds a number out of range: {error}") from error
+    _U32.pack_into(frame, _FRAME_HEADER_BYTES, size - _FRAME_HEADER_BYTES - 4)
+    _U32.pack_into(frame, length_at, len(text))
+    frame[length_at + 4 : -1] = text
+    return frame
 
 
 def storage_order(scalars: Sequence[int]) -> Tuple[List[int], List[int], List[int]]:

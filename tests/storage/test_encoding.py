@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import math
 import shutil
@@ -31,11 +32,11 @@ from wandb_storage import (
     UnstorableValue,
 )
 from wandb_storage._decode import RowDecoder, Undecodable, decode
-from wandb_storage._encode import RowTemplate, encode
+from wandb_storage._encode import RowTemplate, encode, json_row_frame
 from wandb_storage._format import FRAME_HEADER, WRAPPING_BYTES
 from wandb_storage._generated import record_generated
 from wandb_storage._records import RECORD_TYPES, WIRE, Record
-from wandb_storage._rows import RowEncoder
+from wandb_storage._rows import RowEncoder, json_bytes
 
 SCHEMA = Path(wandb_storage.__file__).with_name("record.fbs")
 FLATC_VERSION = "flatc version 2.0.8"  # the one that made the checked-in code
@@ -368,3 +369,39 @@ builder.PrependUOffsetTRelativeSlot(1, alert, 0)
 builder.FinishSizePrefixed(builder.EndObject())
 sys.stdout.buffer.write(bytes(builder.Output()))
 """
+
+
+@pytest.mark.parametrize("text", [b"{}", b'{"a":"\xc3\xa9"}', b'{"long":"' + b"x" * 1000 + b'"}'])
+def test_a_row_of_json_alone_is_what_the_general_way_makes_of_it(text: bytes) -> None:
+    for flags in (0, 1, 2, 3):
+        frame = json_row_frame(-7, 1.5, flags, text)
+        assert frame[FRAME_HEADER.size :] == encode(Row(step=-7, time=1.5, flags=flags, json=text.decode()))
+
+
+def test_a_row_of_json_beyond_the_limits_is_refused() -> None:
+    with pytest.raises(UnstorableValue, match="above the limit"):
+        json_row_frame(0, 0.0, 0, b" " * RECORD_BYTES_MAX)
+    with pytest.raises(UnstorableValue, match="out of range"):
+        json_row_frame(1 << 63, 0.0, 0, b"{}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1.5, None, True, "é"]},
+        {"nan": math.nan, "inf": -math.inf},
+        {"large": 1 << 70},
+        {"half": "\ud800"},
+        {"null": "null"},
+        {"small": 5e-324, "zero": -0.0},
+    ],
+)
+def test_json_says_the_same_however_it_is_made(value: Any) -> None:
+    quick, slow = json.loads(json_bytes(value)), json.loads(json.dumps(value))
+    assert repr(quick) == repr(slow) == repr(value)
+
+
+@pytest.mark.parametrize("value", [{"a": {1, 2}}, {"a": object()}, {"a": datetime.date(2026, 1, 1)}])
+def test_what_is_no_json_is_refused_however_it_is_made(value: Any) -> None:
+    with pytest.raises(UnstorableValue, match="not a JSON value"):
+        json_bytes(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict
 
 from ..errors import DataError
@@ -10,6 +11,8 @@ from ..errors import DataError
 ARRAY_BINS = 32
 # A histogram of a thousand bins would be a table.
 BINS_MAX = 512
+# So many elements are looked at together.
+_BLOCK = 1 << 16
 
 
 def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
@@ -23,14 +26,28 @@ def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
     elif array.dtype.kind == "f" and array.dtype.itemsize < 4:
         array = array.astype(numpy.float32)
     flat = array.ravel()
-    finite = numpy.isfinite(flat)
-    if not finite.all():
-        flat = flat[finite]
-    try:
-        with numpy.errstate(over="raise"):
-            counts, edges = numpy.histogram(flat, bins=min(bins, BINS_MAX))
-    except (ValueError, FloatingPointError):
+    low, high = float(flat.min()), float(flat.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        flat = flat[numpy.isfinite(flat)]
+        low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
+    return _counted(flat, low, high, min(bins, BINS_MAX))
+
+
+def _counted(flat: Any, low: float, high: float, bins: int) -> Dict[str, Any]:
+    """Counts and edges of finite values. What stands at an edge may be counted on either side of it."""
+    import numpy
+
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    span = high - low
+    if not math.isfinite(span) or not span / bins:
         # The range of the values is itself no finite number, or too narrow to be cut into bins.
-        low, high = float(flat.min()), float(flat.max())
         return {"_type": "histogram", "values": [int(flat.size)], "bins": [low, high]}
-    return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
+    counts = numpy.zeros(bins + 1, numpy.intp)
+    for start in range(0, flat.size, _BLOCK):  # a large array must not take its size again
+        places = ((flat[start : start + _BLOCK] - low) / span * bins).astype(numpy.intp)
+        counts += numpy.bincount(places, minlength=bins + 1)
+    *found, highest = counts.tolist()
+    found[-1] += highest
+    edges = [low + span * index / bins for index in range(bins)]
+    return {"_type": "histogram", "values": found, "bins": [*edges, high]}

@@ -48,6 +48,15 @@ _FIGURES = frozenset({"bokeh", "matplotlib", "plotly"})
 # A program that makes types in a loop must not fill the memory with how they are stored.
 _KNOWN_TYPES_MAX = 1000
 
+_NUMPY_SCALARS: Dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("float16", "float32"), float),
+    **dict.fromkeys((f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), int),
+    **dict.fromkeys(("bool", "bool_"), bool),
+}
+
+# Dictionaries of so many keys, and in one another so often, are below the limits above whatever they hold.
+_QUICK_DEPTH, _QUICK_KEYS = 3, 40
+
 _PLAIN = frozenset({float, int, bool, type(None)})
 _PLAIN_OR_TEXT = frozenset({float, int, bool, type(None), str})
 _ONLY_TEXT: Set[type] = {str}
@@ -80,8 +89,17 @@ def storable_mapping(data: Mapping[Any, Any], what: str, run: Any = None, step: 
     for key, value in data.items():
         if not isinstance(key, str):
             raise DataError(f"{what}: the key {key!r} is {_name(type(key))}; keys must be strings")
-        if type(value) in _PLAIN_OR_TEXT:
+        kind = type(value)
+        if kind in _PLAIN_OR_TEXT:
             result[str(key)] = value
+            continue
+        number = _numbers.get(kind)
+        if number is not None:
+            result[str(key)] = number(value)
+            continue
+        copy = _copied(value, _QUICK_DEPTH) if kind is dict else None
+        if copy is not None:
+            result[str(key)] = copy
             continue
         walk = _Walk(what == "config", run, step)
         stored = _convert_item(value, key, key, walk)
@@ -90,6 +108,22 @@ def storable_mapping(data: Mapping[Any, Any], what: str, run: Any = None, step: 
         if walk.logged is not None:
             result.update(walk.logged.moved)
     return result
+
+
+def _copied(value: Dict[Any, Any], depth: int) -> Optional[Dict[str, Any]]:
+    """A copy of a dictionary of numbers, texts and such dictionaries; None for one that takes a closer look."""
+    if not depth or len(value) > _QUICK_KEYS or not _ONLY_TEXT.issuperset(map(type, value)):
+        return None
+    copy: Dict[str, Any] = value.copy()
+    for key, item in value.items():
+        kind = type(item)
+        if kind in _PLAIN_OR_TEXT:
+            continue
+        inner = _copied(item, depth - 1) if kind is dict else None
+        if inner is None:
+            return None
+        copy[key] = inner
+    return copy
 
 
 def storable(value: Any, path: str, for_config: bool = False, run: Any = None, step: Union[int, str] = "") -> Any:
@@ -148,6 +182,7 @@ def _store_of(kind: type) -> _Store:
     if store is None:
         if len(_stores) >= _KNOWN_TYPES_MAX:
             _stores.clear()
+            _numbers.clear()
         store = _stores[kind] = _find_store(kind)
     return store
 
@@ -161,6 +196,8 @@ def _convert_item(value: Any, path: str, key: str, walk: _Walk) -> Any:
 
 
 _stores: Dict[type, _Store] = {}
+# Types of numbers that Python's own say exactly, and how: NumPy's, once they have been met.
+_numbers: Dict[type, Callable[[Any], Any]] = {}
 
 
 def _find_store(kind: type) -> _Store:
@@ -180,6 +217,8 @@ def _find_store(kind: type) -> _Store:
     if hasattr(kind, "detach") and hasattr(kind, "cpu"):
         return _tensor
     if hasattr(kind, "tolist"):  # NumPy and JAX, and what behaves like them
+        if kind.__module__ == "numpy" and kind.__name__ in _NUMPY_SCALARS:
+            _numbers[kind] = _NUMPY_SCALARS[kind.__name__]
         return _array
     if hasattr(kind, "numpy"):  # TensorFlow
         return lambda value, path, walk: _convert(_called(value.numpy, path), path, walk)

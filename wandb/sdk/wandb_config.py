@@ -62,24 +62,25 @@ class Config:
         """Return: every change is in the log already. For callers of other clients."""
 
     def _set(self, values: Dict[str, Any], allow_val_change: bool) -> None:
+        items, locked = self._items, self._locked
         changes = {}
         for key, value in values.items():
-            if key not in self._items:
+            if key not in items:
                 changes[key] = value
-            elif _same(self._items[key], value):
+            elif _same(items[key], value):
                 continue
-            elif key in self._locked:
-                termwarn(f"config: {key} is locked by {self._locked[key]}; the change to {value!r} is ignored")
+            elif key in locked:
+                termwarn(f"config: {key} is locked by {locked[key]}; the change to {value!r} is ignored")
             elif allow_val_change:
                 changes[key] = value
             else:
                 raise ConfigError(
-                    f'Attempted to change value of key "{key}" from {self._items[key]!r} to {value!r}. '
+                    f'Attempted to change value of key "{key}" from {items[key]!r} to {value!r}. '
                     "If that is what you want, pass allow_val_change=True to config.update()"
                 )
         if changes:
             self._changed(changes, [])
-            self._items.update(changes)
+            items.update(changes)
 
     @property
     def _items(self) -> Dict[str, Any]:
@@ -173,7 +174,9 @@ class StaticConfig(Config):
 
 
 def _storable(source: Any) -> Dict[str, Any]:
-    values = storable_mapping(as_mapping(source), "config")
+    values = storable_mapping(source if type(source) is dict else as_mapping(source), "config")
+    if "-" not in "".join(values):
+        return values
     # Flags are often named as on the command line.
     return {key.strip("-"): value for key, value in values.items()}
 
@@ -186,6 +189,6 @@ def _merged(one: Any, other: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return isinstance(other, dict) and bool(one == other)
-    return type(one) is type(other) and bool(one == other or (one != one and other != other))
+    if type(one) is type(other):
+        return bool(one == other or (one != one and other != other))
+    return isinstance(one, dict) and isinstance(other, dict) and bool(one == other)  # one of them with attributes
