@@ -68,9 +68,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._checkpoint import Beginning, beginning
-from ._console import ConsoleLine, ConsoleLines
-from ._decode import Undecodable
 from ._errors import (
     ForeignFile,
     LogClosed,
@@ -89,7 +86,6 @@ from ._home import log_folder
 from ._lock_file import LockFile, read_held
 from ._log import Log
 from ._owner import Writer, boot_id
-from ._reader import READ_BYTES, Entry, Reader
 from ._records import (
     Alert,
     Artifact,
@@ -116,14 +112,15 @@ from ._records import (
 )
 from ._recovery import Recovered, recover
 from ._rows import UNKNOWN_LAYOUT, dump_json
-from ._state import Completed, RunState
-from ._summary import MetricRules
 
 if TYPE_CHECKING:
     from ._away import bring_home, create_away, local_root, make_private_folder, send_away, writer_elsewhere
     from ._bulk_copy import copy_file
+    from ._checkpoint import Beginning, beginning
     from ._column_fold import ColumnFold, read_columns
     from ._columns import Column, Columns
+    from ._console import ConsoleLine, ConsoleLines
+    from ._decode import Undecodable
     from ._digests import (
         ALGORITHMS,
         MD5,
@@ -140,6 +137,7 @@ if TYPE_CHECKING:
     from ._object_cache import CacheUse, ObjectCache, write_from
     from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
     from ._protobuf import protobuf_fields
+    from ._reader import READ_BYTES, Entry, Reader
     from ._retention import Acknowledged, DiskUse, RemovedSegment, RetentionReport, disk_use, retain
     from ._row_fold import Folded, RowFold
     from ._salvage import SalvageReport, salvage
@@ -156,6 +154,8 @@ if TYPE_CHECKING:
         staged_artifacts,
     )
     from ._staging_writer import Added, StagingWriter
+    from ._state import Completed, RunState
+    from ._summary import MetricRules
     from ._survey import Damage, Gap
     from ._verify import VerifiedSegment, VerifyReport, verify
 
@@ -183,66 +183,77 @@ __all__ = [
 _HOMES = {
     "ALGORITHMS": "._digests",
     "ARTIFACTS_FOLDER": "._staging",
-    "MD5": "._digests",
-    "XXH128": "._digests",
+    "Acknowledged": "._retention",
     "Added": "._staging_writer",
+    "Beginning": "._checkpoint",
     "CacheUse": "._object_cache",
+    "Column": "._columns",
+    "ColumnFold": "._column_fold",
+    "Columns": "._columns",
+    "Completed": "._state",
+    "ConsoleLine": "._console",
+    "ConsoleLines": "._console",
+    "Damage": "._survey",
     "DigestUnavailable": "._digests",
+    "DiskUse": "._retention",
+    "Entry": "._reader",
     "FileSlice": "._staging",
+    "Filesystem": "._filesystem",
+    "FilesystemKind": "._filesystem",
+    "Folded": "._row_fold",
+    "Gap": "._survey",
+    "MD5": "._digests",
     "ManifestDigest": "._digests",
+    "MetricRules": "._summary",
     "ObjectCache": "._object_cache",
+    "OfficialImport": "._official_import",
     "OwnerFile": "._staging",
+    "READ_BYTES": "._reader",
+    "Reader": "._reader",
+    "RemovedSegment": "._retention",
+    "RetentionReport": "._retention",
+    "RowFold": "._row_fold",
+    "RunState": "._state",
+    "SalvageReport": "._salvage",
     "Staged": "._staging",
     "StagedEntry": "._staging",
     "StagedHeader": "._staging",
     "StagingWriter": "._staging_writer",
-    "artifact_folder": "._staging",
-    "copy_file": "._bulk_copy",
-    "encoded": "._digests",
-    "hash_descriptor": "._digests",
-    "hex_of": "._digests",
-    "is_being_made": "._staging",
-    "new_hash": "._digests",
-    "staged_artifacts": "._staging",
-    "write_from": "._object_cache",
-    "bring_home": "._away",
-    "create_away": "._away",
-    "local_root": "._away",
-    "make_private_folder": "._away",
-    "send_away": "._away",
-    "Acknowledged": "._retention",
-    "Column": "._columns",
-    "ColumnFold": "._column_fold",
-    "Columns": "._columns",
-    "Damage": "._survey",
-    "DiskUse": "._retention",
-    "Folded": "._row_fold",
-    "Filesystem": "._filesystem",
-    "FilesystemKind": "._filesystem",
-    "Gap": "._survey",
-    "OfficialImport": "._official_import",
-    "RemovedSegment": "._retention",
-    "RetentionReport": "._retention",
-    "RowFold": "._row_fold",
-    "SalvageReport": "._salvage",
+    "Undecodable": "._decode",
     "VerifiedSegment": "._verify",
     "VerifyReport": "._verify",
+    "XXH128": "._digests",
+    "artifact_folder": "._staging",
+    "beginning": "._checkpoint",
+    "bring_home": "._away",
+    "copy_file": "._bulk_copy",
+    "create_away": "._away",
     "create_lane": "._lanes",
     "disk_use": "._retention",
+    "encoded": "._digests",
     "filesystem_of": "._filesystem",
-    "for_another_log": "._lanes",
-    "living_lanes": "._lanes",
-    "row_of_lane": "._lanes",
-    "protobuf_fields": "._protobuf",
-    "read_columns": "._column_fold",
     "find_beyond": "._seek",
     "find_import": "._official_import",
+    "for_another_log": "._lanes",
+    "hash_descriptor": "._digests",
+    "hex_of": "._digests",
     "import_official": "._official_import",
+    "is_being_made": "._staging",
+    "living_lanes": "._lanes",
+    "local_root": "._away",
+    "make_private_folder": "._away",
+    "new_hash": "._digests",
     "official_file": "._official_import",
     "official_folder": "._official_import",
+    "protobuf_fields": "._protobuf",
+    "read_columns": "._column_fold",
     "retain": "._retention",
+    "row_of_lane": "._lanes",
     "salvage": "._salvage",
+    "send_away": "._away",
+    "staged_artifacts": "._staging",
     "verify": "._verify",
+    "write_from": "._object_cache",
     "writer_elsewhere": "._away",
 }
 

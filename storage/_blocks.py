@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Iterator, List, NamedTuple
 
-import zstandard
-
 from ._errors import LogDamaged
 from ._format import BLOCK_BYTES_MAX, Buffer, Frame, Span, block, frame_spans, parse_frames
 from ._segment import StoredBlock
@@ -23,6 +21,8 @@ class PackedBlock(NamedTuple):
 
 def pack_blocks(raw: Buffer, first_sequence: int, count: int) -> Iterator[PackedBlock]:
     """Consecutive frames as blocks, each of at most `BLOCK_BYTES_MAX` before compression."""
+    import zstandard  # in the thread that commits: a run's start doesn't wait for it
+
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=False, write_content_size=True)
     spans = [Span(0, len(raw), first_sequence, first_sequence + count)]
     if len(raw) > BLOCK_BYTES_MAX:
@@ -41,6 +41,8 @@ def unpack_block(stored: StoredBlock) -> List[Frame]:
 
 def decompress_block(stored: StoredBlock) -> bytes:
     """The frames of a block, one behind the other, not looked at yet. Raises LogDamaged."""
+    import zstandard
+
     try:
         # zstd believes the size that stands in its own frame and takes that much memory: look before.
         size = zstandard.frame_content_size(stored.compressed)

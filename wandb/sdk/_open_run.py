@@ -9,14 +9,12 @@ from typing import Any, Callable, Dict, Tuple
 
 from wandb_storage import ConfigChange, Labels, Log, RunStart, SummaryChange, boot_id, dump_json
 
-from .._run_folders import run_folders
-from . import _resume
-from ._branch import copy_beginning
+from .._run_folders import count_run_folders
 from ._environment import describe_environment, program_path
 from ._folders import new_run_folder
 from ._live_log import create_log
 from ._names import new_run_id, new_run_name
-from ._restored import Restored, restored_from
+from ._restored import Restored
 from ._settings._sources import DEFAULT, INIT
 from .wandb_run import Run
 from .wandb_settings import DEFAULT_PROJECT, Settings
@@ -24,9 +22,12 @@ from .wandb_settings import DEFAULT_PROJECT, Settings
 
 def open_run(settings: Settings, folder: Path, config: Dict[str, Any], on_finish: Callable[[Run, bool], None]) -> Run:
     """The run that the settings ask for, with its identity durable in its log. Raises UsageError and LogError."""
-    origin = _resume.find_origin(settings, folder)
     start = time.time()
-    path, log, restored = _begin_log(settings, folder, origin, start, rewound=settings.resume_from is not None)
+    if settings.resume is settings.fork_from is settings.resume_from is None:
+        path, log = _new_log(settings, folder)
+        restored = Restored()
+    else:
+        path, log, restored = _go_on(settings, folder, start, rewound=settings.resume_from is not None)
     try:
         log.append(_run_start(settings, start, restored))
         if restored.elsewhere and (restored.config or restored.summary):
@@ -41,14 +42,18 @@ def open_run(settings: Settings, folder: Path, config: Dict[str, Any], on_finish
     except BaseException:
         log.close()
         raise
-    _resume.remember(settings, folder)
+    if settings.resume == "auto":
+        from ._resume import remember
+
+        remember(settings, folder)
     return run
 
 
-def _begin_log(
-    settings: Settings, folder: Path, origin: _resume.Origin, start: float, rewound: bool
-) -> Tuple[Path, Log, Restored]:
-    """The run's folder, the log that it writes into, and what its earlier sessions left."""
+def _go_on(settings: Settings, folder: Path, start: float, rewound: bool) -> Tuple[Path, Log, Restored]:
+    """The folder of a run that may have begun before, the log that it writes into, and what was left."""
+    from . import _resume
+
+    origin = _resume.find_origin(settings, folder)
     if origin.folder is not None and origin.branch is None:
         log = _resume.open_again(origin.folder, settings)
         try:
@@ -66,6 +71,9 @@ def _begin_log(
     path, log = _new_log(settings, folder)
     if origin.folder is None or origin.branch is None:
         return path, log, origin.restored or Restored()
+    from ._branch import copy_beginning
+    from ._restored import restored_from
+
     try:
         begun = _run_start(settings, start, Restored())
         state = copy_beginning(origin.folder, origin.branch, log, begun, path / "files")
@@ -83,7 +91,7 @@ def _begin_log(
 def _new_log(settings: Settings, folder: Path) -> Tuple[Path, Log]:
     settings.update({"run_id": settings.run_id or new_run_id()}, "generated")
     if settings.run_name is None:
-        settings.update({"run_name": new_run_name(len(run_folders(folder)) + 1)}, "generated")
+        settings.update({"run_name": new_run_name(count_run_folders(folder) + 1)}, "generated")
     if settings.project is None:
         settings.update({"project": DEFAULT_PROJECT}, DEFAULT)
     assert settings.run_id is not None

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import Deque, Dict, Optional, TextIO
+from typing import TYPE_CHECKING, Deque, Dict, Optional, TextIO
 
-from wandb_storage import Console, ConsoleLines
+from wandb_storage import Console
+
+if TYPE_CHECKING:
+    from wandb_storage import ConsoleLines
 
 # Text that waits for the thread. Where a disk doesn't take it, the file ends there.
 _WAITING_CHARACTERS_MAX = 16 << 20
@@ -25,7 +28,7 @@ class OutputFile:
         self._given_up = False
         self._waiting: Deque[Console] = deque()
         self._waiting_characters = 0
-        self._fold = ConsoleLines()
+        self._lines_of: Optional[ConsoleLines] = None
         self._lines: Dict[int, str] = {}  # not written yet
         self._next = 0
 
@@ -51,6 +54,15 @@ class OutputFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    @property
+    def _fold(self) -> ConsoleLines:
+        """Made in the thread: a run's start doesn't wait for its module."""
+        if self._lines_of is None:
+            from wandb_storage import ConsoleLines
+
+            self._lines_of = ConsoleLines()
+        return self._lines_of
 
     def _apply(self) -> None:
         while self._waiting:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 from . import _jupyter
 from ._history_sample import sparkline
 from ._terminal import is_shown, termlog, termwarn
-from ._upload_progress import follow_upload
 
 if TYPE_CHECKING:
     from .wandb_run import Run
@@ -95,6 +94,8 @@ def _show_table(title: str, rows: Sequence[Tuple[str, str]], more: int) -> None:
 
 def _follow_upload(run: Run) -> None:
     """Show the upload until it is done, stalls for `finish_timeout`, or the user lets go."""
+    from ._upload_progress import follow_upload
+
     assert run._log is not None
     settings = run.settings
     _say_upload(run, follow_upload(Path(run.sync_dir), settings.base_url, run._log.sequence, settings.finish_timeout))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from wandb_storage import MetricRules, RunState
+if TYPE_CHECKING:
+    from wandb_storage import MetricRules, RunState
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class Restored:
     """What a run knows of its earlier sessions."""
 

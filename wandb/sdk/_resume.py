@@ -177,12 +177,10 @@ def say_recovered(log: Log) -> None:
 
 def remember(settings: Settings, folder: Path) -> None:
     """Note which run `resume="auto"` goes on with, if this one ends badly."""
-    if settings.resume == "auto":
-        (folder / _RESUME_FILE).write_text(json.dumps({"run_id": settings.run_id}))
+    (folder / _RESUME_FILE).write_text(json.dumps({"run_id": settings.run_id}))
 
 
-def forget(settings: Settings, folder: Path) -> None:
+def forget(folder: Path) -> None:
     """The run has ended well."""
-    if settings.resume == "auto":
-        with contextlib.suppress(OSError):
-            (folder / _RESUME_FILE).unlink()
+    with contextlib.suppress(OSError):
+        (folder / _RESUME_FILE).unlink()

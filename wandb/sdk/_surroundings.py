@@ -22,6 +22,7 @@ from wandb_storage import Environment, FileSaved, Record, dump_json
 
 from ._environment import describe_environment, program_path
 from ._jupyter import save_notebook
+from ._periodic import SETTLE_SECONDS
 from ._terminal import termwarn
 from .wandb_settings import Settings
 
@@ -33,6 +34,7 @@ class Surroundings:
 
     def __init__(self, append: Callable[[Record], None], files: Path, settings: Settings, start: float) -> None:
         self._append, self._files, self._settings, self._start_time = append, files, settings, start
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._look, name="wandb-surroundings", daemon=True)
 
     def start(self) -> None:
@@ -41,6 +43,7 @@ class Surroundings:
 
     def stop(self) -> None:
         """End; what takes long is left out."""
+        self._stopping.set()
         self._thread.join(_STOP_SECONDS)
         if self._saves_code:
             for path in save_notebook(self._settings, self._files):  # with the cells that have been run by now
@@ -54,6 +57,7 @@ class Surroundings:
         return self._settings.save_code and not self._settings.disable_code
 
     def _look(self) -> None:
+        self._stopping.wait(SETTLE_SECONDS)
         with contextlib.suppress(Exception):  # a run whose surroundings can't be described is a run all the same
             self._record()
 

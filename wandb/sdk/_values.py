@@ -21,7 +21,6 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import datetime
-import decimal
 import enum
 import os
 import types
@@ -208,6 +207,8 @@ def _find_store(kind: type) -> _Store:
             return store
     if dataclasses.is_dataclass(kind):
         return _dataclass
+    if any((parent.__module__, parent.__name__) == ("decimal", "Decimal") for parent in kind.__mro__):
+        return lambda value, path, walk: float(value)
     if (kind.__module__, kind.__name__) == ("argparse", "Namespace"):
         return _attributes
     if hasattr(kind, "model_dump"):  # pydantic
@@ -402,7 +403,6 @@ _STORES: Dict[type, _Store] = {
     datetime.date: lambda value, path, walk: value.isoformat(),
     datetime.time: lambda value, path, walk: value.isoformat(),
     datetime.timedelta: lambda value, path, walk: value.total_seconds(),
-    decimal.Decimal: lambda value, path, walk: float(value),
     os.PathLike: lambda value, path, walk: _convert(os.fspath(value), path, walk),
     bytes: _bytes,
     bytearray: _bytes,

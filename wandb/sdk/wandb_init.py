@@ -11,9 +11,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 from wandb_storage import LogError
 
 from ..errors import AuthenticationError, DataError, Error, UsageError
-from . import _globals, _jupyter, _report, _resume
+from . import _globals, _jupyter, _report
 from ._config_sources import initial_config, read_config_file
-from ._documents import write_documents
 from ._exit import program_end
 from ._folders import link_latest, make_wandb_folder
 from ._live_log import bring_log_home
@@ -23,8 +22,6 @@ from ._settings._sources import INIT, INIT_SETTINGS
 from ._settings._told import tell
 from ._terminal import follow_settings, termerror, termwarn
 from ._upload import start_uploader
-from .lib.disabled import RunDisabled
-from .wandb_login import api_key_for, ask_for_key
 from .wandb_run import Run
 from .wandb_settings import NO_KEY, Settings, merged
 
@@ -148,6 +145,8 @@ def _start(settings: Settings, config: Dict[str, Any]) -> Run:
 
 
 def _start_disabled(settings: Settings, config: Dict[str, Any]) -> Run:
+    from .lib.disabled import RunDisabled
+
     settings.update({"run_id": settings.run_id or new_run_id()}, "disabled")
     settings.update({"run_name": settings.run_name or f"dummy-{settings.run_id}"}, "disabled")
     run = RunDisabled(settings, Path.cwd(), None, time.time(), on_finish=_forget)
@@ -169,6 +168,8 @@ def _start_without_log(settings: Settings, config: Dict[str, Any], error: Except
 
 def _has_key(settings: Settings) -> bool:
     """Whether the run can be uploaded: there is a key, or somebody at the terminal who types one."""
+    from .wandb_login import api_key_for, ask_for_key
+
     try:
         if settings.api_key or (not settings.relogin and api_key_for(settings.base_url)):
             return True
@@ -190,6 +191,8 @@ def _has_key(settings: Settings) -> bool:
 
 def _finished(run: Run, quiet: bool) -> None:
     """A run's log is sealed: say how it went, and show the upload."""
+    from ._documents import write_documents
+
     _forget(run, quiet)
     write_documents(run)
     bring_log_home(Path(run.sync_dir))
@@ -203,8 +206,10 @@ def _forget(run: Run, quiet: bool) -> None:
     if run in _running:
         _running.remove(run)
     _globals.clear_active(run)
-    if not run._exit_code:
-        _resume.forget(run.settings, Path(run.sync_dir).parent)
+    if not run._exit_code and run.settings.resume == "auto":
+        from ._resume import forget
+
+        forget(Path(run.sync_dir).parent)
 
 
 def finish_all(exit_code: Optional[int] = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import threading
 from types import FrameType
@@ -56,6 +55,8 @@ def _time_limit(seconds: Optional[float]) -> Iterator[None]:
     if seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    import signal
 
     def end(number: int, frame: Optional[FrameType]) -> NoReturn:
         raise TimeoutError

@@ -18,7 +18,6 @@ from wandb_storage import (
     LogClosed,
     LogError,
     MetricDefinition,
-    MetricRules,
     Record,
     RowFlag,
     SummaryChange,
@@ -44,6 +43,8 @@ from .wandb_settings import Settings
 from .wandb_summary import Summary
 
 if TYPE_CHECKING:
+    from wandb_storage import MetricRules
+
     from ._console_redirect import RedirectedConsole
     from ._run_history import History
     from ._tensorboard._sync import TensorBoardSync
@@ -99,7 +100,6 @@ class Run(RunActions):
             self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
         if self._settings.sync_tensorboard or "wandb.tensorboard" in sys.modules:
             self._follow_tensorboard()
-        # Last, since its work holds up the start of other threads.
         self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
         for watcher in self._watchers:
             watcher.start()
@@ -242,6 +242,8 @@ class Run(RunActions):
         with self._lock:
             self._append(definition)
             if self._metrics is None:
+                from wandb_storage import MetricRules
+
                 self._metrics = MetricRules()
             self._metrics.define(definition)
         return definition

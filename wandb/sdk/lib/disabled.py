@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, TextIO
 
 from wandb_storage import Record
@@ -99,6 +98,8 @@ class RunDisabled(Run):
     @property
     def dir(self) -> str:
         """The system's temporary folder: a place for what callbacks write, and not the run's."""
+        import tempfile  # slow to import
+
         return tempfile.gettempdir()
 
     @property
