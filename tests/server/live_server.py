@@ -47,7 +47,7 @@ class LiveServer:
     def __init__(self, data: Path, **options: Any) -> None:
         self.clock = Clock()
         self.data = data
-        app = create_app(data, clock=self.clock, **options)
+        self.app = app = create_app(data, clock=self.clock, **options)
         self.services: Services = app.state.services
         with self.services.database.write() as connection:
             key = ensure_first_user(connection, self.services.secret, self.clock())

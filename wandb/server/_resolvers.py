@@ -214,7 +214,7 @@ RESOLVERS: Resolvers = {
         "createdAt": lambda project, context: iso_time(project.created_at),
         "access": lambda project, context: "PRIVATE",
         "isBenchmark": lambda project, context: False,
-        "readOnly": lambda project, context: False,
+        "readOnly": lambda project, context: not context.user.may_change(project.entity),
         "user": lambda project, context: context.user,
         "runCount": _project_run_count,
         "runs": _project_runs,

@@ -197,7 +197,7 @@ def _files(
     found += [StoredFile(run.id, name, 0, "", 0.0) for name in wanted if name not in stored]
     answer = connection_of(found, after, first)
     for edge in answer["edges"]:
-        edge["node"] = _file_view(edge["node"], context)
+        edge["node"] = _file_view(edge["node"], context, context.user.may_change(run.entity))
     return answer
 
 
@@ -207,7 +207,7 @@ def _file_count(run: Run, context: RequestContext) -> int:
     ).scalar_one()
 
 
-def _file_view(file: StoredFile, context: RequestContext) -> dict[str, Any]:
+def _file_view(file: StoredFile, context: RequestContext, may_change: bool) -> dict[str, Any]:
     path = file_path(file.run_id, file.name)
     return {
         "id": storage_id("File", str(file.run_id), file.name),
@@ -215,7 +215,7 @@ def _file_view(file: StoredFile, context: RequestContext) -> dict[str, Any]:
         "displayName": file.name,
         "directUrl": context.download_url(path),
         "downloadUrl": context.download_url(path),
-        "uploadUrl": context.upload_url(path),
+        "uploadUrl": context.upload_url(path) if may_change else None,
         "sizeBytes": str(file.size),
         "mimetype": mimetypes.guess_type(file.name)[0],
         "updatedAt": iso_time(file.updated_at) if file.updated_at else None,
@@ -248,7 +248,7 @@ RUN_RESOLVERS: Resolvers = {
         "shouldStop": lambda run, context: run.stop_requested,
         "running": lambda run, context: run.state_at(context.now) == "running",
         "failed": lambda run, context: run.state_at(context.now) in ("failed", "crashed"),
-        "readOnly": lambda run, context: False,
+        "readOnly": lambda run, context: not context.user.may_change(run.entity),
         "createdAt": lambda run, context: iso_time(run.created_at),
         "heartbeatAt": lambda run, context: iso_time(run.heartbeat_at),
         "user": lambda run, context: User(run.user_id, run.user, admin=False),

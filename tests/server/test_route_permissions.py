@@ -1,0 +1,173 @@
+"""Every route, tried by every role: with an API key, and where a browser uses it, with a session."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Dict, NamedTuple
+
+import pytest
+import requests
+from operations import CHANGE, LEAD, OPEN, READ, ROLES
+from starlette.routing import Mount, Route
+from world import DIGEST, TEAM, World
+
+NOBODY = "nobody"  # without a key or a session
+
+
+class Way(NamedTuple):
+    """How a route is tried, and the least role that may: NOBODY for one that is for everybody."""
+
+    least: str
+    path: str
+    body: Any = None
+
+
+RUN, PROJECT = f"{TEAM}/demo/r1", f"{TEAM}/demo"
+WAYS: Dict[str, Way] = {
+    "POST /graphql": Way(OPEN, "/graphql", {"query": "{ viewer { id } }"}),
+    "POST /files/{entity}/{project}/{run}/file_stream": Way(CHANGE, f"/files/{RUN}/file_stream", {}),
+    "GET /files/{entity}/{project}/{run}/{name:path}": Way(READ, f"/files/{RUN}/a.txt"),
+    "GET /healthz": Way(NOBODY, "/healthz"),
+    "GET /api/projects": Way(OPEN, "/api/projects"),
+    "GET /api/runs/{entity}/{project}/{run}": Way(READ, f"/api/runs/{RUN}"),
+    "GET /api/runs/{entity}/{project}/{run}/series": Way(READ, f"/api/runs/{RUN}/series"),
+    "GET /api/runs/{entity}/{project}/{run}/console": Way(READ, f"/api/runs/{RUN}/console"),
+    "GET /api/runs/{entity}/{project}/{run}/media": Way(READ, f"/api/runs/{RUN}/media"),
+    "GET /api/runs/{entity}/{project}/{run}/media/values": Way(READ, f"/api/runs/{RUN}/media/values?key=a&line=0"),
+    "GET /api/runs/{entity}/{project}/{run}/files": Way(READ, f"/api/runs/{RUN}/files"),
+    "POST /api/runs/{entity}/{project}/{run}/stop": Way(CHANGE, f"/api/runs/{RUN}/stop"),
+    "POST /api/sign-in-link": Way(OPEN, "/api/sign-in-link", {}),
+    "GET /api/projects/{entity}/{project}/artifacts": Way(READ, f"/api/projects/{PROJECT}/artifacts"),
+    "GET /api/projects/{entity}/{project}/artifacts/{name}/{version}": Way(
+        READ, f"/api/projects/{PROJECT}/artifacts/ds/v0"
+    ),
+    "GET /api/projects/{entity}/{project}/lineage": Way(READ, f"/api/projects/{PROJECT}/lineage?run=r1"),
+    "GET /api/projects/{entity}/{project}/sweeps": Way(READ, f"/api/projects/{PROJECT}/sweeps"),
+    "GET /api/projects/{entity}/{project}/sweeps/{sweep}": Way(READ, f"/api/projects/{PROJECT}/sweeps/SWEEP"),
+    "POST /api/projects/{entity}/{project}/sweeps/{sweep}/{state}": Way(
+        CHANGE, f"/api/projects/{PROJECT}/sweeps/SWEEP/pause"
+    ),
+    "GET /api/projects/{entity}/{project}/runs": Way(READ, f"/api/projects/{PROJECT}/runs"),
+    "POST /api/projects/{entity}/{project}/runs/change": Way(
+        CHANGE, f"/api/projects/{PROJECT}/runs/change", {"runs": ["r1"], "group": "g"}
+    ),
+    "GET /api/projects/{entity}/{project}/columns": Way(READ, f"/api/projects/{PROJECT}/columns"),
+    "GET /api/projects/{entity}/{project}/metrics": Way(READ, f"/api/projects/{PROJECT}/metrics?runs=r1"),
+    "GET /api/projects/{entity}/{project}/series": Way(READ, f"/api/projects/{PROJECT}/series?runs=r1&keys=loss"),
+    "GET /api/artifact-files/{client_id}/{name:path}": Way(READ, f"/api/artifact-files/{'c' * 128}/file"),
+    "GET /api/projects/{entity}/{project}/queues": Way(READ, f"/api/projects/{PROJECT}/queues"),
+    "GET /api/projects/{entity}/{project}/settings": Way(READ, f"/api/projects/{PROJECT}/settings"),
+    "POST /api/projects/{entity}/{project}/settings": Way(
+        CHANGE, f"/api/projects/{PROJECT}/settings", {"description": "d"}
+    ),
+    "GET /api/account": Way(OPEN, "/api/account"),
+    "POST /api/teams/{team}": Way(LEAD, f"/api/teams/{TEAM}", {"user": "newcomer", "role": "viewer"}),
+    "GET /sandbox/figure": Way(NOBODY, "/sandbox/figure"),
+    "GET /sandbox/plotly.min.js": Way(NOBODY, "/sandbox/plotly.min.js"),
+    "GET /sandbox/files/{entity}/{project}/{run}/{name:path}": Way(READ, f"/sandbox/files/{RUN}/a.txt"),
+    "GET /artifactsV2/{region}/{entity}/{project}/{collection}/{birth}/{digest}/{name:path}": Way(
+        READ, f"/artifactsV2/default/{PROJECT}/ds/BIRTH/DIGEST/file"
+    ),
+}
+# These are tried below, by themselves.
+OTHERS = ("POST /api/account/forget-key", "GET /login", "POST /login", "POST /logout")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("world") / "data") as made:
+        yield made
+
+
+def is_page(path: str) -> bool:
+    """A document that shows nothing by itself: its script asks for what the reader may see."""
+    return path in ("/", "/account", "/{entity}") or path.startswith("/{entity}/{project}")
+
+
+def routes_of(world: World) -> Dict[str, str]:
+    """Method and path of each route -> path."""
+    found = {}
+    for route in world.server.app.routes:
+        if isinstance(route, Mount):
+            assert route.path == "/static"
+            continue
+        assert isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}:
+            found[f"{method} {route.path}"] = route.path
+    return found
+
+
+def test_every_route_is_tried(world: World) -> None:
+    others = {
+        name for name, path in routes_of(world).items()
+        if name not in OTHERS and not path.startswith("/storage/") and not is_page(path)
+    }  # fmt: skip
+    assert set(WAYS) == others
+
+
+def send(world: World, session: requests.Session, name: str, way: Way) -> requests.Response:
+    birth = world.ids["artifactId"]
+    digest = base64.b64decode(DIGEST).hex()
+    path = way.path.replace("SWEEP", world.ids["sweep"]).replace("BIRTH", birth).replace("DIGEST", digest)
+    method = name.partition(" ")[0]
+    return session.request(method, world.server.url + path, json=way.body, timeout=30, allow_redirects=False)
+
+
+@pytest.mark.parametrize("name", sorted(WAYS))
+def test_who_may(world: World, name: str) -> None:
+    way = WAYS[name]
+    everybody = (NOBODY, *ROLES)
+    for role in everybody:
+        with world.session(role) as session:
+            answer = send(world, session, name, way)
+        told = f"{role}: {answer.status_code} {answer.text[:200]}"
+        if everybody.index(role) >= everybody.index(way.least):
+            assert answer.status_code in (200, 303), told
+        elif role == NOBODY:
+            assert answer.status_code == 401, told
+        else:
+            # Who may read learns that it is there; to all others it isn't.
+            assert answer.status_code == (403 if role == "viewer" and way.least == CHANGE else 404), told
+
+
+@pytest.mark.parametrize("name", sorted(WAYS))
+def test_a_wrong_key_opens_nothing(world: World, name: str) -> None:
+    if WAYS[name].least == NOBODY:
+        return
+    with requests.Session() as session:
+        session.trust_env = False
+        session.auth = ("api", "0" * 40)
+        assert send(world, session, name, WAYS[name]).status_code == 401
+
+
+def test_bytes_are_had_by_a_signature_only(world: World) -> None:
+    for name, path in routes_of(world).items():
+        if not path.startswith("/storage/"):
+            continue
+        way = Way(NOBODY, path.replace("{run_id:int}", "1").replace("{name:path}", "a.txt").replace(":int}", "}")
+                  .replace("{project_id}", "1").replace("{key}", "md5-0").replace("{manifest_id}", "1")
+                  .replace("{upload}", "x").replace("{number}", "1"))  # fmt: skip
+        for role in (NOBODY, "root"):
+            with world.session(role) as session:
+                assert send(world, session, name, way).status_code == 403, name
+
+
+def test_pages_send_whoever_isnt_signed_in_to_sign_in(world: World) -> None:
+    for name, path in routes_of(world).items():
+        if is_page(path):
+            shown = path.replace("{entity}", TEAM).replace("{", "").replace("}", "")
+            with world.session(NOBODY) as session:
+                answer = send(world, session, name, Way(OPEN, shown))
+            assert answer.status_code == 303, name
+            assert answer.headers["Location"].startswith("/login?next=")
+
+
+def test_a_key_is_forgotten_by_its_owner_only(world: World) -> None:
+    key = world.ids["rootKey"]
+    for role, status in ((NOBODY, 401), ("lead", 404)):
+        with world.session(role) as session:
+            answer = send(world, session, "POST ", Way(OPEN, "/api/account/forget-key", {"id": key}))
+        assert answer.status_code == status, answer.text
+    with world.session("root") as session:
+        assert session.get(f"{world.server.url}/api/account", timeout=30).status_code == 200
