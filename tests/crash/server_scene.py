@@ -12,6 +12,7 @@ import random
 import signal
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any, Callable, Counter, Dict, List, NamedTuple, Optional
 
@@ -54,17 +55,23 @@ class ForkedServer:
             self._serve(ready)
         deadline = time.monotonic() + _START_SECONDS
         while not ready.exists():
-            assert os.waitpid(self._pid, os.WNOHANG) == (0, 0), "the server doesn't start"
+            if os.waitpid(self._pid, os.WNOHANG) != (0, 0):
+                self._pid = 0
+                raise AssertionError(f"the server doesn't start: {(self._scratch / 'server.log').read_text()[-2000:]}")
             assert time.monotonic() < deadline, "the server doesn't start in time"
             time.sleep(0.01)
         facts = json.loads(ready.read_text())
         self.port, self.key = int(facts["url"].rpartition(":")[2]), facts.get("api_key") or self.key
 
     def _serve(self, ready: Path) -> None:
-        with contextlib.suppress(BaseException), (self._scratch / "server.log").open("ab") as log:
+        with (self._scratch / "server.log").open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-            serve("127.0.0.1", self.port, self._data, ready, lambda text: None, self._database_url)
+        try:
+            # A port of its own each time: others on this machine take free ones, too.
+            serve("127.0.0.1", 0, self._data, ready, lambda text: None, self._database_url)
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
         os._exit(1)
 
     def kill(self) -> None:

@@ -167,7 +167,7 @@ class Cells:
     def column(self, key: str) -> Column:
         if key == STEPS:
             lines, steps = self._steps
-            return Column(np.array(lines, np.uint32), np.array(steps, np.float64), None, {})
+            return Column(np.array(lines, np.uint32), np.array(steps, np.float64), None, {"number": len(steps)})
         values = self._values[key]
         places = np.array(self._places[key], np.uint32)
         kinds = set(map(type, values))

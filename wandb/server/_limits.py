@@ -74,6 +74,9 @@ INDEXED_ROWS_PER_REQUEST = 20_000
 TAIL_ROWS_MAX = 50_000
 TAIL_VALUES_MAX = 8_000_000
 
+# Blocks of an exported file: some ten thousand rows, which are in memory while it is made.
+EXPORT_BLOCKS = 16
+
 # Rows up to which a chart over an axis that not every row has is drawn of the rows themselves.
 EXACT_ROWS_MAX = 500_000
 

@@ -110,8 +110,9 @@ def last_line(connection: Connection, run_id: int, kind: str) -> str | None:
     return next((chunk.contents[-1] for chunk in _unpacked(connection, here & (chunks.c.first == highest))), None)
 
 
-def first_step(connection: Connection, run_id: int) -> int | None:
-    here = (chunks.c.run_id == run_id) & (chunks.c.kind == HISTORY)
+def first_step(connection: Connection, run_id: int, line: int = 0) -> int | None:
+    """The lowest step of the history, or of the chunks that begin at a line or behind it."""
+    here = (chunks.c.run_id == run_id) & (chunks.c.kind == HISTORY) & (chunks.c.first >= line)
     return connection.execute(select(func.min(chunks.c.low_step)).where(here)).scalar()
 
 

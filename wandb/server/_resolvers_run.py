@@ -15,10 +15,11 @@ from .._sampling import SAMPLES_DEFAULT
 from ._auth import User
 from ._buckets import RunColumns
 from ._console import parse_console_line
+from ._exports import exports_of
 from ._files import StoredFile, file_path, list_files
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_MAX, TAIL_ROWS_MAX
-from ._lines import EVENTS, HISTORY, LOG, first_step, iterate_lines, last_line, rows_between
+from ._lines import EVENTS, HISTORY, LOG, iterate_lines, last_line, rows_between
 from ._names import run_storage_id, storage_id
 from ._resolvers import connection_of
 from ._samples import sampled_rows, sampled_rows_with
@@ -141,9 +142,12 @@ def _spellings(key: str) -> list[str]:
 
 
 def _parquet_history(run: Run, context: RequestContext, liveKeys: list[str] | None = None) -> dict[str, Any]:
-    # Clients begin to read pages at the smallest live step.
-    first = first_step(context.connection, run.id)
-    return {"parquetUrls": [], "liveData": [] if first is None else [{"_step": first}]}
+    exported = exports_of(context.connection, context.services.tails, run, context.now)
+    # Clients read pages from the smallest live step on.
+    return {
+        "parquetUrls": [context.download_url(export.path) for export in exported.files],
+        "liveData": [] if exported.next_step is None else [{"_step": exported.next_step}],
+    }
 
 
 def _history_keys(run: Run, context: RequestContext) -> dict[str, Any]:

@@ -20,12 +20,13 @@ from ._access import require_entity, require_user, run_of_path, services_of
 from ._artifact_commit import blob_size, find_manifest, hasher_of, record_blob, record_manifest_size
 from ._artifacts import artifact_by_id, blob_place, collection_by_id, manifest_place
 from ._bytes import Check, DigestMismatchError, Hasher
+from ._exports import Export, write_export
 from ._files import StoredFile, file_place, find_file, record_file
 from ._limits import MANIFEST_BYTES_MAX
 from ._names import file_name_problem, parse_storage_number
 from ._partial import UPLOAD_ID_HEADER, parse_content_range
 from ._services import Services
-from ._store import find_project, run_exists
+from ._store import find_project, find_run_by_id, run_exists
 
 # Types that a browser may show from this origin. Anything else, HTML above all, could run
 # scripts with the session of whoever opens it, and is only offered as a download.
@@ -196,6 +197,23 @@ def _get_signed_manifest(request: Request) -> Response:
     return _response(_signed(request), place, "wandb_manifest.json")
 
 
+def _get_export(request: Request) -> Response:
+    services = _signed(request)
+    parameters = request.path_params
+    export = Export(parameters["run_id"], parameters["rewrites"], parameters["first"], parameters["end"])
+    name = export.path.rpartition("/")[2]
+    found = services.bytes.response(export.place, "application/vnd.apache.parquet", name, "attachment")
+    if found is not None:
+        return found
+    with services.database.read() as connection:
+        run = find_run_by_id(connection, export.run_id)
+        if run is None or run.rewrites != export.rewrites:
+            raise HTTPException(404, "the rows of this file have changed; ask the server for a new URL")
+        data = write_export(connection, export)
+    services.bytes.write(export.place, data)
+    return _response(services, export.place, name)
+
+
 def _get_run_file(request: Request) -> Response:
     services = services_of(request)
     with services.database.read() as connection:
@@ -252,6 +270,7 @@ STORAGE_ROUTES = [
     Route(_BLOB + "/{name:path}", _get_signed_blob),
     Route(_MANIFEST, _put_manifest, methods=["PUT"]),
     Route(_MANIFEST, _get_signed_manifest),
+    Route("/storage/exports/{run_id:int}/{rewrites:int}/{first:int}-{end:int}.runhistory.parquet", _get_export),
     Route("/storage/parts/{upload}/{number:int}", _put_part, methods=["PUT"]),
     Route(_RUN_FILE, _put_file, methods=["PUT"]),
     Route(_RUN_FILE, _get_signed_file),

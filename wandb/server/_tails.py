@@ -57,7 +57,7 @@ class Tail:
         found: Facts = {}
         with self._lock:
             keys = dict.fromkeys(key for part in self._parts for key in part)
-            for key in dict.fromkeys([*keys, *self._cells.keys()]):
+            for key in dict.fromkeys([STEPS, *keys, *self._cells.keys()]):
                 known = found[key] = KeyFacts()
                 for column in self._columns(key):
                     known.add(column.facts(self.first_line))
