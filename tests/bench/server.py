@@ -156,7 +156,7 @@ def _read(bench: Bench, server: Server) -> Dict[str, Any]:
     data["api_runs_ms"], data["api_runs"] = (time.perf_counter() - start) * 1e3, pages
     bench.say(f"server: a run of {data['points']:,} points")
     loaded = _load(server, 1, data["points"], 10_000, metrics=1)
-    run = loaded.seen["runs"][0]
+    run, connection = loaded.seen["runs"][0], Connection(server.url, server.key)
     base = f"/api/runs/{entity}/bench/{run}/series?keys=m0"
     start = time.perf_counter()
     while not json.loads(connection.ask("GET", base))["complete"]:

@@ -97,7 +97,7 @@ def at(server: LiveServer, name: str) -> dict[str, Any]:
     found["history"] = [json.dumps(whole(row), sort_keys=True) for row in rows]
     lines = server.run_api("/console", name=name, project="peer")["lines"]
     found["console"] = [(line["level"], line["text"]) for line in lines]
-    found["files"] = {file["name"] for file in server.run_api(name=name, project="peer")["files"]}
+    found["files"] = {file["name"] for file in server.run_api("/files", name=name, project="peer")["files"]}
     return found
 
 

@@ -27,6 +27,9 @@ from ._services import DATABASE_FILE, Services, open_services
 # Requests in flight get this long to end; every one of them is short.
 _SHUTDOWN_SECONDS = 3
 
+# Longer than load balancers keep a connection: who of the two closes first may cut off a request of the other.
+_KEEP_ALIVE_SECONDS = 75
+
 _BACKLOG = 128
 
 _OBJECTS_UNTIL_COLLECTION = 20_000
@@ -66,6 +69,7 @@ def serve(
             # Addresses hold tokens and signatures, which do not belong in a log.
             access_log=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             server_header=False,
         )
 
