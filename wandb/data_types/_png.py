@@ -12,9 +12,9 @@ from typing import Any
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey and alpha, RGB, RGBA
 _UP = 2  # the filter "difference to the row above"
-_SAMPLE_BYTES = 16 << 10
-# What shrinks less than this is not worth a search for repetitions.
-_WORTH_A_SEARCH = 0.55
+_SAMPLE_BYTES = 4 << 10
+# What shrinks less than this is not worth a search for repetitions, and what hardly does is stored as it is.
+_WORTH_A_SEARCH, _WORTH_A_CODE = 0.55, 0.97
 
 
 def encode_png(pixels: Any) -> bytes:
@@ -38,9 +38,9 @@ def _compress(rows: memoryview) -> bytes:
     data = rows.cast("B")
     middle = len(data) // 2
     sample = data[middle : middle + _SAMPLE_BYTES]
-    searched = len(zlib.compress(sample, 1)) < _WORTH_A_SEARCH * len(sample)
-    strategy = zlib.Z_DEFAULT_STRATEGY if searched else zlib.Z_HUFFMAN_ONLY
-    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+    shrinks_to = len(zlib.compress(sample, 1)) / len(sample)
+    strategy = zlib.Z_DEFAULT_STRATEGY if shrinks_to < _WORTH_A_SEARCH else zlib.Z_HUFFMAN_ONLY
+    packer = zlib.compressobj(int(shrinks_to < _WORTH_A_CODE), zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
     return packer.compress(data) + packer.flush()
 
 

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set
 
 from wandb_storage import FileSaved, Record, Telemetry, dump_json
 
@@ -37,10 +37,10 @@ class RunMedia:
 
     def __init__(self, root: Path, append: Callable[[Record], None], sync_first: Callable[[Path], None]) -> None:
         """`sync_first` is told of each file, and of each folder that gets one, before `append` gets the record."""
-        self._root = root
+        self._root = str(root)
         self._append, self._sync_first = append, sync_first
         self._lock = threading.Lock()
-        self._folders: Dict[Path, None] = {}  # that exist
+        self._folders: Set[str] = set()  # that exist
         self.labels: Dict[str, Any] = {}  # `kind:key`, as the log has them
         self._waiting: Dict[str, bytes] = {}
         self._waiting_bytes = 0
@@ -52,14 +52,14 @@ class RunMedia:
         if self._waiting:
             self._write_waiting()
         path = name_of(content) if content.in_memory else ""
-        if path and (self._root / path).exists():  # the name holds the digest: it is the same file
-            content.moved_to(self._root / path)
+        if path and os.path.exists(f"{self._root}/{path}"):  # the name holds the digest: it is the same file
+            content.moved_to(f"{self._root}/{path}")
             return path
         try:
             path = self._write(content, name_of)
         except OSError as error:
             return self._put_off(content, name_of, error)
-        content.moved_to(self._root / path)
+        content.moved_to(f"{self._root}/{path}")
         self._record(path)
         return path
 
@@ -84,26 +84,25 @@ class RunMedia:
 
     def _write(self, content: Content, name_of: NameOf) -> str:
         """Write the bytes under a temporary name, and then under the one that their digest gives them."""
-        temporary = self._folder("media") / f".{os.getpid()}.{threading.get_ident()}.saving"
+        temporary = f"{self._folder('media')}/.{os.getpid()}.{threading.get_ident()}.saving"
         try:
             with _open_new(temporary) as file:
                 content.copy_to(file)
             path = name_of(content)
-            target = self._root / path
             self._folder(os.path.dirname(path))
-            os.replace(temporary, target)
+            os.replace(temporary, f"{self._root}/{path}")
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
         return path
 
-    def _folder(self, name: str) -> Path:
+    def _folder(self, name: str) -> str:
         """A folder below the run's files, made where it isn't there yet."""
-        folder = self._root / name
+        folder = f"{self._root}/{name}"
         if folder not in self._folders:
             missing: List[Path] = []
-            parent = folder
+            parent = Path(folder)
             while not parent.is_dir():
                 missing.append(parent)
                 parent = parent.parent
@@ -111,11 +110,11 @@ class RunMedia:
                 with contextlib.suppress(FileExistsError):
                     one.mkdir(0o700)
                 self._sync_first(one.parent)
-            self._folders[folder] = None
+            self._folders.add(folder)
         return folder
 
     def _record(self, path: str) -> None:
-        target = self._root / path
+        target = Path(self._root, path)
         self._sync_first(target)
         self._sync_first(target.parent)
         self._append(FileSaved(path=path, policy="now", time=time.time()))
@@ -139,7 +138,7 @@ class RunMedia:
         self._folders.clear()  # somebody may have removed one
         if not warned:
             termwarn(
-                f"the disk refuses a medium ({error.strerror or error}: {self._root / path}). Logging goes on; media "
+                f"the disk refuses a medium ({error.strerror or error}: {self._root}/{path}). Logging goes on; media "
                 f"wait in memory, up to {WAITING_BYTES_MAX >> 20} MiB, and are written when the disk takes them"
             )
         return path
@@ -176,5 +175,5 @@ def log_table(run: RunArtifacts, table: WBValue, name: str, type: str, entry: st
         termwarn(f"the table {entry} is kept without an artifact, so only its first rows and no media: {error}")
 
 
-def _open_new(path: Path) -> Any:
+def _open_new(path: str) -> Any:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb")
