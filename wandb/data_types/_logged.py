@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Union
+import contextlib
+from typing import Any, Dict, Iterator, List, Sequence, Union
 
 from ..errors import DataError
 from ..sdk._terminal import termwarn
@@ -33,10 +34,11 @@ class LoggedMedia:
             for other_key, table in value._log_chart(self._run, path).items():
                 self.moved[other_key] = self.stored(table, other_key, other_key)
             return self._moved
-        medium = as_media(value, path)
-        if isinstance(medium, Media) and not medium.is_bound():
-            medium._log_to(self._run, key, self._step)
-        return medium.to_json(self._run)
+        with _named(path):
+            medium = as_media(value, path)
+            if isinstance(medium, Media) and not medium.is_bound():
+                medium._log_to(self._run, key, self._step)
+            return medium.to_json(self._run)
 
     def batch(self, values: Sequence[Any], path: str, key: str) -> Any:
         """What the log stores of a list whose first element is a medium."""
@@ -52,9 +54,21 @@ class LoggedMedia:
             )
             media = media[: kind.MAX_ITEMS]
         batch: List[BatchableMedia] = [one for one in media if isinstance(one, BatchableMedia)]
-        for one in batch:
-            one._log_to(self._run, key, self._step)
-        return kind.seq_to_json(batch, self._run, key, self._step)
+        with _named(path):
+            for one in batch:
+                one._log_to(self._run, key, self._step)
+            return kind.seq_to_json(batch, self._run, key, self._step)
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Let errors begin with the keys that lead to the value."""
+    try:
+        yield
+    except DataError as error:
+        if str(error).startswith(path):
+            raise
+        raise DataError(f"{path}: {error}") from error
 
 
 def as_media(value: Any, path: str) -> WBValue:

@@ -11,6 +11,7 @@ is logged in any case.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 import time
@@ -32,15 +33,22 @@ if TYPE_CHECKING:
 WAITING_BYTES_MAX = 64 << 20
 
 
+# A batch often holds the same bytes twice: of so many files it is known that they are recorded.
+_RECENT_MAX = 1_000
+
+_numbers = itertools.count()
+
+
 class RunMedia:
-    """The media of one run in one process; safe between threads."""
+    """The media of one run in one process; safe between threads, and in a signal handler that interrupts one."""
 
     def __init__(self, root: Path, append: Callable[[Record], None], sync_first: Callable[[Path], None]) -> None:
         """`sync_first` is told of each file, and of each folder that gets one, before `append` gets the record."""
         self._root = str(root)
         self._append, self._sync_first = append, sync_first
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._folders: Set[str] = set()  # that exist
+        self._recent: Dict[str, None] = {}  # files that are recorded, the newest last
         self.labels: Dict[str, Any] = {}  # `kind:key`, as the log has them
         self._waiting: Dict[str, bytes] = {}
         self._waiting_bytes = 0
@@ -52,15 +60,13 @@ class RunMedia:
         if self._waiting:
             self._write_waiting()
         path = name_of(content) if content.in_memory else ""
-        if path and os.path.exists(f"{self._root}/{path}"):  # the name holds the digest: it is the same file
-            content.moved_to(f"{self._root}/{path}")
-            return path
-        try:
-            path = self._write(content, name_of)
-        except OSError as error:
-            return self._put_off(content, name_of, error)
+        if path not in self._recent:
+            try:
+                path = self._write(content, name_of)
+            except OSError as error:
+                return self._put_off(content, name_of, error)
+            self._record(path)
         content.moved_to(f"{self._root}/{path}")
-        self._record(path)
         return path
 
     def keep_labels(self, kind: str, key: str, labels: Any) -> None:
@@ -84,7 +90,7 @@ class RunMedia:
 
     def _write(self, content: Content, name_of: NameOf) -> str:
         """Write the bytes under a temporary name, and then under the one that their digest gives them."""
-        temporary = f"{self._folder('media')}/.{os.getpid()}.{threading.get_ident()}.saving"
+        temporary = f"{self._folder('media')}/.{os.getpid()}.{next(_numbers)}.saving"
         try:
             with _open_new(temporary) as file:
                 content.copy_to(file)
@@ -118,6 +124,10 @@ class RunMedia:
         self._sync_first(target)
         self._sync_first(target.parent)
         self._append(FileSaved(path=path, policy="now", time=time.time()))
+        with self._lock:
+            self._recent[path] = None
+            if len(self._recent) > _RECENT_MAX:
+                del self._recent[next(iter(self._recent))]
 
     # --- when the disk refuses ----------------------------------------------------------------------------------------
 
