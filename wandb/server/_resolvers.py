@@ -18,7 +18,7 @@ from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from ._names import RunKey, name_problem, storage_id
 from ._services import RequestContext, iso_time
-from ._store import Project, Run, ensure_project, find_project, find_run, list_projects, list_runs
+from ._store import Project, Run, RunsByTime, ensure_project, find_project, find_run, list_projects, list_runs
 
 DEFAULT_PROJECT = "uncategorized"
 
@@ -164,9 +164,17 @@ def _project_run_count(project: Project, context: RequestContext, filters: str |
     return len(_filtered(context, project, filters, None))
 
 
-def _filtered(context: RequestContext, project: Project, filters: str | None, order: str | None) -> list[Run]:
+# What runs are ordered by that the database can order them by.
+_TIMES = {"created_at": "created_at", "createdAt": "created_at"}
+_TIMES.update({"heartbeat_at": "heartbeat_at", "heartbeatAt": "heartbeat_at"})
+
+
+def _filtered(context: RequestContext, project: Project, filters: str | None, order: str | None) -> Sequence[Run]:
+    by = _TIMES.get((order or "created_at").lstrip("+-"))
     try:
         expression = parse_filter(filters)
+        if not expression and by is not None:
+            return RunsByTime(context.connection, project.id, by, (order or "").startswith("-"))
         views = [run_view(run, context.now) for run in list_runs(context.connection, project.id)]
         chosen = [view for view in views if matches(view, expression)]
         return [view.run for view in ordered(chosen, order)]

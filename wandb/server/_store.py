@@ -6,9 +6,9 @@ Every function takes a connection, so the caller decides what belongs to one tra
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
@@ -194,6 +194,30 @@ def list_runs(connection: Connection, project_id: int) -> list[Run]:
         _runs_with_names().where(runs.c.project_id == project_id).order_by(runs.c.created_at, runs.c.id)
     )
     return [Run(**row._mapping) for row in found]
+
+
+class RunsByTime(Sequence[Run]):
+    """All runs of a project in the order of a time, of which only those are read that are asked for."""
+
+    def __init__(self, connection: Connection, project_id: int, column: str, descending: bool) -> None:
+        self._connection, self._project_id = connection, project_id
+        self._order = (runs.c[column].desc() if descending else runs.c[column], runs.c.id)
+
+    def __len__(self) -> int:
+        found = select(func.count()).select_from(runs).where(runs.c.project_id == self._project_id)
+        return self._connection.execute(found).scalar_one()
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Run]: ...
+    def __getitem__(self, place: int | slice) -> Run | list[Run]:
+        if isinstance(place, int):
+            return self[place : place + 1][0]
+        start, stop, _ = place.indices(len(self))
+        query = _runs_with_names().where(runs.c.project_id == self._project_id).order_by(*self._order)
+        found = self._connection.execute(query.offset(start).limit(max(0, stop - start)))
+        return [Run(**row._mapping) for row in found]
 
 
 def create_run(connection: Connection, project: Project, user: User, name: str, now: float) -> Run:

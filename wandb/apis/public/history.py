@@ -38,11 +38,13 @@ query RunSampledHistory($project: String!, $entity: String!, $name: String!, $sp
 class IncompleteRunHistoryError(CommError):
     """A run has rows that the server hasn't exported yet.
 
+    >>> run = wandb.Api().runs("digits")[0]
     >>> try:
-    ...     wandb.Api().runs("digits")[0].download_history_exports("exports")
+    ...     found = run.download_history_exports("exports").paths
     ... except IncompleteRunHistoryError:
-    ...     print("not yet")
-    not yet
+    ...     found = list(run.scan_history())
+    >>> len(found)
+    1
     """
 
 
@@ -182,7 +184,7 @@ class DownloadHistoryResult:
 
     >>> run = wandb.Api().runs("digits")[0]
     >>> run.download_history_exports("exports", require_complete_history=False).contains_live_data
-    True
+    False
     """
 
     paths: List[Path]
