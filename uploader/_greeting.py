@@ -133,11 +133,11 @@ def _variables(cursor: Cursor, state: RunState, target: Target) -> Dict[str, Any
         "debug": None,
         "program": start.program or None,
         "repo": git.get("remote"),
-        "jobType": start.job_type,
+        "jobType": target.job_type or start.job_type,
         # Lines of one among several writers bring no run back to life that had ended.
         "state": "running" if writer.shared and writer.ends and bucket is None else None,
         "sweep": start.sweep_id,
         # An empty list would clear tags that somebody set at the server; it is meant only where the run had some.
-        "tags": list(start.tags) if start.tags or cursor.had_tags else None,
+        "tags": target.tags(start.tags) if start.tags or cursor.had_tags else None,
         "summaryMetrics": None,
     }

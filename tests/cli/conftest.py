@@ -7,12 +7,19 @@ from typing import Iterator
 
 import pytest
 from live_server import LiveServer
-from shells import Shell
+from shells import Shell, Zygote
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    made = Zygote()
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path, zygote: Zygote) -> Shell:
+    return Shell(tmp_path, zygote)
 
 
 @pytest.fixture(scope="session")

@@ -43,16 +43,17 @@ class _Place(NamedTuple):
     hidden: bool = False
 
 
-_MODES = "How runs of this folder are logged from now on."
+_DOCKER = "Run in a container that knows the server."
+_MODES = "How runs of this folder are logged."
 
 _COMMANDS: Dict[str, _Place] = {
-    "replay": _Place("replay", "replay", "Tell, view, export, compare or branch a run from its log."),
+    "replay": _Place("replay", "replay", "Tell, view, export, compare or branch a run."),
     "ls": _Place("ls", "ls", "List the runs here: state, rows, size, lag."),
-    "status": _Place("status", "status", "List the runs here, what is uploaded, what waits and why."),
+    "status": _Place("status", "status", "What is uploaded of the runs here, what waits, why."),
     "verify": _Place("verify", "verify", "Check a run's log; save what is intact of it."),
-    "doctor": _Place("doctor", "doctor", "Check this machine, the installation, the server and what waits."),
-    "gc": _Place("gc", "gc", "Make room, of what servers have: by age, by a budget."),
-    "sync": _Place("sync", "sync", "Upload runs now, and wait until they are on the server."),
+    "doctor": _Place("doctor", "doctor", "Check this machine, the server, what waits."),
+    "gc": _Place("gc", "gc", "Make room: remove what servers have."),
+    "sync": _Place("sync", "sync", "Upload runs now, and wait until they are there."),
     "online": _Place("mode", "online", "Upload this folder's runs while they run.", _MODES),
     "offline": _Place("mode", "offline", "Keep this folder's runs here.", _MODES),
     "enabled": _Place("mode", "enabled", "Record this folder's runs again, and upload them.", _MODES),
@@ -60,9 +61,23 @@ _COMMANDS: Dict[str, _Place] = {
     "sweep": _Place("sweeps", "sweep", "Make, change, pause or end a sweep."),
     "agent": _Place("sweeps", "agent", "Run trials of a sweep."),
     "controller": _Place("sweeps", "controller", "Decide what a sweep tries, in its server's place."),
+    "on": _Place("mode", "on", "As `wandb online`.", hidden=True),
+    "off": _Place("mode", "off", "As `wandb offline`.", hidden=True),
+    "init": _Place("init", "init", "Say which project this folder's runs belong to."),
     "login": _Place("login", "login", "Keep an API key, and the server it belongs to."),
     "server": _Place("server", "server", "Run a server with a dashboard on this machine."),
-    "completion": _Place("completion", "completion", "Let the shell complete commands, options and runs."),
+    "local": _Place("server", "local", "Start a server on this machine, as `wandb server start`.", hidden=True),
+    "projects": _Place("projects", "projects", "List the projects at the server."),
+    "pull": _Place("pull", "pull", "Download the files of a run from the server."),
+    "restore": _Place("restore", "restore", "Check out the code and the config of a run."),
+    "docker": _Place("docker", "docker", "Run in a container that knows the server and the key.", _DOCKER),
+    "docker-run": _Place("docker", "docker_run", "`docker run`, with the server and the key.", _DOCKER),
+    "clean": _Place("clean", "clean", "Remove the folders of uploaded runs.", hidden=True),
+    "purge-cache": _Place("clean", "purge_cache", "Remove cached files.", hidden=True),
+    "leet": _Place("leet", "leet", "View a run on the whole terminal, as `wandb replay --view`.", hidden=True),
+    "beta": _Place("beta", "beta", "Commands under the official client's names for them.", hidden=True),
+    "magic": _Place("magic", "magic", "Retired.", hidden=True),
+    "completion": _Place("completion", "completion", "Let the shell complete commands and runs."),
 }
 
 _EXAMPLES = """\b

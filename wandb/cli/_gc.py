@@ -127,6 +127,19 @@ def why_it_stays(folder: Path, older_seconds: float) -> str:
     return "" if time.time() - _changed(folder) >= older_seconds else "it is younger"
 
 
+def is_idle(folder: Path, older_seconds: float) -> bool:
+    """Whether nobody writes a run, or has for so long."""
+    from wandb_storage import LogError, Reader
+
+    try:
+        with Reader(folder) as reader:
+            if reader.writer() is not None:
+                return False
+    except LogError:
+        pass  # a log that can't be read isn't being written
+    return time.time() - _changed(folder) >= older_seconds
+
+
 def _changed(folder: Path) -> float:
     return max(path.lstat().st_mtime for path in [folder, *folder.rglob("*")])
 

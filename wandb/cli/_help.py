@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _COMPLETIONS_MAX = 200
+_MARGIN = 4
 
 
 class _Option(click.Option):
@@ -29,22 +30,46 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         records: List[Tuple[str, str]] = []
-        shared: Dict[str, int] = {}
+        joined: Dict[str, List[str]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is None or not isinstance(parameter, click.Option):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is None:
                 continue
             together = getattr(parameter, "together", None)
             if together is None:
                 records.append(record)
-            elif together in shared:
-                place = shared[together]
-                records[place] = (f"{records[place][0]}, {record[0]}", together)
+            elif together in joined:
+                joined[together].append(_short(parameter))
             else:
-                shared[together] = len(records)
-                records.append((record[0], together))
+                joined[together] = [_short(parameter)]
+                records.append((together, together))
+        rows: List[Tuple[str, str]] = []
+        for names, text in records:
+            lines = _packed(joined[text], formatter.width - _MARGIN) if text in joined else [names]
+            rows += [(line, "") for line in lines[:-1]] + [(lines[-1], text)]
         with formatter.section("Options"):
-            formatter.write_dl(records, col_max=34)
+            formatter.write_dl(rows, col_max=34)
+
+
+def _short(parameter: click.Parameter) -> str:
+    """An option without its aliases, as it stands beside others."""
+    longest = next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+    short = next((name for name in parameter.opts if not name.startswith("--")), "")
+    names = f"{short}, {longest}" if short and short != longest else longest
+    flag = getattr(parameter, "is_flag", False)
+    return names if flag else f"{names} {parameter.make_metavar(click.Context(click.Command('x')))}"
+
+
+def _packed(names: List[str], width: int) -> List[str]:
+    """Names with commas between them, in as few lines as they fit."""
+    lines = [names[0]]
+    for name in names[1:]:
+        if len(lines[-1]) + len(name) + 2 <= width:
+            lines[-1] += f", {name}"
+        else:
+            lines[-1] += ","
+            lines.append(name)
+    return lines
 
 
 def examples(lines: Sequence[str]) -> str:

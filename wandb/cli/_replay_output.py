@@ -136,6 +136,7 @@ def _exporter(module: str, function: str) -> Callable[..., None]:
 
 _WRITERS: Dict[str, Callable[..., Any]] = {
     "json": _to_text("_export", "write_json"),
+    "records": _to_text("_records", "write_records"),
     "csv": _to_text("_export", "write_csv"),
     "notebook": _to_text("_notebook", "write_notebook"),
     "parquet": _to_parquet,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import click
 
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from wandb_uploader import RunStatus, Target
 
 
-def unsynced_runs(base_url: str, everything: bool, retry_parked: bool) -> List[Path]:
+class Wanted(NamedTuple):
+    """Which runs of a folder are meant where none is named."""
+
+    online: bool = False
+    offline: bool = True
+    synced: bool = False  # also those that the server has
+    parked: bool = False  # also those of which a server refused something
+
+
+def unsynced_runs(base_url: str, wanted: Wanted) -> List[Path]:
     """Runs of ./wandb that the server doesn't have, oldest first."""
     import wandb_uploader
     from wandb.replay import run_folders, wandb_directory
@@ -26,13 +35,18 @@ def unsynced_runs(base_url: str, everything: bool, retry_parked: bool) -> List[P
         if status.destination == wandb_uploader.normalize_url(base_url) and not status.redirected
     }
 
-    def wanted(name: str, offline: bool) -> bool:
+    def is_meant(name: str, offline: bool) -> bool:
         status = known.get(name)
-        if retry_parked and status is not None and (status.parked_reason or status.parked_items or status.parked_files):
+        if (
+            wanted.parked
+            and status is not None
+            and (status.parked_reason or status.parked_items or status.parked_files)
+        ):
             return True
-        return (offline or everything) and not (status is not None and status.done)
+        there = status is not None and status.done
+        return (wanted.offline if offline else wanted.online) and (wanted.synced or not there)
 
-    return [run.path for run in run_folders(home) if wanted(run.path.name, run.offline)]
+    return [run.path for run in run_folders(home) if is_meant(run.path.name, run.offline)]
 
 
 def filtered(folders: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> List[Path]:
@@ -53,7 +67,7 @@ def filtered(folders: Sequence[Path], include: Sequence[str], exclude: Sequence[
 
 def target_of(
     folder: Path, run_id: Optional[str], project: Optional[str], entity: Optional[str], from_step: Optional[int],
-    to_step: Optional[int],
+    to_step: Optional[int], job_type: Optional[str] = None, renamed_tags: Sequence[Tuple[str, str]] = (),
 ) -> Target:  # fmt: skip
     """Where a run goes; what the log says itself anyway is no other place."""
     from wandb_uploader import Target
@@ -65,6 +79,8 @@ def target_of(
         entity if entity != start.entity else None,
         from_step,
         to_step,
+        job_type if job_type != start.job_type else None,
+        tuple(pair for pair in renamed_tags if pair[0] in start.tags),
     )
 
 

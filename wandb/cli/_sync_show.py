@@ -152,5 +152,11 @@ class _Bar:
         self._progress.update(self._task, completed=self._figures.done, about=self._figures.text())
 
 
+def plainly(folder: Path) -> Union[_Lines, _Bar]:
+    """Progress as lines, whatever stderr is."""
+    return _Lines(folder)
+
+
 def shown(folder: Path) -> Union[_Lines, _Bar]:
+    """Progress as the terminal can show it."""
     return _Bar(folder) if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else _Lines(folder)

@@ -6,16 +6,15 @@ import os
 
 import click
 
-_EPILOG = """\b
-Examples:
-  wandb {name}
-  WANDB_DIR=/scratch wandb {name}
-"""
+from ._help import command, option
 
 
 def _command(name: str, mode: str, help: str) -> click.Command:
-    @click.command(name, help=f"{help}\n\nWritten to ./wandb/settings. WANDB_MODE and what a script says are stronger.")
-    def command() -> None:
+    text = f"{help}\n\nWritten to ./wandb/settings. WANDB_MODE and what a script says are stronger."
+
+    @command(name, [f"wandb {name}", f"WANDB_DIR=/scratch wandb {name}"], help=text)
+    @option("--service", is_flag=True, hidden=True, help="Accepted for older scripts: there is no service.")
+    def chosen(service: bool) -> None:
         from wandb.sdk._settings._files import write_setting
         from wandb.sdk.wandb_settings import local_settings_path
 
@@ -23,11 +22,12 @@ def _command(name: str, mode: str, help: str) -> click.Command:
         write_setting(path, "mode", mode)
         click.echo(f"{path}: mode is {mode}")
 
-    command.epilog = _EPILOG.format(name=name)
-    return command
+    return chosen
 
 
 online = _command("online", "online", "Upload the runs of this folder while they run.")
 offline = _command("offline", "offline", "Keep the runs of this folder here, until `wandb sync`.")
 enabled = _command("enabled", "online", "Record the runs of this folder again, and upload them.")
 disabled = _command("disabled", "disabled", "Record nothing of the runs of this folder.")
+on = _command("on", "online", "Upload the runs of this folder while they run, as `wandb online`.")
+off = _command("off", "offline", "Keep the runs of this folder here, as `wandb offline`.")

@@ -60,6 +60,7 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
 )  # fmt: skip
 @option("--csv", "form", flag_value="csv", together=_TEXTS, help="The history as CSV, a column a key.")
 @option("--notebook", "form", flag_value="notebook", together=_TEXTS, help="A Jupyter notebook that opens the run.")
+@option("--records", "form", flag_value="records", together=_TEXTS, help="Each record of the log as JSON, a line each.")
 @option(
     "--parquet", "form", flag_value="parquet", together=_TEXTS,
     help="The history as Parquet, a column a key; needs `wandb[parquet]`.",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+from ._help import Command, examples
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -74,8 +77,13 @@ def server(
     ready_file: Path | None,
 ) -> None:
     """Run a W&B-compatible server with a dashboard on this machine."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _serve(host, port, data, ready_file, database_url, files_url)
+
+
+def _serve(
+    host: str, port: int, data: Path, ready_file: Path | None, database_url: str | None, files_url: str | None
+) -> None:
     module = _import_server()
     if host not in _LOOPBACK:
         click.echo(
@@ -87,6 +95,54 @@ def server(
         module.serve(host, port, data.expanduser(), ready_file, click.echo, database_url, files_url)
     except module.ServeError as error:
         _fail(str(error))
+
+
+@server.command(
+    "start",
+    cls=Command,
+    epilog=examples(["wandb server start", "wandb server start --port 9000 --host 0.0.0.0"]),
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on.")
+@_data_option
+@_database_option
+@_files_option
+@click.option("-e", "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of its environment.")
+@click.option("--daemon/--no-daemon", default=True, help="In the background, or here.  [--daemon]")
+@click.option("--upgrade", is_flag=True, hidden=True, help="Accepted for older scripts: pip upgrades this server.")
+@click.option("--edge", is_flag=True, hidden=True, help="Accepted for older scripts.")
+def start(
+    host: str, port: int, data: Path, database_url: str | None, files_url: str | None, variables: tuple[str, ...],
+    daemon: bool, upgrade: bool, edge: bool,
+) -> None:  # fmt: skip
+    """Start the server in the background, and say where it is. `wandb server stop` ends it."""
+    environment = dict(variable.partition("=")[::2] for variable in variables)
+    if not daemon:
+        os.environ.update(environment)
+        _serve(host, port, data, None, database_url, files_url)
+        return
+    # They may hold passwords, and arguments can be seen.
+    for name, url in (("WANDB_SERVER_DATABASE", database_url), ("WANDB_SERVER_FILES", files_url)):
+        if url is not None:
+            environment[name] = url
+    _import_server()
+    from ._server_process import start as start_process
+
+    start_process(data, ["--host", host, "--port", str(port)], environment)
+
+
+# Which once started a container, and now starts this.
+local = copy.copy(start)
+local.name = "local"
+
+
+@server.command("stop", cls=Command, epilog=examples(["wandb server stop"]))
+@_data_option
+def stop(data: Path) -> None:
+    """End the server that uses the data directory."""
+    from ._server_process import stop as stop_process
+
+    stop_process(data)
 
 
 @server.command("key")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import click
 
-from . import NO_RUN, complain
+from . import FAILED, NO_RUN, complain
 from ._help import RUN, command, option
 from ._progress import shown
 
@@ -26,6 +26,7 @@ _LISTED_MAX = 10
         "wandb verify                            the newest run here",
         "wandb verify a1b2c3d4 --json | jq .severity",
         "wandb verify a1b2c3d4 --salvage rescued/run-20260105_120311-a1b2c3d4",
+        "wandb verify --host https://wandb.example.com",
     ],
 )
 @click.argument("run", default="latest", type=RUN)
@@ -34,13 +35,17 @@ _LISTED_MAX = 10
     "--salvage", "out", type=click.Path(path_type=Path), metavar="OUT",
     help="Write every intact record to a new log in the folder OUT.",
 )  # fmt: skip
+@option("--host", metavar="URL", help="Check that server instead: log a run there, read it back, delete it.")
 @option("--dir", "directory", type=click.Path(path_type=Path), help="Look for the run here, not in ./wandb.")
-def verify(run: str, as_json: bool, out: Optional[Path], directory: Optional[Path]) -> None:
+def verify(run: str, as_json: bool, out: Optional[Path], host: Optional[str], directory: Optional[Path]) -> None:
     """Check the log of RUN: every checksum, every number, every record; nothing is changed.
 
     RUN is an id, a run's folder, any file in it, or `latest`. The exit code is 0 for an intact log, 1 where a
     recovery is due (`wandb sync` does it), 2 for damage or missing records, 3 where there is no log.
     """
+    if host is not None:
+        _verify_server(host, as_json)
+        return
     import wandb_storage
     from wandb.replay import find_run
 
@@ -63,6 +68,24 @@ def verify(run: str, as_json: bool, out: Optional[Path], directory: Optional[Pat
             _tell_salvage(salvaged)
     if report.severity:
         raise click.exceptions.Exit(report.severity)
+
+
+def _verify_server(host: str, as_json: bool) -> None:
+    from wandb.sdk.wandb_settings import merged
+
+    from ._verify_server import verify_server
+
+    steps = []
+    for step in verify_server(merged(("--host", {"base_url": host}))):
+        steps.append(step)
+        if not as_json:
+            mark = click.style("✔", fg="green") if step.good else click.style("✖", fg="red")
+            click.echo(f"{mark} {step.what:<8} {step.text}")
+    good = all(step.good for step in steps)
+    if as_json:
+        click.echo(json.dumps({"ok": good, "steps": [step._asdict() for step in steps]}, indent=2))
+    if not good:
+        raise click.exceptions.Exit(FAILED)
 
 
 def _fields(report: VerifyReport) -> Dict[str, Any]:

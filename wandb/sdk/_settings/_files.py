@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Optional
 
 from ...errors import UsageError
 
@@ -40,8 +40,8 @@ def read_settings_file(path: Path) -> Dict[str, str]:
     return dict(parser[_SECTION]) if parser.has_section(_SECTION) else {}
 
 
-def write_setting(path: Path, name: str, value: str) -> None:
-    """Put one setting into a file, and leave the others as they are.
+def write_setting(path: Path, name: str, value: Optional[str]) -> None:
+    """Put one setting into a file, or with None take it out, and leave the others as they are.
 
     Raises UsageError for a file that is no settings file, OSError where it can't be written.
     """
@@ -55,7 +55,10 @@ def write_setting(path: Path, name: str, value: str) -> None:
         raise UsageError(f"{path} is not a settings file: {error}; mend or remove it") from None
     if not parser.has_section(_SECTION):
         parser.add_section(_SECTION)
-    parser.set(_SECTION, name, value)
+    if value is None:
+        parser.remove_option(_SECTION, name)
+    else:
+        parser.set(_SECTION, name, value)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Complete or not at all: a run that starts at this moment reads the file.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".settings-")
