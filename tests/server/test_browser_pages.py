@@ -130,6 +130,34 @@ def test_runs_are_tagged_and_deleted_together(shown: LiveServer, page: Page) -> 
     page.wait_for_selector("text=No runs to show.")
 
 
+def test_the_table_goes_by_keys_and_is_saved(shown: LiveServer, page: Page) -> None:
+    from playwright.sync_api import expect
+
+    go(page, shown)
+    page.locator('.chart[data-lines="8"]').first.wait_for()
+    first = page.locator("tr[data-run]").first
+    first.focus()
+    for key in ("j", "x", " "):
+        page.keyboard.press(key)
+    second = page.locator("tr[data-run]").nth(1)
+    expect(second).to_have_attribute("aria-selected", "true")
+    page.locator('.chart[data-lines="7"]').first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the table as CSV").click()
+    saved = download.value.path().read_text().splitlines()
+    assert saved[0].startswith("id,name,Created,Ran for,Tags,summary.")
+    assert len(saved) == 1 + 8 + 10
+    page.locator("main").focus()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.get_by_role("searchbox", name="Name of a project or run").fill("amber")
+    page.locator("a.place").first.wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/r0")
+
+
 def test_media_of_every_kind_follow_the_step(shown: LiveServer, page: Page) -> None:
     go(page, shown, f"/runs/{SHOWN}#media")
     page.wait_for_selector(".media-card")

@@ -44,7 +44,7 @@ export async function repeat(work) {
       notice.textContent = error instanceof TypeError ? "The server does not answer. Trying again…" : error.message;
       notice.hidden = false;
     }
-    wait = Math.max(wait, performance.now() - started);
+    wait = Math.max(wait, 3 * (performance.now() - started));
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (document.hidden) {
       await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));

@@ -52,6 +52,7 @@ function artifactPage(entity, project, found) {
   return [
     h("div", { class: "head" }, h("h1", null, `${found.name}:${found.version}`), [...own.aliases, ...found.tags].map((text) => h("span", { class: "tag" }, text))),
     h("p", { class: "facts" }, facts.map(([label, text]) => h("span", null, `${label} `, h("b", null, text)))),
+    h("p", { class: "facts" }, h("span", null, "In Python ", h("code", null, `run.use_artifact("${entity}/${project}/${found.name}:${found.version}")`))),
     found.description ? h("p", null, found.description) : null,
     lineage.element,
     h("div", { class: "columns wide" },

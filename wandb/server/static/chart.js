@@ -5,7 +5,7 @@
 // it through a page of charts redraws no line. What charts share, the panel knows: axis, zoom, smoothing, the cursor.
 
 import { h, iconButton, setText } from "./dom.js";
-import { duration, moment, number } from "./format.js";
+import { csvLine, duration, moment, number } from "./format.js";
 import { menuItems, openBeside } from "./popover.js";
 import { contextOf, drawAxes, drawCursor, drawDrag, drawLines, drawMarks, themeOf } from "./plot.js";
 import { MARGIN, nearest, scalesOf } from "./scale.js";
@@ -250,9 +250,8 @@ export class Chart {
   // --- Taking it along ---------------------------------------------------------------------
 
   csv() {
-    const cell = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const rows = this.lines.flatMap((line) => line.x.map((x, index) => [cell(line.name), x, line.last[index] ?? "", line.low?.[index] ?? "", line.high?.[index] ?? ""].join(",")));
-    return [["run", this.axis, this.name, "lowest", "highest"].map(cell).join(","), ...rows, ""].join("\n");
+    const rows = this.lines.flatMap((line) => line.x.map((x, index) => [line.name, x, line.last[index], line.low?.[index], line.high?.[index]]));
+    return [["run", this.axis, this.name, "lowest", "highest"], ...rows].map(csvLine).join("");
   }
 
   picture() {

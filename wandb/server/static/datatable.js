@@ -1,7 +1,7 @@
 // A table of any length that sorts, filters and pages; used for logged tables.
 
 import { h, iconButton, setText } from "./dom.js";
-import { number, value } from "./format.js";
+import { csvLine, number, value } from "./format.js";
 import { byName, saveAs } from "./panels.js";
 
 const ROWS_PER_PAGE = 50;
@@ -67,11 +67,7 @@ export class DataTable {
   }
 
   csv() {
-    const cell = (item) => {
-      const text = item === null || item === undefined ? "" : typeof item === "object" ? JSON.stringify(item) : String(item);
-      return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-    };
-    return [this.columns, ...this.#rows()].map((row) => row.map(cell).join(",")).join("\n") + "\n";
+    return [this.columns, ...this.#rows()].map(csvLine).join("");
   }
 }
 

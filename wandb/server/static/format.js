@@ -65,6 +65,12 @@ export function flat(object, prefix = "") {
   );
 }
 
+// Cells as a line of CSV.
+export function csvLine(cells) {
+  const text = (item) => (item === null || item === undefined ? "" : typeof item === "object" ? JSON.stringify(item) : String(item));
+  return `${cells.map(text).map((cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")}\n`;
+}
+
 export function count(number_, one, many = `${one}s`) {
   return `${number(number_)} ${number_ === 1 ? one : many}`;
 }

@@ -58,6 +58,6 @@ function confusion(actual, predicted, counts) {
   const names = [...new Set([...actual, ...predicted])];
   const z = names.map(() => names.map(() => 0));
   counts.forEach((count, index) => (z[names.indexOf(actual[index])][names.indexOf(predicted[index])] = count));
-  const trace = { type: "heatmap", x: names, y: names, z, text: z, texttemplate: "%{text}", colorscale: "Blues", showscale: false };
+  const trace = { type: "heatmap", x: names, y: names, z, text: z, texttemplate: "%{text}", colorscale: [[0, "rgba(91, 108, 255, 0.06)"], [1, colorOf(0)]], showscale: false };
   return { traces: [trace], layout: { xaxis: { title: { text: "Predicted" } }, yaxis: { title: { text: "Actual" }, autorange: "reversed", automargin: true } } };
 }

@@ -31,8 +31,6 @@ export function figureFrame(title) {
       note.textContent = data.problem === "missing" ? MISSING : `The figure cannot be drawn: ${data.problem}`;
     }
   });
-  // Moved into a dialog and back, a frame starts anew and says so.
-  frame.addEventListener("load", () => (note.hidden = true));
   return {
     element,
     draw(next) {

@@ -47,6 +47,7 @@ export class OverviewPanel {
       ["Run id", run.id], ["By", run.user], ["Group", run.group], ["Job type", run.job_type],
       ["Sweep", run.sweep && h("a", { href: `/${path(run.entity, run.project, "sweeps", run.sweep)}` }, run.sweep)],
       ["Program", run.program], ["Host", run.host], ["Commit", run.commit], ["Tags", run.tags.length ? run.tags.map((text) => h("span", { class: "tag" }, text)) : null], ["Notes", run.notes],
+      ["In Python", h("code", null, `wandb.Api().run("${run.entity}/${run.project}/${run.id}")`)],
     ].filter(([, item]) => item);
     const edit = run.may_change ? button([icon("edit"), "Edit"], () => this.#edit(run), { class: "with-icon quiet" }) : null;
     return h("section", { class: "card" }, h("h2", { class: "with-button" }, "About", edit), pairTable(facts));

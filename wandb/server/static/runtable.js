@@ -2,7 +2,7 @@
 
 import { colorOf } from "./colors.js";
 import { h, icon, iconButton, stateLabel, tag } from "./dom.js";
-import { ago, count, duration, moment, number, value } from "./format.js";
+import { ago, count, csvLine, duration, moment, number, value } from "./format.js";
 
 const ROW_PIXELS = 31;
 const ROWS_BEYOND = 12;
@@ -177,6 +177,13 @@ export class RunTable {
     this.#drawHead();
     this.#drawBody(true);
     this.page.select([...this.selected]);
+  }
+
+  // What the table shows, all rows of it.
+  csv() {
+    const head = ["id", "name", ...this.columns.map((key) => FACTS[key]?.text ?? key)];
+    const cell = (run, key) => (key === "tags" ? run.tags.join(" ") : key === "created_at" ? new Date(run.created_at * 1000).toISOString() : cellOf(run, key));
+    return [head, ...this.runs.map((run) => [run.id, run.name, ...this.columns.map((key) => cell(run, key))])].map(csvLine).join("");
   }
 
   clearSelection() {

@@ -3,10 +3,10 @@
 import { getJson, path, postJson, repeat } from "./api.js";
 import { colorOf } from "./colors.js";
 import { columnChooser } from "./columns.js";
-import { button, h, icon, setText, setTrail } from "./dom.js";
+import { button, h, icon, iconButton, setText, setTrail } from "./dom.js";
 import { FilterBar, withSearch } from "./filters.js";
 import { count, number } from "./format.js";
-import { ChartPanel } from "./panels.js";
+import { ChartPanel, saveAs } from "./panels.js";
 import { ask, askText, openBeside } from "./popover.js";
 import { projectHead } from "./project.js";
 import { FACTS, RunTable, groupColors, groupName } from "./runtable.js";
@@ -52,8 +52,9 @@ class Workspace {
     this.filter.set(this.view.get("filter"));
     this.grouping = h("button", { type: "button", class: "with-icon", "aria-haspopup": "dialog", onclick: () => this.#openGroups() }, icon("group"), h("span"));
     const columns = h("button", { type: "button", class: "with-icon", "aria-haspopup": "dialog", onclick: () => this.#openColumns(columns) }, icon("columns"), "Columns");
+    const save = iconButton("download", "Save the table as CSV", () => saveAs(`${project}.csv`, new Blob([this.table.csv()], { type: "text/csv" })));
     this.modes = h("span", { class: "segments", role: "group", "aria-label": "Layout" }, MODES.map(([mode, text]) => h("button", { type: "button", title: text, "aria-label": text, "data-mode": mode, onclick: () => this.view.set({ mode }) }, icon(mode))));
-    const tools = h("div", { class: "tools" }, search, this.filter.element, this.grouping, columns, this.count, h("span", { class: "space" }), this.modes);
+    const tools = h("div", { class: "tools" }, search, this.filter.element, this.grouping, columns, this.count, h("span", { class: "space" }), save, this.modes);
     this.bulk = h("div", { class: "bulk", role: "toolbar", "aria-label": "The selected runs", hidden: true });
     this.side = h("section", { class: "side", "aria-label": "Runs" }, this.bulk, this.table.element);
     this.divider = this.#divider();
@@ -67,10 +68,10 @@ class Workspace {
   #divider() {
     const bar = h("div", { class: "divider", role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the table", tabindex: "0" });
     bar.addEventListener("pointerdown", (event) => bar.setPointerCapture(event.pointerId));
-    bar.addEventListener("pointermove", (event) => event.buttons && this.#setWidth(event.clientX - this.body.getBoundingClientRect().left));
+    bar.addEventListener("pointermove", (event) => event.buttons && remember("side", this.#setWidth(event.clientX - this.body.getBoundingClientRect().left)));
     bar.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -40, ArrowRight: 40 }[event.key];
-      if (step) this.#setWidth(this.side.offsetWidth + step);
+      if (step) remember("side", this.#setWidth(this.side.offsetWidth + step));
     });
     return bar;
   }
@@ -79,7 +80,7 @@ class Workspace {
     const width = Math.round(Math.max(220, Math.min(pixels, innerWidth - 320)));
     this.body.style.setProperty("--side", `${width}px`);
     for (const [name, item] of [["now", width], ["min", 220], ["max", innerWidth - 320]]) this.divider.setAttribute(`aria-value${name}`, String(item));
-    remember("side", width);
+    return width;
   }
 
   #showMode() {
