@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict
 
 import pytest
@@ -78,3 +79,27 @@ def test_what_is_copied_is_what_the_hash_is_of(tmp_path: Path) -> None:
         content.copy_to(file)
     assert content.sha256 == Content.of_file(copy).sha256 != before
     assert content.size == 5
+
+
+class Layer:
+    """A layer, as those of Keras are to this client: it knows them by what they have. `seen`: what it gets from whom,
+    as Keras 3 says it and as Keras 2 does."""
+
+    def __init__(self, name: str, seen: Any = ()) -> None:
+        self.name, self._inbound_nodes = name, seen
+        self.output_shape = (None, 3)
+
+    def count_params(self) -> int:
+        return 7
+
+
+@pytest.mark.parametrize("release", [2, 3])
+def test_a_keras_model_is_a_graph_of_its_layers(release: int) -> None:
+    first = Layer("first")
+    if release == 3:
+        node = SimpleNamespace(parent_nodes=[SimpleNamespace(operation=first)])
+    else:
+        node = SimpleNamespace(inbound_layers=first)
+    graph = wandb.Graph.from_keras(SimpleNamespace(layers=[first, Layer("second", [node])]))
+    assert [edge.to_json() for edge in graph.edges] == [["first", "second"]]
+    assert graph["second"].to_json()["num_parameters"] == 7

@@ -8,14 +8,19 @@ import math
 from pathlib import Path
 from typing import Any, Dict, List
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from logged import values_of
+from matplotlib import pyplot as plt
+from PIL import Image as Pillow
 
 import wandb
 from wandb.errors import DataError
+
+matplotlib.use("agg")
 
 
 @pytest.fixture
@@ -193,6 +198,17 @@ def test_tables_are_equal_by_what_they_hold() -> None:
     assert make() != other
     with pytest.raises(AssertionError, match="row 1, column 'v'"):
         make()._eq_debug(other, should_assert=True)
+
+
+def test_pictures_and_figures_in_cells_become_media() -> None:
+    class Matrix(np.ndarray):
+        """An array of another library's."""
+
+    figure = plt.figure()
+    row = [Pillow.new("L", (3, 2)), figure, np.zeros((2, 2)).view(Matrix), np.array(0.5)]
+    table = wandb.Table(columns=list("abcd"), data=[row])
+    plt.close(figure)
+    assert [type(cell).__name__ for cell in table.data[0][:3]] == ["Image", "Image", "ndarray"]
 
 
 def test_rows_link_to_rows_of_other_tables() -> None:

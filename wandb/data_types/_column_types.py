@@ -390,7 +390,7 @@ def type_of(obj: Any) -> Type:
     if is_array(obj):
         return NDArrayType.from_obj(obj)
     if hasattr(obj, "dtype") and hasattr(obj, "item"):  # one of NumPy's numbers, texts or times
-        return _BY_KIND.get(obj.dtype.kind) or PythonObjectType.from_obj(obj)
+        return _BY_KIND.get(getattr(obj.dtype, "kind", "")) or PythonObjectType.from_obj(obj)
     if isinstance(obj, datetime.date):
         return _TIMESTAMP if obj == obj else NONE  # pandas has a time that is none
     return PythonObjectType.from_obj(obj)

@@ -14,7 +14,7 @@ def library_of(value: Any) -> str:
     if isinstance(value, types.ModuleType):
         return value.__name__.partition(".")[0]
     found = [kind.__module__.partition(".")[0] for kind in type(value).__mro__]
-    return next((name for name in found if name in ("matplotlib", "plotly", "bokeh", "pandas")), found[0])
+    return next((name for name in found if name in ("matplotlib", "plotly", "bokeh", "pandas", "PIL")), found[0])
 
 
 def is_matplotlib(value: Any) -> bool:

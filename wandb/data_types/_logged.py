@@ -80,6 +80,10 @@ def as_media(value: Any, path: str) -> WBValue:
         from ._table import Table
 
         return Table(dataframe=value)
+    if library == "PIL":
+        from ._image import Image
+
+        return Image(value)
     if library in ("matplotlib", "plotly"):
         from ._plotly import Plotly
 

@@ -23,7 +23,7 @@ from ._increments import Increments
 from ._optional import load
 from ._row_types import RowTypes
 from ._sink import RUN, Json
-from ._table_data import columns_of_frame, rows_of_array, rows_of_frame
+from ._table_data import as_cell, columns_of_frame, rows_of_array, rows_of_frame
 from ._table_files import artifact_json, read_rows, run_file
 from ._table_keys import ForeignIndexType, ForeignKeyType, PrimaryKeyType, TableIndex, TableKey, is_key
 
@@ -129,7 +129,7 @@ class Table(Media):
                 "column"
             )
         if not self._types.knows(row):
-            row = tuple(map(self._unlinked, row))
+            row = tuple(map(self._cell, row))
             for column, cell in zip(self.columns, row):
                 if isinstance(cell, (TableKey, TableIndex)) and not is_key(self._types.by_column[column]):
                     self.cast(column, type_of(cell))
@@ -145,7 +145,7 @@ class Table(Media):
         self._refuse_increments("add_column")
         if not isinstance(name, str) or name in self.columns:
             raise DataError(f"add_column: {name!r} is no new name for a column")
-        values = [self._unlinked(value) for value in data]
+        values = [self._cell(value) for value in data]
         if self.columns and len(values) != len(self.data):
             raise DataError(f"add_column: the table has {len(self.data)} rows, and {len(values)} values were passed")
         self._before_change()
@@ -230,9 +230,9 @@ class Table(Media):
         """Let the texts of a column be keys in the column `table_col` of another table."""
         self.cast(col_name, ForeignKeyType(table, table_col))
 
-    def _unlinked(self, cell: Any) -> Any:
-        """A cell; the number of a row of this table is only a number in it."""
-        return int(cell) if isinstance(cell, TableIndex) and cell._table is self else cell
+    def _cell(self, cell: Any) -> Any:
+        """A cell as it is kept; the number of a row of this table is only a number in it."""
+        return int(cell) if isinstance(cell, TableIndex) and cell._table is self else as_cell(cell)
 
     def _check_key(self, column: ColumnKey, dtype: Type, may_be_none: bool) -> None:
         if may_be_none:

@@ -6,9 +6,33 @@ from typing import Any, Iterable, List, Sequence
 
 from ..errors import DataError
 from ._figures import library_of
+from ._optional import load
 
 # Elements of such arrays are plain Python values when they are listed.
 _PLAIN_KINDS = "biufU"
+
+
+def as_cell(value: Any) -> Any:
+    """A value as a table keeps it: tensors and arrays of other libraries are NumPy's, those of no dimension are
+    numbers, and pictures and figures are media."""
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        tensor = value.detach().cpu()
+        array = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    elif _is_foreign_array(value):
+        array = load("numpy", "numpy", "an array in a Table").asarray(value)
+    elif library_of(value) in ("PIL", "matplotlib", "plotly"):
+        from ._logged import as_media
+
+        return as_media(value, "Table")
+    else:
+        return value
+    return array.item() if array.ndim == 0 else array
+
+
+def _is_foreign_array(value: Any) -> bool:
+    if not (hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")):
+        return False
+    return type(value).__name__ != "ndarray" and not any(kind.__name__ == "generic" for kind in type(value).__mro__)
 
 
 def rows_of_array(array: Any) -> Iterable[Sequence[Any]]:

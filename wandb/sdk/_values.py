@@ -43,7 +43,7 @@ LISTED_MAX = 32
 # Of a parameter that is no data, this much of its text is kept.
 _TEXT_MAX = 1000
 # Libraries whose figures become media; those of pandas are its frames.
-_FIGURES = frozenset({"bokeh", "matplotlib", "plotly"})
+_FIGURES = frozenset({"PIL", "bokeh", "matplotlib", "plotly"})
 # A program that makes types in a loop must not fill the memory with how they are stored.
 _KNOWN_TYPES_MAX = 1000
 
