@@ -83,7 +83,7 @@ setup(
     ],
     package_dir={"wandb_storage": "storage", "wandb_uploader": "uploader"},
     package_data={
-        "wandb": ["py.typed", "server/schema.graphql", "server/static/*", "server/static/**/*"],
+        "wandb": ["py.typed", "server/schema.graphql", "server/static/*", "server/static/**/*", "replay/report.js"],
         "wandb_storage": ["py.typed", "record.fbs", "FORMAT.md"],
         "wandb_uploader": ["py.typed"],
     },

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Awaitable, Callable, Dict, List
 
@@ -40,7 +41,9 @@ def play(folder: Path, scene: Scene, size: Any = (120, 40)) -> None:
         async with app.run_test(size=size) as pilot:
             await scene(app, pilot)
 
-    asyncio.run(on_stage())
+    # In a thread of its own: where tests share a browser, its loop runs in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, on_stage()).result()
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:

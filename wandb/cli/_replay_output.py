@@ -140,6 +140,7 @@ _WRITERS: Dict[str, Callable[..., Any]] = {
     "csv": _to_text("_export", "write_csv"),
     "notebook": _to_text("_notebook", "write_notebook"),
     "parquet": _to_parquet,
+    "html": _to_text("_html", "write_html"),
     "sqlite": _to_path("_sqlite", "write_sqlite"),
     "tensorboard": _to_folder,
 }

@@ -66,6 +66,10 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
     help="The history as Parquet, a column a key; needs `wandb[parquet]`.",
 )  # fmt: skip
 @option(
+    "--html", type=_FILE, metavar="FILE", together=_FILES,
+    help="One page with charts, config, summary, machine and console, which opens anywhere.",
+)  # fmt: skip
+@option(
     "--sqlite", type=_FILE, metavar="FILE", together=_FILES,
     help="A SQLite database of everything, the history a column a key.",
 )  # fmt: skip
@@ -134,6 +138,7 @@ class _Asked:
     at_step: Optional[int]
     at_time: Optional[Moment]
     form: Optional[str]
+    html: Optional[Path]
     sqlite: Optional[Path]
     tensorboard: Optional[Path]
     keys: Optional[str]
@@ -156,7 +161,7 @@ class _Asked:
     @property
     def paths(self) -> Dict[str, Optional[Path]]:
         """The forms that name their own place."""
-        return {"sqlite": self.sqlite, "tensorboard": self.tensorboard}
+        return {"html": self.html, "sqlite": self.sqlite, "tensorboard": self.tensorboard}
 
     @property
     def actions(self) -> Dict[str, Any]:

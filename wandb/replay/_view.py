@@ -182,7 +182,7 @@ class RunView(App[None]):
         trouble = self._model.trouble or found.damage
         if trouble is not None:
             line.append(f"  {clean(str(trouble))}", style="bold red")
-        elif self._model.left_out:
+        elif self._model.curves.left_out:
             line.append("  more metrics than can be drawn", style="yellow")
         return line
 

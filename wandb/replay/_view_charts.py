@@ -11,9 +11,10 @@ from textual.widget import Widget
 
 from ._chart_block import PLOT_WIDTH_MIN, Look, chart_block
 from ._charts import Steps
+from ._curves import Curve
 from ._plot_panels import COLOURS, beside
 from ._series import Series
-from ._view_model import Curve, Model
+from ._view_model import Model
 
 _LABEL = 10  # columns for the values at a chart's side
 _CHART_ROWS_MIN = 6  # of the plot itself
@@ -54,7 +55,7 @@ class Charts(Widget, can_focus=True):
 
     @property
     def _curves(self) -> Dict[str, Curve]:
-        return self.model.system if self._system else self.model.metrics
+        return self.model.curves.system if self._system else self.model.curves.metrics
 
     def names(self) -> List[str]:
         """The metrics that fit the filter: a pattern, or a part of the name."""

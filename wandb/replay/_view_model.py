@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import collections
 import threading
-from array import array
 from pathlib import Path
-from typing import Any, Deque, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Deque, Optional, Sequence
 
-from wandb_storage import Column, Columns, ConsoleLine, LogError
+from wandb_storage import Columns, ConsoleLine, LogError
 
+from ._curves import Curves, times_of
 from ._follow import LOOK_SECONDS, Follower
 from ._history import HistoryRow
 from ._replay import Replay
 from ._scan import Listeners
-from ._series import Series, numbers_of, plottable
+from ._series import Series, numbers_of
 
 # Twice the dots of the widest terminal, so that joining pairs never shows.
 BUCKETS = 1024
-# Metrics beyond this many are counted and not drawn: each takes memory, and nobody pages through more.
-SERIES_MAX = 512
 CONSOLE_LINES = 10_000
-_MILLISECONDS = 1000
-
-
-class Curve(NamedTuple):
-    """A metric over the steps, and over the run's time in milliseconds."""
-
-    steps: Series
-    times: Series
 
 
 class Model:
@@ -37,9 +27,7 @@ class Model:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = threading.Lock()
-        self.metrics: Dict[str, Curve] = {}
-        self.system: Dict[str, Curve] = {}
-        self.left_out = 0  # metrics beyond the limit
+        self.curves = Curves(BUCKETS)
         self.console: Deque[ConsoleLine] = collections.deque(maxlen=CONSOLE_LINES)
         self.version = 0  # grows with each change
         self.reading = True  # what was there when the view was opened
@@ -80,39 +68,15 @@ class Model:
     def _take_columns(self, batch: Columns) -> None:
         if self._leave.is_set():
             raise _Left
-        steps = batch.columns["_step"]
-        times = array("q", [int(seconds * _MILLISECONDS) for seconds in batch.columns["_runtime"].values])
-        for key, column in batch.columns.items():
-            if not key.startswith("_"):
-                with self.lock:  # of each metric anew: the view never waits for a whole batch
-                    self._take_column(key, steps.values, times, column)
+        times = times_of(batch)
+        for key in batch.columns:
+            with self.lock:  # of each metric anew: the view never waits for a whole batch
+                self.curves.take_column(batch, key, times)
         self.version += 1
-
-    def _take_column(self, key: str, steps: Any, times: Sequence[int], column: Column) -> None:
-        there, moments, values = numbers_of(column, steps, times)
-        curve = self._curve(self.metrics, key) if there else None
-        if curve is not None:
-            curve.steps.extend(there, values)
-            curve.times.extend(moments, values)
-
-    def _curve(self, curves: Dict[str, Curve], key: str) -> Optional[Curve]:
-        known = curves.get(key)
-        if known is None and len(curves) >= SERIES_MAX:
-            self.left_out += 1
-            return None
-        if known is None:
-            known = curves[key] = Curve(Series(BUCKETS), Series(BUCKETS))
-        return known
 
     def _take_system(self, rows: Sequence[HistoryRow]) -> None:
         with self.lock:
-            for row in rows:
-                time = int(row["_runtime"] * _MILLISECONDS)
-                for key, value in row.items():
-                    number = None if key.startswith("_") else plottable(value)
-                    curve = None if number is None else self._curve(self.system, key.partition(".")[2] or key)
-                    if curve is not None and number is not None:
-                        curve.times.add(time, number)
+            self.curves.take_system(rows)
         self.version += 1
 
     def _take_console(self, lines: Sequence[ConsoleLine]) -> None:
