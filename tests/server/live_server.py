@@ -10,10 +10,13 @@ from typing import Any
 
 import requests
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from wandb.server import create_app
 from wandb.server._auth import create_api_key, create_sign_in_token, create_user, ensure_first_user, first_user
+from wandb.server._limits import HEADERS_SECONDS_MAX
 from wandb.server._pages import sign_in_path
+from wandb.server._patience import impatient
 from wandb.server._services import Services
 
 UPSERT = """
@@ -44,7 +47,7 @@ class Clock:
 class LiveServer:
     """Runs the application in a thread of this process."""
 
-    def __init__(self, data: Path, **options: Any) -> None:
+    def __init__(self, data: Path, header_seconds: float = HEADERS_SECONDS_MAX, **options: Any) -> None:
         self.clock = Clock()
         self.data = data
         self.app = app = create_app(data, clock=self.clock, **options)
@@ -59,7 +62,9 @@ class LiveServer:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+        http = impatient(AutoHTTPProtocol, header_seconds)
+        config = uvicorn.Config(app, http=http, log_level="warning", timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self.session = requests.Session()
         self.session.trust_env = False

@@ -35,6 +35,7 @@ Layers, each knowing only the ones below it
 ``_sandbox``                 logged HTML and plotly's figures, shut off from the pages
 ``_run_table`` ``_media``    columns and cells of the run table; where a run logged media
 ``_lineage``                 the graph of runs and versions of artifacts
+``_rates`` ``_patience``     callers that ask too often; clients that are slow on purpose
 ``_access``                  which user a request comes from, and whether a browser may make it
 ``_resolvers*``              GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``
 ``_services``                what requests share, and what one request knows

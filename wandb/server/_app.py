@@ -31,10 +31,17 @@ from ._body import BodyEncodingError, BodyTooLargeError
 from ._bytes import DigestMismatchError
 from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
 from ._json_response import StrictJSONResponse
-from ._limits import FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST
+from ._limits import (
+    BODY_SILENCE_SECONDS_MAX,
+    FILE_BYTES_MAX,
+    INDEXED_ROWS_PER_REQUEST,
+    REQUESTS_PER_SECOND_MAX,
+)
 from ._pages import PAGE_ROUTES
 from ._partial import UploadSupersededError
+from ._patience import ImpatientBodies
 from ._protocol import file_stream, graphql
+from ._rates import RateLimit
 from ._resolvers import RESOLVERS
 from ._resolvers_artifact_changes import ARTIFACT_CHANGE_RESOLVERS
 from ._resolvers_artifact_edits import ARTIFACT_EDIT_RESOLVERS
@@ -105,11 +112,13 @@ def create_app(
     index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
     database_url: str | None = None,
     files_url: str | None = None,
+    requests_per_second: float = REQUESTS_PER_SECOND_MAX,
+    body_silence_seconds: float = BODY_SILENCE_SECONDS_MAX,
 ) -> Starlette:
     """The server over one data directory, as an ASGI application.
 
-    The clock is what tells time everywhere in the server; tests pass their own. The two bounds are
-    the ones whose default is too large to be met in a test.
+    The clock is what tells time everywhere in the server; tests pass their own. The bounds are the
+    ones whose default is too large to be met in a test, or a matter of the machine.
     """
     services = open_services(data, clock, file_bytes_max, index_rows_max, database_url, files_url)
 
@@ -127,7 +136,11 @@ def create_app(
             *_PROTOCOL_ROUTES,
             Mount("", routes=_DASHBOARD_ROUTES, middleware=[_COMPRESSION]),
         ],
-        middleware=[Middleware(_SecurityHeaders)],
+        middleware=[
+            Middleware(_SecurityHeaders),
+            Middleware(RateLimit, per_second=requests_per_second),
+            Middleware(ImpatientBodies, silence_seconds=body_silence_seconds),
+        ],
         exception_handlers={
             HTTPException: _http_error,
             ClientDisconnect: _client_gone,

@@ -8,6 +8,7 @@ what is answered: JSON without bare NaN or Infinity.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +33,7 @@ from graphql import (
 from graphql.execution import ExecutionResult
 from graphql.validation import NoUnusedFragmentsRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule
 
-from ._limits import QUERY_CHARACTERS_MAX
+from ._limits import GRAPHQL_SECONDS_MAX, QUERY_CHARACTERS_MAX, QUERY_TOKENS_MAX
 
 Resolver = Callable[..., Any]
 Resolvers = Mapping[str, Mapping[str, Resolver]]
@@ -56,6 +57,8 @@ def _with_context(resolver: Resolver) -> Resolver:
     """Resolvers take the request's context instead of the library's view of the execution."""
 
     def resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        if time.monotonic() > info.context.deadline:
+            raise GraphQLError(f"the answer takes longer than {GRAPHQL_SECONDS_MAX:g} seconds; ask for less at once")
         return resolver(source, info.context, **arguments)
 
     return resolve
@@ -83,7 +86,7 @@ class GraphQLExecutor:
 
     def _prepare_uncached(self, query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
         try:
-            document = parse(query)
+            document = parse(query, max_tokens=QUERY_TOKENS_MAX)
             return document, list(validate(self._schema, document, _RULES))
         except GraphQLError as error:
             return None, [error]

@@ -21,6 +21,41 @@ GRAPHQL_BYTES_MAX = 4 * MEBIBYTE
 # bound of its own inside the bound of the body.
 QUERY_CHARACTERS_MAX = 100_000
 
+# The longest document of a client has about 250 of them. Checking whether fields of one name agree takes the square
+# of their number: 13 seconds for the characters above, half of one for this.
+QUERY_TOKENS_MAX = 1_000
+
+# Clients wait 30 seconds for an answer and then ask again, so that later work is for nobody.
+GRAPHQL_SECONDS_MAX = 30.0
+
+# Requests per second that one key, or one address without a key, may send for long, and at once. Hundreds of runs that
+# send twice a second are below it; what comes above is told to wait.
+REQUESTS_PER_SECOND_MAX = 1_000.0
+REQUESTS_AT_ONCE_MAX = 5_000
+
+# Keys and sessions that were wrong, from one address. They are too long to be guessed, so this only keeps a broken
+# script from being work.
+FAILURES_PER_SECOND_MAX = 5.0
+FAILURES_AT_ONCE_MAX = 100
+
+# Callers whose rates are remembered.
+CALLERS_MAX = 10_000
+
+# What stands before the body of a request.
+HEADER_BYTES_MAX = 64 * 1024
+
+# A connection says what it wants within this time, and a body goes on within that. Beyond a minute it has to come at
+# this rate: files come over slow lines too.
+HEADERS_SECONDS_MAX = 20.0
+BODY_SILENCE_SECONDS_MAX = 60.0
+BODY_BYTES_PER_SECOND_MIN = 512
+
+# Of a body that is refused in the middle so much is still taken off the line, so that the client gets to read why.
+UNREAD_BYTES_MAX = 16 * MEBIBYTE
+
+# Connections that are open at once; a run has one, a browser about six.
+CONNECTIONS_MAX = 4_000
+
 # Forms and JSON of the dashboard: a key, a path.
 FORM_BYTES_MAX = 16 * 1024
 

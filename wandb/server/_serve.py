@@ -14,14 +14,17 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ._app import create_app
 from ._auth import create_api_key, create_sign_in_token, ensure_first_user, first_user
 from ._data_lock import DataLock, DataLockedError
 from ._database import DatabaseUrlError
 from ._formats import DatabaseVersionError
+from ._limits import CONNECTIONS_MAX
 from ._objects import BucketError
 from ._pages import sign_in_path
+from ._patience import impatient
 from ._services import DATABASE_FILE, Services, open_services
 
 # Requests in flight get this long to end; every one of them is short.
@@ -65,6 +68,9 @@ def serve(
         url = _url(host, listener.getsockname()[1])
         config = uvicorn.Config(
             app,
+            http=impatient(AutoHTTPProtocol),
+            ws="none",
+            limit_concurrency=CONNECTIONS_MAX,
             log_level="warning",
             # Addresses hold tokens and signatures, which do not belong in a log.
             access_log=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -14,7 +15,13 @@ from ._bytes import ByteStore, FolderStore
 from ._database import Database, open_database
 from ._indexer import Indexer
 from ._ingest import Ingest
-from ._limits import DOWNLOAD_URL_SECONDS, FILE_BYTES_MAX, INDEXED_ROWS_PER_REQUEST, UPLOAD_URL_SECONDS
+from ._limits import (
+    DOWNLOAD_URL_SECONDS,
+    FILE_BYTES_MAX,
+    GRAPHQL_SECONDS_MAX,
+    INDEXED_ROWS_PER_REQUEST,
+    UPLOAD_URL_SECONDS,
+)
 from ._media import MediaCache
 from ._objects import BucketStore
 from ._partial import PartialUploads
@@ -96,6 +103,8 @@ class RequestContext:
     changes: bool = False
     # The name of the client among those that share a run; empty where a run has one alone.
     writer: str = ""
+    # By the monotonic clock: after that nobody waits for the answer any more.
+    deadline: float = field(default_factory=lambda: time.monotonic() + GRAPHQL_SECONDS_MAX)
     # Called when the transaction is durable, for what a rollback could not undo.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
