@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import zipfile
 from pathlib import Path
 from typing import Any, List
 
@@ -116,6 +118,54 @@ def test_arrays_that_are_pickles_are_not_read(run: wandb.Run, tmp_path: Path) ->
     run.log_artifact(second)
     with pytest.raises(DataError, match="can't be read from media/serialized_data"):
         run.use_artifact("second:latest").get("t")
+
+
+def test_an_archive_that_promises_more_than_it_has_takes_no_memory(run: wandb.Run, tmp_path: Path) -> None:
+    header = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little")
+    text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1000000000000), }"
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as packed:
+        packed.writestr("a.npy", header + text.ljust(117) + b"\n" + b"\0" * 64)
+    with pytest.raises(DataError, match="it is no array of numbers"):
+        read_malformed(run, tmp_path, {"data": [[None]], "column_types": _array_types("bomb.npz")})
+
+
+def _array_types(path: str) -> Any:
+    params = {"shape": [1], "serialization_path": {"path": path, "key": "a"}}
+    return {"wb_type": "typedDict", "params": {"type_map": {"a": {"wb_type": "ndarray", "params": params}}}}
+
+
+def read_malformed(run: wandb.Run, folder: Path, table: Any) -> Any:
+    """A table as anybody may write it into an artifact."""
+    (folder / "t.table.json").write_text(json.dumps({"_type": "table", "columns": ["a"], **table}))
+    artifact = wandb.Artifact("malformed", "dataset")
+    artifact.add_dir(str(folder))
+    run.log_artifact(artifact)
+    return got(run, "malformed:latest", "t")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"columns": None, "data": []}, "no columns with names"),
+        ({"columns": [["a"]], "data": []}, "no columns with names"),
+        ({}, "it has no rows"),
+        ({"data": {"0": [1]}}, "it has no rows"),
+        ({"data": [[1, 2]]}, "no table of 1 columns"),
+        ({"data": ["x"]}, "no table of 1 columns"),
+        ({"data": [], "column_types": {"wb_type": "nonsense"}}, "doesn't know"),
+        ({"data": [], "column_types": {"wb_type": "list"}}, "not all of its columns have types"),
+        ({"data": [], "column_types": {"wb_type": "typedDict", "params": {"x": 1}}}, "can't be read"),
+        ({"data": [], "column_types": [1]}, "can't be read"),
+        ({"data": [[None]], "column_types": _array_types("t.table.json")}, "can't be read from t.table.json"),
+    ],
+)
+def test_a_malformed_table_is_refused_with_what_is_wrong(
+    table: Any, message: str, run: wandb.Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "malformed"
+    folder.mkdir()
+    with pytest.raises(DataError, match=message):
+        read_malformed(run, folder, table)
 
 
 def test_tables_that_link_come_back_linked(run: wandb.Run) -> None:

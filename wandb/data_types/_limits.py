@@ -25,3 +25,5 @@ VIDEO_BYTES_MAX = 4 << 30
 POINTS_MAX = 5_000_000
 # Of a table in an artifact, whose JSON a browser loads whole.
 CELLS_MAX = 20_000_000
+# Of a column of arrays, unpacked.
+ARRAYS_BYTES_MAX = 4 << 30

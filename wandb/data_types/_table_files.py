@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import math
 import operator
 import zipfile
+import zlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import DataError
@@ -30,7 +32,7 @@ from ._content import Content
 from ._html import check_text_size
 from ._increments import in_order
 from ._json import dump_media_json
-from ._limits import CELLS_MAX
+from ._limits import ARRAYS_BYTES_MAX, CELLS_MAX
 from ._optional import load
 from ._plotly import as_lists
 from ._sink import Json
@@ -151,42 +153,61 @@ def _store_arrays(cells: Sequence[Any], key: str, shape: Sequence[int], artifact
     return {"path": path, "key": key}
 
 
-def _read_arrays(place: Mapping[str, str], artifact: Any) -> List[Any]:
-    numpy = load("numpy", "numpy", "a Table with arrays")
-    key = place["key"]
+def _read_arrays(place: Mapping[str, str], count: int, artifact: Any) -> List[Any]:
+    """The arrays of a column with so many rows. Raises DataError for a file that holds something else."""
+    key = str(place["key"])
     try:
-        # Pickled objects are code, and whoever made the artifact must not run any here.
-        with numpy.load(artifact.get_entry(place["path"]).download(), allow_pickle=False) as arrays:
-            cells = list(arrays[key])
-            missing = arrays.get(key + _NONE_SUFFIX, ())
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(artifact.get_entry(place["path"]).download()) as packed:
+            cells = list(_read_array(packed, f"{key}.npy"))
+            has_missing = f"{key}{_NONE_SUFFIX}.npy" in packed.namelist()
+            missing = _read_array(packed, f"{key}{_NONE_SUFFIX}.npy") if has_missing else ()
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"the arrays of the column {key!r} can't be read from {place['path']}: {error}") from error
-    for index, gone in enumerate(missing):
-        if gone:
-            cells[index] = None
-    return cells
+    if len(cells) != count:
+        raise DataError(
+            f"the column {key!r} has {len(cells):,} arrays in {place['path']}, and the table {count:,} rows"
+        )
+    return [None if gone else cell for cell, gone in zip(cells, missing)] if len(missing) else cells
+
+
+def _read_array(packed: zipfile.ZipFile, name: str) -> Any:
+    """An array of an archive. What its header says is believed as far as the archive is large: whoever made it must
+    be able to make neither this program run code (pickled objects) nor take all of the memory."""
+    numpy = load("numpy", "numpy", "a Table with arrays")
+    size = packed.getinfo(name).file_size
+    if size > ARRAYS_BYTES_MAX:
+        raise ValueError(f"{size:,} bytes are above the limit of {ARRAYS_BYTES_MAX:,}")
+    with packed.open(name) as entry:
+        version = numpy.lib.format.read_magic(entry)
+        read_header = getattr(numpy.lib.format, f"read_array_header_{version[0]}_{version[1]}")
+        shape, in_columns, dtype = read_header(entry)
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize > size:
+            raise ValueError("it is no array of numbers")
+        data = entry.read(math.prod(shape) * dtype.itemsize)
+    return numpy.frombuffer(data, dtype).reshape(shape, order="F" if in_columns else "C")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read_rows(json_obj: Json, artifact: Any) -> Tuple[Optional[Types], List[List[Any]]]:
-    """(types by the names of the columns, rows) of an artifact's table."""
-    columns = [str(column) for column in json_obj["columns"]]
+    """(types by the names of the columns, rows) of an artifact's table. Raises DataError for what is none."""
+    columns = [str(column) for column in _checked_columns(json_obj)]
+    rows = [_checked_row(row, len(columns)) for row in _stored_rows(json_obj, artifact)]
+    if len(rows) * len(columns) > CELLS_MAX:
+        raise DataError(f"a table of {len(rows) * len(columns):,} cells is above the limit of {CELLS_MAX:,}")
     types: Optional[Dict[str, Type]] = None
     arrays: Dict[int, List[Any]] = {}
     times: List[int] = []
     if json_obj.get("column_types") is not None:
-        held = type_from_json(json_obj["column_types"], artifact).params["type_map"]
-        types = {str(column): dtype for column, dtype in held.items()}
+        types = _read_types(json_obj["column_types"], columns, artifact)
         for index, column in enumerate(columns):
             array = _array_type(types[column])
             if array is not None and array.place is not None:
-                arrays[index] = _read_arrays(array.place, artifact)
+                arrays[index] = _read_arrays(array.place, len(rows), artifact)
                 types[column] = _without_place(types[column])
             if _holds_times(types[column]):
                 times.append(index)
-    rows = [list(row) for row in _stored_rows(json_obj, artifact)]
     for number, row in enumerate(rows):
         for index, cell in enumerate(row):
             if isinstance(cell, dict) and "_type" in cell:
@@ -199,9 +220,36 @@ def read_rows(json_obj: Json, artifact: Any) -> Tuple[Optional[Types], List[List
     return types, rows
 
 
+def _checked_columns(json_obj: Json) -> List[Any]:
+    columns = json_obj.get("columns")
+    if not isinstance(columns, list) or not all(isinstance(column, (str, int)) for column in columns):
+        raise DataError("this is no table: it has no columns with names")
+    return columns
+
+
+def _checked_row(row: Any, count: int) -> List[Any]:
+    if not isinstance(row, list) or len(row) != count:
+        raise DataError(f"this is no table of {count} columns: it has a row {str(row)[:60]}")
+    return list(row)
+
+
+def _read_types(json_obj: Any, columns: Sequence[str], artifact: Any) -> Dict[str, Type]:
+    try:
+        held = type_from_json(json_obj, artifact)
+    except (AttributeError, TypeError, RecursionError) as error:
+        raise DataError(f"the types of a table's columns can't be read: {error}") from error
+    by_column = {str(column): dtype for column, dtype in held.params.get("type_map", {}).items()}
+    if not isinstance(held, TypedDictType) or not set(columns) <= set(by_column):
+        raise DataError("this is no table: not all of its columns have types")
+    return by_column
+
+
 def _stored_rows(json_obj: Json, artifact: Any) -> List[Any]:
     if json_obj.get("log_mode") != "INCREMENTAL":
-        return list(json_obj["data"])
+        rows_here = json_obj.get("data")
+        if not isinstance(rows_here, list):
+            raise DataError("this is no table: it has no rows")
+        return rows_here
     rows: List[Any] = []
     for name in in_order([path for path in artifact.manifest.entries if path.endswith(".table.json")]):
         with open(artifact.get_entry(name).download(), encoding="utf-8") as file:
