@@ -152,7 +152,7 @@ def read_malformed(run: wandb.Run, folder: Path, table: Any) -> Any:
         ({"data": {"0": [1]}}, "it has no rows"),
         ({"data": [[1, 2]]}, "no table of 1 columns"),
         ({"data": ["x"]}, "no table of 1 columns"),
-        ({"data": [], "column_types": {"wb_type": "nonsense"}}, "doesn't know"),
+        ({"data": [], "column_types": {"wb_type": "nonsense"}}, "not all of its columns have types"),
         ({"data": [], "column_types": {"wb_type": "list"}}, "not all of its columns have types"),
         ({"data": [], "column_types": {"wb_type": "typedDict", "params": {"x": 1}}}, "can't be read"),
         ({"data": [], "column_types": [1]}, "can't be read"),
@@ -166,6 +166,13 @@ def test_a_malformed_table_is_refused_with_what_is_wrong(
     folder.mkdir()
     with pytest.raises(DataError, match=message):
         read_malformed(run, folder, table)
+
+
+def test_a_type_that_only_another_client_knows_is_any(run: wandb.Run, tmp_path: Path) -> None:
+    types = {"wb_type": "typedDict", "params": {"type_map": {"a": {"wb_type": "tomorrow", "params": {"x": 1}}}}}
+    (tmp_path / "newer").mkdir()
+    found = read_malformed(run, tmp_path / "newer", {"data": [[1], ["x"]], "column_types": types})
+    assert found.data == [[1], ["x"]]
 
 
 def test_tables_that_link_come_back_linked(run: wandb.Run) -> None:

@@ -20,7 +20,6 @@ import math
 from typing import Any, ClassVar, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from typing import Type as Class
 
-from ..errors import DataError
 from ._base import WBValue
 
 Params = Dict[str, Any]
@@ -430,13 +429,11 @@ def type_from_dtype(dtype: Any) -> Type:
 
 
 def type_from_json(json_obj: Mapping[str, Any], artifact: Any = None) -> Type:
-    """The type that a JSON object describes. Raises DataError for one that nobody knows."""
+    """The type that a JSON object describes; any, where it is one that another client knows alone."""
     from . import _media_types  # noqa: F401  which makes the types of media known
 
     kind = _BY_NAME.get(str(json_obj.get("wb_type")))
-    if kind is None:
-        raise DataError(f"a table has a column of type {json_obj.get('wb_type')!r}, which this client doesn't know")
-    return kind.from_json(json_obj, artifact)
+    return AnyType() if kind is None else kind.from_json(json_obj, artifact)
 
 
 def _params_to_json(value: Any, artifact: Any) -> Any:

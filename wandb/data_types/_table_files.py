@@ -183,7 +183,7 @@ def _read_array(packed: zipfile.ZipFile, name: str) -> Any:
         shape, in_columns, dtype = read_header(entry)
         if dtype.hasobject or math.prod(shape) * dtype.itemsize > size:
             raise ValueError("it is no array of numbers")
-        data = entry.read(math.prod(shape) * dtype.itemsize)
+        data = bytearray(entry.read(math.prod(shape) * dtype.itemsize))
     return numpy.frombuffer(data, dtype).reshape(shape, order="F" if in_columns else "C")
 
 
