@@ -19,6 +19,7 @@ from logged import records_of, state_of, values_of
 from PIL import Image as Pillow
 
 import wandb
+from wandb.errors import DataError
 from wandb_storage import FileSaved, Telemetry
 from wandb_uploader import config_document
 
@@ -157,6 +158,19 @@ def test_a_longer_list_of_images_than_pages_show_is_cut(run: wandb.Run, capsys: 
     assert (run.summary["images"]["count"], len(run.summary["images"]["filenames"])) == (108, 108)
 
 
+def test_a_list_that_is_too_long_for_a_row_is_refused(run: wandb.Run, tmp_path: Path) -> None:
+    page = wandb.Html("x")
+    with pytest.raises(DataError, match="pages: 10,001 media in a list are above the limit"):
+        run.log({"pages": [page] * 10_001})
+
+
+def test_a_file_that_is_too_large_for_the_runs_folder_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "long.mp4").open("wb") as file:
+        file.truncate((16 << 30) + 1)
+    with pytest.raises(DataError, match="log an artifact with the file"):
+        wandb.Video(tmp_path / "long.mp4")
+
+
 def test_a_child_process_logs_media_to_its_parents_run(run: wandb.Run) -> None:
     child = os.fork()
     if not child:
@@ -223,7 +237,7 @@ MALFORMED: List[Any] = [b"no image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b""]
 def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(data)
-    with pytest.raises(wandb.errors.DataError, match="is no image that can be read"):
+    with pytest.raises(DataError, match="is no image that can be read"):
         wandb.Image(path)
 
 
@@ -235,7 +249,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     data[20:24] = (60_000).to_bytes(4, "big")
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     path.write_bytes(data)
-    with pytest.raises(wandb.errors.DataError, match="above the limit of 178,956,970 pixels"):
+    with pytest.raises(DataError, match="above the limit of 178,956,970 pixels"):
         wandb.Image(path)
 
 

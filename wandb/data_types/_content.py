@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Deque, Optional, Union, cast
 
 from ..errors import DataError
-from ._limits import CHUNK_BYTES, MEMORY_BYTES_MAX
+from ._limits import CHUNK_BYTES, FILE_BYTES_MAX, MEMORY_BYTES_MAX
 
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -54,10 +54,15 @@ class Content:
 
     @classmethod
     def of_file(cls, path: Union[str, os.PathLike[str]], extension: Optional[str] = None) -> Content:
-        """A file of the user's. Raises DataError where there is none."""
+        """A file of the user's. Raises DataError where there is none, or one that is too large."""
         place = Path(os.path.abspath(path))
         if not place.is_file():
             raise DataError(f"there is no file {place}")
+        if os.path.getsize(place) > FILE_BYTES_MAX:
+            raise DataError(
+                f"{place}: {os.path.getsize(place):,} bytes are above the limit of {FILE_BYTES_MAX:,} for a medium; "
+                "log an artifact with the file, or with a reference to it"
+            )
         return cls(None, str(place), place.suffix if extension is None else extension, place.name)
 
     @property

@@ -5,6 +5,10 @@ from __future__ import annotations
 # Encoded media wait in memory between their making and their logging, up to this much of all of them together; what
 # comes on top waits in temporary files, so that a table of a hundred thousand images doesn't fill the memory.
 MEMORY_BYTES_MAX = 64 << 20
+# Of a file that is logged as a medium, which the run's folder gets a copy of.
+FILE_BYTES_MAX = 16 << 30
+# Media in one list: their row must still be a row.
+BATCH_MAX = 10_000
 # What is copied or hashed at a time.
 CHUNK_BYTES = 1 << 20
 # How deep lists and dictionaries in a cell or a figure may be nested; what is deeper contains itself, or is a mistake.

@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..sdk._terminal import termwarn
 from ._base import BatchableMedia, Media, WBValue
 from ._figures import library_of
+from ._limits import BATCH_MAX
 from ._sink import RunSink
 
 Step = Union[int, str]
@@ -42,6 +43,10 @@ class LoggedMedia:
 
     def batch(self, values: Sequence[Any], path: str, key: str) -> Any:
         """What the log stores of a list whose first element is a medium."""
+        if len(values) > BATCH_MAX:
+            raise DataError(
+                f"{path}: {len(values):,} media in a list are above the limit of {BATCH_MAX:,}; log them in a Table"
+            )
         media = [as_media(value, f"{path}[{index}]") for index, value in enumerate(values)]
         kind = type(media[0])
         if not issubclass(kind, BatchableMedia) or any(type(one) is not kind for one in media):
