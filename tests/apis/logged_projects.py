@@ -33,6 +33,20 @@ def log_project(project: str, runs: int, mode: str = "online") -> None:
             Path("extra.txt").write_text("extra")
             run.save("extra.txt", policy="now")
             print("one\ntwo\nthree")
+            if number == 0:
+                for version in range(2):
+                    run.log_artifact(dataset(version), aliases=["best"] if version == 0 else []).wait()
+            elif number == 1:
+                run.use_artifact("digits:best")
+
+
+def dataset(version: int) -> wandb.Artifact:
+    """A version of the data set of the runs."""
+    made = wandb.Artifact("digits", type="dataset", metadata={"version": version}, description="digits in words")
+    for name in ("labels.txt", "deep/more.txt"):
+        with made.new_file(name) as file:
+            file.write(f"{name} of {version}")
+    return made
 
 
 def differences(own: Any, other: Any, ignored: Any = (), where: str = "") -> Dict[str, Any]:

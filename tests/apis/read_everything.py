@@ -51,7 +51,13 @@ def read(project: str, of: Any = None) -> Dict[str, Any]:
     found["projects"] = sorted(one.name for one in api.projects() if one.name == project)
     found["project"] = [api.project(project).name, api.project(project).entity, api.project(project).path]
     found["from path"] = [type(api.from_path(path)).__name__ for path in (project, "/".join(run.path))]
+    found["artifacts"] = artifacts(api, project, run)
     found["errors"] = {
+        "no artifact": raised(lambda: api.artifact(f"{project}/nothing:v0")),
+        "type": raised(lambda: api.artifact(f"{project}/digits:v0", type="model")),
+        "no collection": raised(lambda: api.artifact_collection("dataset", f"{project}/nothing")),
+        "no type": raised(lambda: api.artifact_type("nothing", project)),
+        "no versions": raised(lambda: list(api.artifacts("dataset", f"{project}/nothing"))),
         "no run": raised(lambda: api.run(f"{project}/nothing")),
         "path": raised(lambda: api.run("a/b/c/d/e")),
         "empty": raised(lambda: api.run("")),
@@ -90,6 +96,47 @@ def change(project: str) -> Dict[str, Any]:
     run.delete()
     found["runs"] = len(wandb.Api().runs(project))
     return found
+
+
+def artifacts(api: Any, project: str, run: Any) -> Dict[str, Any]:
+    name = f"{project}/digits"
+    collection = api.artifact_collection("dataset", name)
+    used = api.runs(project, {"display_name": "run-1"})[0].used_artifacts()
+    best = api.artifact(f"{name}:best", type="dataset")
+    with tempfile.TemporaryDirectory() as folder:
+        path = best.download(root=folder)
+        content = {
+            file: open(os.path.join(path, file), encoding="utf-8").read() for file in sorted(best.manifest.entries)
+        }
+    return {
+        "types": sorted(one.name for one in api.artifact_types(project)),
+        "type": [api.artifact_type("dataset", project).name],
+        "collections": [[one.name, one.type] for one in api.artifact_collections(project, "dataset")],
+        "of project": sorted(one.name for one in api.project(project).collections()),
+        "collection": [collection.name, collection.type, collection.tags, collection.is_sequence()],
+        "aliases": sorted(collection.aliases),
+        "versions": [artifact_facts(one) for one in api.artifacts("dataset", name)],
+        "count": len(api.artifacts("dataset", name)),
+        "of collection": [one.version for one in collection.artifacts()],
+        "logged": sorted([one.version, one.type] for one in run.logged_artifacts() if one.type == "dataset"),
+        "used": [artifact_facts(one) for one in used],
+        "by alias": artifact_facts(best),
+        "by version": artifact_facts(api.artifact(f"{name}:v1")),
+        "content": content,
+        "exist": [
+            api.artifact_exists(f"{name}:v1"), api.artifact_exists(f"{name}:v7"),
+            api.artifact_collection_exists(name, "dataset"), api.artifact_collection_exists(name, "model"),
+        ],
+    }  # fmt: skip
+
+
+def artifact_facts(artifact: Any) -> Dict[str, Any]:
+    return {
+        "version": artifact.version, "type": artifact.type, "aliases": sorted(artifact.aliases), "size": artifact.size,
+        "digest": artifact.digest, "metadata": artifact.metadata, "description": artifact.description,
+        "files": sorted(artifact.manifest.entries), "entity": artifact.entity, "project": artifact.project,
+        "count": artifact.file_count, "collection": artifact.source_name.split(":")[0],
+    }  # fmt: skip
 
 
 def run_facts(run: Any) -> Dict[str, Any]:

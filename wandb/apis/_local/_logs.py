@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -24,17 +24,17 @@ from .._paths import RunPath
 from .._source import Row
 from . import _changes as changes
 from ._history import sample, scan
-from ._run import LocalRun, Owner, console_node, iso_time, signature
+from ._pages import Answer, Variables, iso_time, page_of
+from ._run import LocalRun, Owner, console_node, signature
 
 if TYPE_CHECKING:
+    from ...sdk.artifacts._names import ArtifactPath
+    from ...sdk.artifacts.artifact import Artifact
     from ...sdk.wandb_settings import Settings
 
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
 _PIECE_BYTES = 1 << 20
 _ENTITY_DEFAULT = "local"
-
-Variables = Mapping[str, Any]
-Answer = Dict[str, Any]
 
 
 class LocalLogs:
@@ -48,7 +48,7 @@ class LocalLogs:
         self._only = only
         self._settings = settings
         user = settings.username or _user_name()
-        self._owner = Owner(settings.entity or _ENTITY_DEFAULT, user)
+        self.owner = Owner(settings.entity or _ENTITY_DEFAULT, user)
         self._lock = threading.Lock()
         self._known: Dict[Path, LocalRun] = {}
 
@@ -75,7 +75,7 @@ class LocalLogs:
             with self._lock:
                 known = self._known.get(folder)
             if known is None or known.signature != now:
-                known = LocalRun(folder, self._owner)
+                known = LocalRun(folder, self.owner)
                 with self._lock:
                     self._known[folder] = known
             return known
@@ -85,7 +85,7 @@ class LocalLogs:
     def runs(self) -> List[LocalRun]:
         """All that can be read, the oldest first. Of several folders with the same run the newest counts."""
         found: Dict[Tuple[str, str, str], LocalRun] = {}
-        for folder in self._folders():
+        for folder in self.folders():
             try:
                 run = self.open(folder)
             except CommError as error:
@@ -94,17 +94,17 @@ class LocalLogs:
             found[run.entity, run.project, run.run_id] = run
         return sorted(found.values(), key=lambda run: run.started)
 
-    def _folders(self, run_id: Optional[str] = None) -> List[Path]:
+    def folders(self, run_id: Optional[str] = None) -> List[Path]:
         """Of all runs, or of those with an id; the oldest first."""
         if self._only is not None:
             return [self._only]
         return [one.path for one in run_folders(self.directory) if run_id in (None, one.run_id)]
 
-    def _run(self, variables: Variables) -> Optional[LocalRun]:
+    def find(self, variables: Variables) -> Optional[LocalRun]:
         """The run that variables name."""
         name = variables.get("name") or variables.get("run") or variables.get("runName")
         wanted = RunPath(variables.get("entity") or "", variables.get("project") or "", str(name))
-        for folder in reversed(self._folders(wanted.id)):
+        for folder in reversed(self.folders(wanted.id)):
             run = self.open(folder)
             if (run.entity, run.project, run.run_id) == wanted:
                 return run
@@ -116,12 +116,18 @@ class LocalLogs:
             raise CommError(f"{storage_id} is no run of {self.directory}")
         return self.open(folder)
 
+    def artifact(self, path: ArtifactPath) -> Artifact:
+        """The version that a path names. Raises ArtifactError where none was logged here."""
+        from ._artifacts import find
+
+        return find(self, path)
+
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def execute(self, document: str, variables: Optional[Variables] = None, repeatable: bool = True) -> Answer:
         found = _OPERATION.search(document)
         operation = found.group(1) if found else ""
-        answer = _ANSWERS.get(operation)
+        answer = _ANSWERS.get(operation) or _about_artifacts(operation)
         if answer is None:
             raise CommError(f"{operation} needs a server, and this Api reads the logs in {self.directory}")
         try:
@@ -130,7 +136,7 @@ class LocalLogs:
             raise CommError(f"{operation}: {error}") from None
 
     def _user_node(self) -> Answer:
-        entity, user = self._owner
+        entity, user = self.owner
         return {
             "id": user, "name": user, "username": user, "email": "", "admin": False, "flags": "{}", "entity": entity,
             "deletedAt": None, "apiKeys": {"edges": []}, "teams": {"edges": []},
@@ -140,7 +146,7 @@ class LocalLogs:
         return {"viewer": self._user_node()}
 
     def _users(self, document: str, variables: Variables) -> Answer:
-        known = self._owner.user.startswith(variables["query"])
+        known = self.owner.user.startswith(variables["query"])
         return {"users": {"edges": [{"node": self._user_node()}] if known else []}}
 
     def _projects(self, document: str, variables: Variables) -> Answer:
@@ -148,7 +154,7 @@ class LocalLogs:
         for run in self.runs():
             if run.entity == variables["entity"] and run.project not in nodes:
                 nodes[run.project] = self._project_node(run)
-        return {"models": _page([{"node": node} for node in nodes.values()], variables.get("cursor"), len(nodes) or 1)}
+        return {"models": page_of([{"node": node} for node in nodes.values()], variables)}
 
     def _project(self, document: str, variables: Variables) -> Answer:
         where = (variables["entity"], variables["name"])
@@ -172,25 +178,24 @@ class LocalLogs:
         except FilterError as error:
             raise CommError(str(error)) from None
         full = "summaryMetrics" in document
-        edges = [{"node": view.run} for view in chosen]
-        page = _page(edges, variables.get("cursor"), variables.get("perPage") or len(edges) or 1)
+        page = page_of([{"node": view.run} for view in chosen], variables)
         for edge in page["edges"]:
             edge["node"] = edge["node"].attrs(full)
         return {"project": {"internalId": None, "readOnly": False, "runCount": len(chosen), "runs": page}}
 
     def _one_run(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         return _of(None if run is None else run.attrs("summaryMetrics" in document))
 
     def _history_keys(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         if run is None:
             return _of(None)
         last = run.replay.scan().last_step
         return _of({"historyKeys": {"lastStep": -1 if last is None else last, "sets": [], "keys": {}}})
 
     def _sample(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         if run is None:
             return _of(None)
         count = variables.get("samples") or SAMPLES_DEFAULT
@@ -200,7 +205,7 @@ class LocalLogs:
         return _of({"history": [json.dumps(row) for row in sample(run.replay, None, count)]})
 
     def _sample_of_keys(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         if run is None:
             return _of(None)
         specs = [json.loads(text) for text in variables["specs"]]
@@ -208,13 +213,13 @@ class LocalLogs:
         return _of({"sampledHistory": rows})
 
     def _exports(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         first = None if run is None else run.replay.scan().first_step
         live = [] if first is None else [{"_step": first}]
         return _of(None if run is None else {"parquetHistory": {"parquetUrls": [], "liveData": live}})
 
     def _files(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         if run is None:
             return _of(None)
         names = sorted(run.files())
@@ -223,14 +228,13 @@ class LocalLogs:
         elif variables.get("pattern"):
             like = _like(variables["pattern"])
             names = [name for name in names if like.fullmatch(name)]
-        edges = [{"node": name} for name in names]
-        page = _page(edges, variables.get("fileCursor"), variables.get("fileLimit") or len(edges) or 1)
+        page = page_of([{"node": name} for name in names], variables, "fileCursor", "fileLimit")
         for edge in page["edges"]:
             edge["node"] = run.file_node(edge["node"])
         return _of({"fileCount": len(run.files()), "files": page})
 
     def _console(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         if run is None:
             return _of(None)
         total = run.replay.scan().state.console.count
@@ -255,8 +259,7 @@ class LocalLogs:
             if (run.entity, run.project) == (variables["entity"], variables["project"]) and run.replay.start.sweep_id:
                 trials.setdefault(run.replay.start.sweep_id, []).append(run)
         edges = [{"node": _sweep_node(name, runs)} for name, runs in trials.items()]
-        page = _page(edges, variables.get("cursor"), variables.get("perPage") or len(edges) or 1)
-        return {"project": {"totalSweeps": len(edges), "sweeps": page}}
+        return {"project": {"totalSweeps": len(edges), "sweeps": page_of(edges, variables)}}
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
@@ -270,7 +273,7 @@ class LocalLogs:
         return {"deleteRun": {"clientMutationId": None}}
 
     def _create_files(self, document: str, variables: Variables) -> Answer:
-        run = self._run(variables)
+        run = self.find(variables)
         if run is None:
             raise CommError(f"there is no run {variables['run']} in {self.directory}")
         files = [{"name": name, "uploadUrl": run.file_node(name)["url"]} for name in variables["files"]]
@@ -281,7 +284,7 @@ class LocalLogs:
     def scan(
         self, run: RunPath, keys: Optional[Sequence[str]], min_step: int, stop_step: int, page_size: int
     ) -> Iterator[Row]:
-        found = self._run({"entity": run.entity, "project": run.project, "name": run.id})
+        found = self.find({"entity": run.entity, "project": run.project, "name": run.id})
         if found is None:
             raise CommError(f"there is no run {run} in {self.directory}")
         try:
@@ -331,14 +334,6 @@ def _of(run: Optional[Answer]) -> Answer:
     return {"project": {"internalId": None, "run": run}}
 
 
-def _page(edges: List[Dict[str, Any]], cursor: Optional[str], count: int) -> Dict[str, Any]:
-    """A part of a list; cursors are places in it."""
-    start = int(cursor) if cursor else 0
-    shown = [{**edge, "cursor": str(start + place)} for place, edge in enumerate(edges[start : start + count], 1)]
-    end = start + len(shown)
-    return {"edges": shown, "pageInfo": {"endCursor": str(end), "hasNextPage": end < len(edges)}}
-
-
 def _like(pattern: str) -> re.Pattern[str]:
     """SQL's LIKE: % stands for any text and _ for any letter."""
     signs = {"%": ".*", "_": "."}
@@ -350,6 +345,12 @@ def _user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return _ENTITY_DEFAULT  # a container whose user has no name
+
+
+def _about_artifacts(operation: str) -> Optional[Callable[[LocalLogs, str, Variables], Answer]]:
+    from ._artifacts import ANSWERS  # which takes a part of the SDK that runs don't need
+
+    return ANSWERS.get(operation)
 
 
 _ANSWERS: Dict[str, Callable[[LocalLogs, str, Variables], Answer]] = {

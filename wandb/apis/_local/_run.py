@@ -21,6 +21,7 @@ from ..._filters import MISSING, RunView, sortable_time
 from ...replay import Replay
 from ...replay._scan import Listeners
 from ._history import history_keys
+from ._pages import iso_time
 
 PROJECT_DEFAULT = "uncategorized"
 _HASH_BYTES = 1 << 20
@@ -217,10 +218,6 @@ def signature(folder: Path) -> Sequence[Tuple[str, int, int]]:
             status = path.stat()
             facts.append((path.name, status.st_size, status.st_mtime_ns))
     return sorted(facts)
-
-
-def iso_time(seconds: float) -> str:
-    return sortable_time(seconds)[:19] + "Z"
 
 
 def console_node(line: ConsoleLine) -> Dict[str, Any]:

@@ -3,7 +3,7 @@
     api.py                `Api`; its parts: `_connection`, `_api_artifacts`, `_api_queues`
     runs.py               `Run`; `_run_parts`, what belongs to it; `run_lists`, `Runs`; `_run_documents`
     history.py, files.py, console_logs.py, summary.py      what a run holds
-    artifacts.py, projects.py, sweeps.py, users.py, teams.py, jobs.py
+    artifacts.py, artifact_collections.py, projects.py, sweeps.py, users.py, teams.py, jobs.py
 
 The modules have the names under which callers of the official client import from them. A document of GraphQL stands
 beside the class that sends it.
@@ -16,6 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import Api
+    from .artifact_collections import (
+        ArtifactCollection,
+        ArtifactCollections,
+        ArtifactType,
+        ArtifactTypes,
+        ProjectArtifactCollections,
+    )
+    from .artifacts import ArtifactFiles, Artifacts, RunArtifacts
     from .console_logs import ConsoleLogLine, ConsoleLogs
     from .files import File, Files
     from .history import DownloadHistoryResult, HistoryScan, IncompleteRunHistoryError
@@ -32,6 +40,12 @@ __all__ = [
     "Agent",
     "AgentRuns",
     "Api",
+    "ArtifactCollection",
+    "ArtifactCollections",
+    "ArtifactFiles",
+    "ArtifactType",
+    "ArtifactTypes",
+    "Artifacts",
     "ConsoleLogLine",
     "ConsoleLogs",
     "DownloadHistoryResult",
@@ -42,9 +56,11 @@ __all__ = [
     "IncompleteRunHistoryError",
     "Member",
     "Project",
+    "ProjectArtifactCollections",
     "Projects",
     "QueuedRun",
     "Run",
+    "RunArtifacts",
     "RunNotFoundError",
     "RunQueue",
     "Runs",
@@ -56,6 +72,14 @@ __all__ = [
 
 _HOMES = {
     "api": ("Api",),
+    "artifact_collections": (
+        "ArtifactCollection",
+        "ArtifactCollections",
+        "ArtifactType",
+        "ArtifactTypes",
+        "ProjectArtifactCollections",
+    ),
+    "artifacts": ("ArtifactFiles", "Artifacts", "RunArtifacts"),
     "console_logs": ("ConsoleLogLine", "ConsoleLogs"),
     "files": ("File", "Files"),
     "history": ("DownloadHistoryResult", "HistoryScan", "IncompleteRunHistoryError"),

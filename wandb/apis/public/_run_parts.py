@@ -1,9 +1,9 @@
-"""What belongs to a run of the public Api: its history, files and console."""
+"""What belongs to a run of the public Api: its history, files, console and artifacts."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Sequence, Union, overload
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Literal, Optional, Sequence, Union, overload
 
 from ..._sampling import SAMPLES_DEFAULT
 from .._paths import RunPath
@@ -22,6 +22,8 @@ from .history import (
 if TYPE_CHECKING:
     import pandas
 
+    from ...sdk.artifacts.artifact import Artifact
+    from .artifacts import RunArtifacts
     from .console_logs import ConsoleLogs
     from .files import File, Files
     from .history import DownloadHistoryResult
@@ -167,6 +169,38 @@ class RunParts(Attrs):
         from .console_logs import ConsoleLogs
 
         return ConsoleLogs(self._source, self._run, per_page, last)
+
+    # --- artifacts ----------------------------------------------------------------------------------------------------
+
+    def logged_artifacts(self, per_page: int = 100) -> RunArtifacts:
+        """The artifacts that the run has logged."""
+        from .artifacts import RunArtifacts
+
+        return RunArtifacts(self._source, self._run, "logged", per_page)
+
+    def used_artifacts(self, per_page: int = 100) -> RunArtifacts:
+        """The artifacts that the run has used."""
+        from .artifacts import RunArtifacts
+
+        return RunArtifacts(self._source, self._run, "used", per_page)
+
+    def use_artifact(self, artifact: Artifact, use_as: Optional[str] = None) -> Artifact:
+        """Note that the run has used an artifact of `Api.artifact`. Raises ValueError for any other, CommError."""
+        from .artifacts import use_artifact
+
+        return use_artifact(self._source, self._run, artifact, use_as)
+
+    def log_artifact(
+        self,
+        artifact: Artifact,
+        aliases: Optional[Collection[str]] = None,
+        tags: Optional[Collection[str]] = None,
+    ) -> Artifact:
+        """Note that the run has made an artifact of `Api.artifact`. Raises TypeError and ValueError for any other, and
+        for one of another project, CommError."""
+        from .artifacts import log_artifact
+
+        return log_artifact(self._source, self._run, artifact, aliases, tags)
 
     @property
     def _run(self) -> Run:

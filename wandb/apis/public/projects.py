@@ -11,6 +11,7 @@ from ..paginator import Page, Paginator
 from .users import USER_FIELDS, User
 
 if TYPE_CHECKING:
+    from .artifact_collections import ArtifactTypes, ProjectArtifactCollections
     from .sweeps import Sweeps
 
 _FIELDS = f"id name entityName createdAt isBenchmark user {{ {USER_FIELDS} }}"
@@ -109,6 +110,20 @@ class Project(Attrs):
     def url(self) -> str:
         """The project's page."""
         return f"{self._source.app_url}/{self.entity}/{self.name}/workspace"
+
+    def artifacts_types(self, per_page: int = 50) -> ArtifactTypes:
+        """The types of the project's artifacts."""
+        from .artifact_collections import ArtifactTypes
+
+        return ArtifactTypes(self._source, self.entity, self.name, per_page)
+
+    def collections(
+        self, filters: Optional[Mapping[str, Any]] = None, order: Optional[str] = None, per_page: int = 50
+    ) -> ProjectArtifactCollections:
+        """The project's artifacts, each with all its versions."""
+        from .artifact_collections import ProjectArtifactCollections
+
+        return ProjectArtifactCollections(self._source, self.entity, self.name, filters, order, per_page)
 
     def sweeps(
         self, per_page: int = 50, filters: Optional[Mapping[str, Any]] = None, order: Optional[str] = None

@@ -136,3 +136,6 @@ query FetchOrgInfoFromEntity($entity: String!) {
   }
 }
 """
+
+# What other documents say of a version: the fragments ArtifactParts and AliasParts.
+VERSION_PARTS = _ARTIFACT + _ALIASES + _PROJECT

@@ -73,7 +73,7 @@ class LocalVersion(NamedTuple):
 def find_local(wandb_folder: Path, path: ArtifactPath) -> Optional[LocalVersion]:
     """The version that a path names, as far as it says; None where none was logged here. Raises ArtifactError where
     artifacts of several projects have the name."""
-    versions = _versions(wandb_folder, path)
+    versions = versions_of(wandb_folder, path)
     places = {(one.header.about.get("entity"), one.header.about.get("project")) for one in versions}
     if len(places) > 1:
         named = ", ".join(sorted("/".join(part for part in place if part) for place in places))
@@ -88,11 +88,11 @@ def local_of(wandb_folder: Path, staged: Staged) -> Optional[LocalVersion]:
     """The version that an artifact became which was logged here; None for a part of one."""
     header = finished(staged)
     about = header.about
-    versions = _versions(wandb_folder, ArtifactPath(about["name"], "", about.get("project"), about.get("entity")))
+    versions = versions_of(wandb_folder, ArtifactPath(about["name"], "", about.get("project"), about.get("entity")))
     return next((one for one in reversed(versions) if one.header.digest == header.digest), None)
 
 
-def _versions(wandb_folder: Path, path: ArtifactPath) -> List[LocalVersion]:
+def versions_of(wandb_folder: Path, path: ArtifactPath) -> List[LocalVersion]:
     """All versions of an artifact, oldest first."""
     versions: List[LocalVersion] = []
     numbers: Dict[Tuple[str, ...], int] = {}

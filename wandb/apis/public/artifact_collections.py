@@ -1,0 +1,444 @@
+"""Types and collections of artifacts. A collection is an artifact with all its versions, or a portfolio of links."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional
+
+from ...errors import CommError
+from ...sdk.artifacts._names import check_tags, check_type
+from .._errors import RequestError
+from .._source import Source
+from ..attrs import Attrs
+from ..paginator import Page, Paginator, SizedPaginator
+
+if TYPE_CHECKING:
+    from .artifacts import Artifacts
+
+_FILTERING = "ARTIFACT_COLLECTIONS_FILTERING_SORTING"
+_SEQUENCE = "ArtifactSequence"
+_ALIASES_PER_PAGE = 1000
+
+_TYPE_FIELDS = "id name description createdAt"
+
+_TYPES = """
+query ProjectArtifactTypes($entity: String!, $project: String!, $cursor: String, $perPage: Int) {
+  project(name: $project, entityName: $entity) {
+    artifactTypes(after: $cursor, first: $perPage) {
+      edges { node { FIELDS } }
+      pageInfo { endCursor hasNextPage }
+    }
+  }
+}
+""".replace("FIELDS", _TYPE_FIELDS)
+
+_TYPE = """
+query ProjectArtifactType($entity: String!, $project: String!, $type: String!) {
+  project(entityName: $entity, name: $project) { artifactType(name: $type) { FIELDS } }
+}
+""".replace("FIELDS", _TYPE_FIELDS)
+
+_FIELDS = (
+    "__typename id name description createdAt updatedAt project { id internalId name entity { name } }"
+    " type: defaultArtifactType { name } tags { edges { node { id name } } }"
+)
+
+_COLLECTION = """
+query ProjectArtifactCollection($entity: String!, $project: String!, $type: String!, $name: String!) {
+  project(entityName: $entity, name: $project) {
+    artifactType(name: $type) { artifactCollection(name: $name) { FIELDS } }
+  }
+}
+""".replace("FIELDS", _FIELDS)
+
+_OF_TYPE = """
+query ArtifactTypeArtifactCollections($entity: String!, $project: String!, $type: String!, $cursor: String,
+    $perPage: Int) {
+  project(entityName: $entity, name: $project) {
+    artifactType(name: $type) {
+      artifactCollections(after: $cursor, first: $perPage) {
+        totalCount edges { node { FIELDS } }
+        pageInfo { endCursor hasNextPage }
+      }
+    }
+  }
+}
+""".replace("FIELDS", _FIELDS)
+
+_OF_PROJECT = """
+query ProjectArtifactCollections($entity: String!, $project: String!, $cursor: String, $perPage: Int) {
+  project(entityName: $entity, name: $project) {
+    artifactCollections(after: $cursor, first: $perPage) {
+      totalCount edges { node { FIELDS } }
+      pageInfo { endCursor hasNextPage }
+    }
+  }
+}
+""".replace("FIELDS", _FIELDS)
+
+_ALIASES = """
+query ArtifactCollectionAliases($id: ID!, $cursor: String, $perPage: Int = 1000) {
+  artifactCollection(id: $id) {
+    __typename
+    aliases(after: $cursor, first: $perPage) { edges { node { id alias } } pageInfo { endCursor hasNextPage } }
+  }
+}
+"""
+
+_UPDATE_SEQUENCE = """
+mutation UpdateArtifactSequence($input: UpdateArtifactSequenceInput!) {
+  result: updateArtifactSequence(input: $input) { artifactCollection { FIELDS } }
+}
+""".replace("FIELDS", _FIELDS)
+
+_UPDATE_PORTFOLIO = """
+mutation UpdateArtifactPortfolio($input: UpdateArtifactPortfolioInput!) {
+  result: updateArtifactPortfolio(input: $input) { artifactCollection { FIELDS } }
+}
+""".replace("FIELDS", _FIELDS)
+
+_MOVE = """
+mutation UpdateArtifactSequenceType($input: MoveArtifactSequenceInput!) {
+  result: moveArtifactSequence(input: $input) { artifactCollection { FIELDS } }
+}
+""".replace("FIELDS", _FIELDS)
+
+_ADD_TAGS = """
+mutation AddArtifactCollectionTags($input: CreateArtifactCollectionTagAssignmentsInput!) {
+  result: createArtifactCollectionTagAssignments(input: $input) { tags { id name } }
+}
+"""
+
+_DELETE_TAGS = """
+mutation DeleteArtifactCollectionTags($input: DeleteArtifactCollectionTagAssignmentsInput!) {
+  result: deleteArtifactCollectionTagAssignments(input: $input) { success }
+}
+"""
+
+_DELETE_SEQUENCE = """
+mutation DeleteArtifactSequence($id: ID!) {
+  result: deleteArtifactSequence(input: {artifactSequenceID: $id}) { artifactCollection { __typename state } }
+}
+"""
+
+_DELETE_PORTFOLIO = """
+mutation DeleteArtifactPortfolio($id: ID!) {
+  result: deleteArtifactPortfolio(input: {artifactPortfolioID: $id}) { artifactCollection { __typename state } }
+}
+"""
+
+
+class ArtifactTypes(Paginator["ArtifactType"]):
+    """The types of a project's artifacts, fetched page by page."""
+
+    def __init__(
+        self, source: Source, entity: str, project: str, per_page: int = 50, start: Optional[str] = None
+    ) -> None:
+        super().__init__(per_page, start)
+        self.entity, self.project = entity, project
+        self._source = source
+
+    def _fetch(self, cursor: Optional[str], count: int) -> Page[ArtifactType]:
+        variables = {"entity": self.entity, "project": self.project, "cursor": cursor, "perPage": count}
+        found = (self._source.execute(_TYPES, variables).get("project") or {}).get("artifactTypes")
+        if found is None:
+            raise RequestError(f"there is no project {self.entity}/{self.project} at {self._source.base_url}")
+        nodes = [edge["node"] for edge in found["edges"]]
+        types = [ArtifactType(self._source, self.entity, self.project, node["name"], node) for node in nodes]
+        return Page(types, found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"])
+
+
+class ArtifactType(Attrs):
+    """A type of artifacts: `name`, `id`, `description`, `created_at`, and the collections of it."""
+
+    def __init__(
+        self, source: Source, entity: str, project: str, type_name: str, attrs: Optional[Mapping[str, Any]] = None
+    ) -> None:
+        super().__init__(attrs or {})
+        self._source, self.entity, self.project, self.type = source, entity, project, type_name
+        if not attrs:
+            self._attrs = self.load()
+
+    def load(self) -> Dict[str, Any]:
+        """What the server says of the type. Raises ValueError where the project has none of that name."""
+        variables = {"entity": self.entity, "project": self.project, "type": self.type}
+        found = (self._source.execute(_TYPE, variables).get("project") or {}).get("artifactType")
+        if found is None:
+            raise RequestError(f"{self.entity}/{self.project} has no artifacts of the type {self.type!r}")
+        self._attrs = dict(found)
+        return self._attrs
+
+    @property
+    def id(self) -> str:
+        """What the server calls the type."""
+        return str(self._attrs["id"])
+
+    @property
+    def name(self) -> str:
+        """The type's name."""
+        return str(self._attrs["name"])
+
+    def collections(
+        self,
+        filters: Optional[Mapping[str, Any]] = None,
+        order: Optional[str] = None,
+        per_page: int = 50,
+        start: Optional[str] = None,
+    ) -> ArtifactCollections:
+        """The collections of the type. Raises CommError where they are to be filtered and the server can't."""
+        return ArtifactCollections(self._source, self.entity, self.project, self.type, filters, order, per_page, start)
+
+    def collection(self, name: str) -> ArtifactCollection:
+        """One of them. Raises ValueError where there is none of that name."""
+        return ArtifactCollection(self._source, self.entity, self.project, name, self.type)
+
+    def __repr__(self) -> str:
+        return f"<ArtifactType {self.type}>"
+
+
+class _Collections(SizedPaginator["ArtifactCollection"]):
+    """Collections, some of them where the server can choose."""
+
+    def __init__(
+        self,
+        source: Source,
+        document: str,
+        variables: Mapping[str, Any],
+        filters: Optional[Mapping[str, Any]],
+        order: Optional[str],
+        per_page: int,
+        start: Optional[str],
+    ) -> None:
+        super().__init__(per_page, start)
+        self.entity, self.project = variables["entity"], variables["project"]
+        self.filters, self.order = filters, order
+        self._source, self._document, self._variables = source, document, dict(variables)
+        if filters is not None or order is not None:
+            if not source.supports(_FILTERING):
+                raise CommError(f"{source.base_url} can't filter or order artifacts; choose among them here")
+            self._document = document.replace(
+                "$perPage: Int", "$perPage: Int, $filters: JSONString, $order: String"
+            ).replace("first: $perPage", "first: $perPage, filters: $filters, order: $order")
+            self._variables.update(filters=json.dumps(filters or {}), order=order)
+
+    def _fetch(self, cursor: Optional[str], count: int) -> Page[ArtifactCollection]:
+        answer = self._source.execute(self._document, {**self._variables, "cursor": cursor, "perPage": count})
+        project = answer.get("project") or {}
+        found = (project.get("artifactType") or project).get("artifactCollections")
+        if found is None:
+            raise RequestError(f"{self.entity}/{self.project} at {self._source.base_url} has no such artifacts")
+        collections = [_of_node(self._source, edge["node"]) for edge in found["edges"] if edge["node"].get("project")]
+        page = found["pageInfo"]
+        return Page(collections, page["endCursor"], page["hasNextPage"], found.get("totalCount"))
+
+
+class ArtifactCollections(_Collections):
+    """The collections of a type in a project, fetched page by page."""
+
+    def __init__(
+        self,
+        source: Source,
+        entity: str,
+        project: str,
+        type_name: str,
+        filters: Optional[Mapping[str, Any]] = None,
+        order: Optional[str] = None,
+        per_page: int = 50,
+        start: Optional[str] = None,
+    ) -> None:
+        self.type_name = type_name
+        variables = {"entity": entity, "project": project, "type": type_name}
+        super().__init__(source, _OF_TYPE, variables, filters, order, per_page, start)
+
+
+class ProjectArtifactCollections(_Collections):
+    """All collections of a project, fetched page by page."""
+
+    def __init__(
+        self,
+        source: Source,
+        entity: str,
+        project: str,
+        filters: Optional[Mapping[str, Any]] = None,
+        order: Optional[str] = None,
+        per_page: int = 50,
+        start: Optional[str] = None,
+    ) -> None:
+        variables = {"entity": entity, "project": project}
+        super().__init__(source, _OF_PROJECT, variables, filters, order, per_page, start)
+
+
+class ArtifactCollection:
+    """An artifact with all its versions, or a portfolio that versions are linked to.
+
+    `name`, `description`, `tags` and `type` can be changed; `save()` sends it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        entity: str,
+        project: str,
+        name: str,
+        type: str,
+        organization: Optional[str] = None,
+        attrs: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        self._source, self.organization = source, organization
+        self._entity, self._project = entity, project
+        self._saved: Dict[str, Any] = dict(attrs) if attrs else self.load(entity, project, type, name)
+        self.name, self.description = str(self._saved["name"]), self._saved.get("description")
+        self._type = str(self._saved["type"]["name"])
+        self._tags = self._saved_tags
+
+    def load(self, entity: str, project: str, type_: str, name: str) -> Dict[str, Any]:
+        """What the server says of a collection. Raises ValueError where there is none of that name and type."""
+        variables = {"entity": entity, "project": project, "type": type_, "name": name}
+        found = (self._source.execute(_COLLECTION, variables).get("project") or {}).get("artifactType") or {}
+        collection = found.get("artifactCollection")
+        if collection is None:
+            raise RequestError(f"there is no artifact {entity}/{project}/{name} of the type {type_!r}")
+        return dict(collection)
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """What the server calls the collection."""
+        return str(self._saved["id"])
+
+    @property
+    def entity(self) -> str:
+        """The user or team that owns the collection."""
+        return self._entity
+
+    @property
+    def project(self) -> str:
+        """The project that the collection is in."""
+        return self._project
+
+    @property
+    def project_id(self) -> Optional[str]:
+        """What the server calls the project."""
+        identifier: Optional[str] = (self._saved.get("project") or {}).get("id")
+        return identifier
+
+    @property
+    def project_internal_id(self) -> Optional[int]:
+        """The server's number of the project."""
+        number = (self._saved.get("project") or {}).get("internalId")
+        return None if number is None else int(number)
+
+    @property
+    def created_at(self) -> str:
+        """When it was made, in UTC."""
+        return str(self._saved["createdAt"])
+
+    @property
+    def updated_at(self) -> Optional[str]:
+        """When it was changed last, in UTC."""
+        moment: Optional[str] = self._saved.get("updatedAt")
+        return moment
+
+    @property
+    def type(self) -> str:
+        """The type of its versions."""
+        return self._type
+
+    @type.setter
+    def type(self, type: str) -> None:
+        if not self.is_sequence():
+            raise RequestError(f"{self.name} is a portfolio, whose type is that of what is linked to it")
+        self._type = type
+
+    @property
+    def tags(self) -> List[str]:
+        """The tags of the collection, not of its versions."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Collection[str]) -> None:
+        self._tags = list(tags)
+
+    @property
+    def _saved_tags(self) -> List[str]:
+        return [str(edge["node"]["name"]) for edge in (self._saved.get("tags") or {}).get("edges", ())]
+
+    @property
+    def aliases(self) -> List[str]:
+        """The aliases of all its versions."""
+        return list(_Aliases(self._source, self.id))
+
+    def is_sequence(self) -> bool:
+        """Whether its versions were made in it, and not linked to it."""
+        return bool(self._saved.get("__typename") == _SEQUENCE)
+
+    def artifacts(self, per_page: int = 50, start: Optional[str] = None) -> Artifacts:
+        """Its versions, the latest first."""
+        from .artifacts import Artifacts
+
+        return Artifacts(
+            self._source, self.entity, self.project, str(self._saved["name"]), str(self._saved["type"]["name"]),
+            per_page=per_page, start=start,
+        )  # fmt: skip
+
+    # --- changing it --------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Send what was changed. Raises ValueError for a type or tags that can't be, CommError."""
+        check_tags(self._tags)
+        if self._type != self._saved["type"]["name"]:
+            check_type(str(self._saved["type"]["name"]), self.name)  # one of the client's own stays what it is
+            check_type(self._type, self.name)
+        if (self.name, self.description) != (self._saved["name"], self._saved.get("description")):
+            kind = "artifactSequenceID" if self.is_sequence() else "artifactPortfolioID"
+            values = {kind: self.id, "name": self.name, "description": self.description}
+            self._update(_UPDATE_SEQUENCE if self.is_sequence() else _UPDATE_PORTFOLIO, values)
+        if self._type != self._saved["type"]["name"]:
+            self._update(_MOVE, {"artifactSequenceID": self.id, "destinationArtifactTypeName": self._type})
+        before, after = set(self._saved_tags), set(self._tags)
+        for document, tags in ((_ADD_TAGS, after - before), (_DELETE_TAGS, before - after)):
+            if tags:
+                values = {
+                    "entityName": self.entity, "projectName": self.project, "artifactCollectionName": self.name,
+                    "tags": [{"tagName": tag} for tag in sorted(tags)],
+                }  # fmt: skip
+                self._source.execute(document, {"input": values})
+        self._saved["tags"] = {"edges": [{"node": {"name": tag}} for tag in self._tags]}
+
+    def _update(self, document: str, values: Mapping[str, Any]) -> None:
+        made = self._source.execute(document, {"input": values})["result"]["artifactCollection"]
+        self._saved = dict(made)
+
+    def change_type(self, new_type: str) -> None:
+        """Set the type and send it. Raises as `save`."""
+        self.type = new_type
+        self.save()
+
+    def delete(self) -> None:
+        """Delete the collection with all its versions; of a portfolio, its links. Raises CommError."""
+        self._source.execute(_DELETE_SEQUENCE if self.is_sequence() else _DELETE_PORTFOLIO, {"id": self.id})
+
+    def __repr__(self) -> str:
+        return f"<ArtifactCollection {self.name} ({self.type})>"
+
+
+class _Aliases(Paginator[str]):
+    def __init__(self, source: Source, collection: str) -> None:
+        super().__init__(_ALIASES_PER_PAGE)
+        self._source, self._collection = source, collection
+
+    def _fetch(self, cursor: Optional[str], count: int) -> Page[str]:
+        answer = self._source.execute(_ALIASES, {"id": self._collection, "cursor": cursor, "perPage": count})
+        found = (answer.get("artifactCollection") or {}).get("aliases")
+        if found is None:
+            raise CommError("the collection has been deleted")
+        page = found["pageInfo"]
+        return Page([edge["node"]["alias"] for edge in found["edges"]], page["endCursor"], page["hasNextPage"])
+
+
+def _of_node(source: Source, node: Mapping[str, Any]) -> ArtifactCollection:
+    project = node["project"]
+    return ArtifactCollection(
+        source, project["entity"]["name"], project["name"], node["name"], node["type"]["name"], attrs=node
+    )
