@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import wandb
@@ -41,7 +42,7 @@ def read(project: str, of: Any = None) -> Dict[str, Any]:
     found["one file"] = [run.file("extra.txt").size, len(run.files()), len(list(run.files(pattern="%.yaml")))]
     with tempfile.TemporaryDirectory() as folder:
         with run.file("extra.txt").download(root=folder) as file:
-            found["content"] = file.read()
+            found["text"] = file.read()
         again = raised(lambda: run.file("extra.txt").download(root=folder))
         run.file("extra.txt").download(root=folder, exist_ok=True).close()
     found["metadata"] = {key: value for key, value in (run.metadata or {}).items() if key in ("host", "python")}
@@ -103,11 +104,6 @@ def artifacts(api: Any, project: str, run: Any) -> Dict[str, Any]:
     collection = api.artifact_collection("dataset", name)
     used = api.runs(project, {"display_name": "run-1"})[0].used_artifacts()
     best = api.artifact(f"{name}:best", type="dataset")
-    with tempfile.TemporaryDirectory() as folder:
-        path = best.download(root=folder)
-        content = {
-            file: open(os.path.join(path, file), encoding="utf-8").read() for file in sorted(best.manifest.entries)
-        }
     return {
         "types": sorted(one.name for one in api.artifact_types(project)),
         "type": [api.artifact_type("dataset", project).name],
@@ -122,12 +118,22 @@ def artifacts(api: Any, project: str, run: Any) -> Dict[str, Any]:
         "used": [artifact_facts(one) for one in used],
         "by alias": artifact_facts(best),
         "by version": artifact_facts(api.artifact(f"{name}:v1")),
-        "content": content,
+        "content": content(best),
         "exist": [
             api.artifact_exists(f"{name}:v1"), api.artifact_exists(f"{name}:v7"),
             api.artifact_collection_exists(name, "dataset"), api.artifact_collection_exists(name, "model"),
         ],
     }  # fmt: skip
+
+
+def content(artifact: Any) -> Any:
+    """What the files of an artifact hold; None where they have left this machine, and no server is asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = Path(artifact.download(root=folder))
+        except wandb.CommError:
+            return None
+        return {file: (path / file).read_text(encoding="utf-8") for file in sorted(artifact.manifest.entries)}
 
 
 def artifact_facts(artifact: Any) -> Dict[str, Any]:

@@ -41,6 +41,11 @@ def digits(server: LiveServer) -> None:
     with open("notes.txt", "w", encoding="utf-8") as file:
         file.write("seven")
     wandb.Api().run("digits/r1").upload_file("notes.txt")
+    images = wandb.Artifact("images", type="dataset")
+    with images.new_file("labels.txt") as file:
+        file.write("0 1 2 3")
+    with wandb.init(project="digits", name="images") as run:
+        run.log_artifact(images)
     sweep, _ = wandb.api.upsert_sweep(_SWEEP, project="digits", entity=server.user)
     wandb.api.register_agent("a-host", sweep_id=sweep, project_name="digits")
 

@@ -19,14 +19,17 @@ from written_runs import run_folder, write_damaged, writer
 import wandb
 from wandb import CommError
 
-# What a server gives, the addresses of its pages, and when it heard of things.
-_OF_THE_SERVER = ("viewer", "entity", "url", "created", "beat", "storage", "user")
+# What a server gives, the addresses of its pages, when it heard of things, and the files of artifacts that it has now.
+_OF_THE_SERVER = ("viewer", "entity", "url", "created", "beat", "storage", "user", "content")
 
 
 def test_the_log_says_what_the_server_says(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_ENTITY", server.user)
     log_project("both", 3)
-    assert differences(read("both", wandb.Api(local=True)), read("both", wandb.Api()), _OF_THE_SERVER) == {}
+    local = wandb.Api(local=True)
+    assert differences(read("both", local), read("both", wandb.Api()), _OF_THE_SERVER) == {}
+    with pytest.raises(CommError, match="ask it, with"):
+        local.artifact("both/digits:v1").download()
 
 
 def offline_run(project: str = "p", rows: int = 10, **arguments: Any) -> wandb.Run:

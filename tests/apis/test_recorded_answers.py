@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import pytest
 
 from wandb.apis._client import Client
-from wandb.apis.public import Files, Project, Projects, Run, Runs, Sweep, Sweeps, User
+from wandb.apis.public import Artifacts, ArtifactTypes, Files, Project, Projects, Run, Runs, Sweep, Sweeps, User
 
 ANSWERS: Dict[str, Any] = json.loads(Path(__file__).with_name("recorded_answers.json").read_text())
 
@@ -121,6 +121,20 @@ def test_sweeps(server: Recorded) -> None:
         assert (sweep.id, sweep.state, sweep.expected_run_count) == ("sw000019", "FINISHED", 2)
         assert sweep.config["metric"] == {"goal": "minimize", "name": "loss"}
         assert sweep.order == "+summary_metrics.loss"
+
+
+def test_artifacts(server: Recorded, run: Run) -> None:
+    tables = run.logged_artifacts()
+    assert [(one.name, one.type, one.state, one.size) for one in tables] == [
+        ("run-0jm1k1ry-tab:v0", "run_table", "COMMITTED", 395),
+        ("run-0jm1k1ry-chart_table:v0", "run_table", "COMMITTED", 388),
+    ]
+    assert (len(tables), list(run.used_artifacts())) == (2, [])
+    first = Artifacts(server, "testent", "proto", "ds", "dataset")[0]
+    assert (first.name, first.qualified_name, first.file_count) == ("ds:v0", "testent/proto/ds:v0", 4)
+    assert (sorted(first.aliases), first.tags, first.metadata) == (["best", "latest"], ["tg"], {"k": 1})
+    assert (first.description, first.ttl, first.created_at) == ("desc", None, "2026-11-23T03:07:10Z")
+    assert [kind.name for kind in ArtifactTypes(server, "testent", "proto")] == ["code", "dataset", "model"]
 
 
 def test_changes(server: Recorded, run: Run) -> None:

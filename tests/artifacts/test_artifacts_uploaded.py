@@ -26,8 +26,9 @@ VERSIONS = """query V($project: String!, $name: String!) { project(name: $projec
 
 
 def versions(server: LiveServer, name: str = "ds") -> List[Dict[str, Any]]:
+    """The oldest first."""
     collection = server.execute(VERSIONS, project=os.environ["WANDB_PROJECT"], name=name)["project"]
-    return [edge["node"] for edge in collection["artifactCollection"]["artifacts"]["edges"]]
+    return [edge["node"] for edge in reversed(collection["artifactCollection"]["artifacts"]["edges"])]
 
 
 def test_what_was_logged_is_at_the_server(server: LiveServer) -> None:

@@ -95,7 +95,7 @@ def test_the_same_content_is_the_same_version(server: LiveServer) -> None:
     again = create(server, {"a": b"1"}, aliases=[{"artifactCollectionName": "ds", "alias": "best"}])
     assert again["state"] == "COMMITTED"
     log(server, {"a": b"2"})
-    assert versions(server) == ["v0", "v1"]
+    assert versions(server) == ["v1", "v0"]
     query = '{ project(name: "demo") { best: artifact(name: "ds:best") { id } latest: artifact(name: "ds") { id } } }'
     found = server.execute(query)["project"]
     assert found["best"]["id"] == again["id"] != found["latest"]["id"]

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 _VIEWER = "query Viewer { viewer { id entity username email flags teams { edges { node { name } } } } }"
 
 _PROJECTS = """
-query Models($entity: String) {
-  models(first: 10, entityName: $entity) { edges { node { id name description } } }
+query Models($entity: String, $cursor: String) {
+  models(first: 100, after: $cursor, entityName: $entity) {
+    edges { node { id name description } } pageInfo { endCursor hasNextPage }
+  }
 }
 """
 
@@ -178,9 +180,15 @@ class Api:
     # --- projects and files -------------------------------------------------------------------------------------------
 
     def list_projects(self, entity: Optional[str] = None) -> List[Dict[str, Any]]:
-        """The first ten projects of an entity: `id`, `name`, `description`."""
-        answer = self._client.execute(_PROJECTS, {"entity": entity or self.default_entity})
-        return [edge["node"] for edge in answer["models"]["edges"]]
+        """The projects of an entity: `id`, `name`, `description`."""
+        owner = entity or self.default_entity
+        found: List[Dict[str, Any]] = []
+        page: Dict[str, Any] = {"endCursor": None, "hasNextPage": True}
+        while page["hasNextPage"]:
+            answer = self._client.execute(_PROJECTS, {"entity": owner, "cursor": page["endCursor"]})["models"]
+            found += [edge["node"] for edge in answer["edges"]]
+            page = answer["pageInfo"]
+        return found
 
     def format_project(self, project: str) -> str:
         """A name as projects of 2020 had them: small letters, digits and hyphens."""

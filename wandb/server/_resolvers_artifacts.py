@@ -223,7 +223,7 @@ def _versions(
     views = [
         RowView(place, _version_values(context, place)) for place in found if not place.artifact.expired_at(context.now)
     ]
-    answer = connection_of(_chosen(views, filters, order or "+version_index"), after, first)
+    answer = connection_of(_chosen(views, filters, order or "-version_index"), after, first)
     for edge in answer["edges"]:
         edge["version"] = f"v{edge['node'].version}"
         edge["node"] = edge["node"].artifact

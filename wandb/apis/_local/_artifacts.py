@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from wandb_storage import Artifact as ArtifactRecord
-from wandb_storage import LogError, staged_artifacts
+from wandb_storage import LogError, StagedHeader, staged_artifacts
 
-from ...sdk.artifacts._local import LocalVersion, find_local, local_of, versions_of
+from ...sdk.artifacts._finishing import finished
+from ...sdk.artifacts._local import LocalVersion, find_local, versions_of
 from ...sdk.artifacts._names import ArtifactPath, split_version
 from ...sdk.artifacts._version import Place, Version
 from ...sdk.artifacts.artifact import Artifact
@@ -65,7 +66,7 @@ def collections(logs: LocalLogs, variables: Variables) -> List[Collection]:
     """Those of the project that variables name, in the order in which they were begun."""
     found: Dict[str, Collection] = {}
     for folder in logs.folders():
-        for about in _abouts(folder):
+        for about in (header.about for header in _headers(folder)):
             owner = (about.get("entity") or logs.owner.entity, about.get("project") or PROJECT_DEFAULT)
             if owner == (variables["entity"], variables["project"]) and about["name"] not in found:
                 path = ArtifactPath(about["name"], "", about.get("project"), about.get("entity"))
@@ -75,10 +76,10 @@ def collections(logs: LocalLogs, variables: Variables) -> List[Collection]:
     return [collection for collection in found.values() if collection.versions]
 
 
-def _abouts(folder: Path) -> Iterator[Mapping[str, Any]]:
+def _headers(folder: Path) -> Iterator[StagedHeader]:
     for staged in staged_artifacts(folder):
         try:
-            yield staged.header().about
+            yield finished(staged)
         except (LogError, OSError):
             continue  # damaged, or gone meanwhile
 
@@ -137,8 +138,18 @@ def _logged(logs: LocalLogs, document: str, variables: Variables) -> Answer:
     run = logs.find(variables)
     if run is None:
         return {"project": {"run": None}}
-    found = (local_of(logs.directory, staged) for staged in staged_artifacts(run.folder))
-    edges = [{"node": {"local": Artifact._of_local(one)}} for one in found if one is not None]
+    found: Dict[Tuple[str, int], LocalVersion] = {}  # each once, in the order in which they were logged first
+    versions: Dict[str, List[LocalVersion]] = {}
+    for header in sorted(_headers(run.folder), key=lambda header: float(header.about["time"])):
+        about = header.about
+        name = about["name"]
+        if name not in versions:
+            path = ArtifactPath(name, "", about.get("project"), about.get("entity"))
+            versions[name] = versions_of(logs.directory, path)
+        same = next((one for one in reversed(versions[name]) if one.header.digest == header.digest), None)
+        if same is not None:
+            found.setdefault((name, same.number), same)
+    edges = [{"node": {"local": Artifact._of_local(one)}} for one in found.values()]
     return {"project": {"run": {"artifacts": _counted(edges, variables)}}}
 
 
@@ -152,14 +163,14 @@ def _used(logs: LocalLogs, document: str, variables: Variables) -> Answer:
 
 
 def _of_record(logs: LocalLogs, run: LocalRun, record: ArtifactRecord) -> Artifact:
-    """What a run has used: of this machine, or of a server, of which the log knows the name."""
+    """What a run has used: logged on this machine, or else a server's, of which the log knows the name."""
     fields = json.loads(record.json or "{}")
     name, number = split_version(record.name)
+    versions = versions_of(logs.directory, ArtifactPath(name, "", fields.get("project"), fields.get("entity")))
+    local = next((one for one in reversed(versions) if one.facts().digest == record.digest), None)
+    if local is not None:
+        return Artifact._of_local(local)
     project, entity = fields.get("project") or run.project, fields.get("entity") or run.entity
-    if not fields.get("id"):
-        local = find_local(logs.directory, ArtifactPath(name, number or "latest", None, None))
-        if local is not None:
-            return Artifact._of_local(local)
     place, source = (Place(entity, project, name, number or "v0") for _ in range(2))
     return Artifact._of_version(Version(str(fields.get("id") or ""), place, source, record.type, record.digest), None)
 

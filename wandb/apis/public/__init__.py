@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ArtifactTypes,
         ProjectArtifactCollections,
     )
-    from .artifacts import ArtifactFiles, Artifacts, RunArtifacts
+    from .artifacts import ArtifactFile, ArtifactFiles, Artifacts, RunArtifacts
     from .console_logs import ConsoleLogLine, ConsoleLogs
     from .files import File, Files
     from .history import DownloadHistoryResult, HistoryScan, IncompleteRunHistoryError
@@ -42,6 +42,7 @@ __all__ = [
     "Api",
     "ArtifactCollection",
     "ArtifactCollections",
+    "ArtifactFile",
     "ArtifactFiles",
     "ArtifactType",
     "ArtifactTypes",
@@ -79,7 +80,7 @@ _HOMES = {
         "ArtifactTypes",
         "ProjectArtifactCollections",
     ),
-    "artifacts": ("ArtifactFiles", "Artifacts", "RunArtifacts"),
+    "artifacts": ("ArtifactFile", "ArtifactFiles", "Artifacts", "RunArtifacts"),
     "console_logs": ("ConsoleLogLine", "ConsoleLogs"),
     "files": ("File", "Files"),
     "history": ("DownloadHistoryResult", "HistoryScan", "IncompleteRunHistoryError"),

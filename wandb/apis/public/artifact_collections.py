@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional
 
 from ...errors import CommError
-from ...sdk.artifacts._names import check_tags, check_type
+from ...sdk.artifacts._names import check_name, check_tags, check_type
 from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs
@@ -129,7 +129,11 @@ mutation DeleteArtifactPortfolio($id: ID!) {
 
 
 class ArtifactTypes(Paginator["ArtifactType"]):
-    """The types of a project's artifacts, fetched page by page."""
+    """The types of a project's artifacts, fetched page by page.
+
+    >>> [kind.name for kind in wandb.Api().artifact_types("digits")]
+    ['dataset']
+    """
 
     def __init__(
         self, source: Source, entity: str, project: str, per_page: int = 50, start: Optional[str] = None
@@ -149,7 +153,12 @@ class ArtifactTypes(Paginator["ArtifactType"]):
 
 
 class ArtifactType(Attrs):
-    """A type of artifacts: `name`, `id`, `description`, `created_at`, and the collections of it."""
+    """A type of artifacts: `name`, `id`, `description`, `created_at`, and the collections of it.
+
+    >>> kind = wandb.Api().artifact_type("dataset", "digits")
+    >>> kind.collection("images").aliases
+    ['latest']
+    """
 
     def __init__(
         self, source: Source, entity: str, project: str, type_name: str, attrs: Optional[Mapping[str, Any]] = None
@@ -233,7 +242,11 @@ class _Collections(SizedPaginator["ArtifactCollection"]):
 
 
 class ArtifactCollections(_Collections):
-    """The collections of a type in a project, fetched page by page."""
+    """The collections of a type in a project, fetched page by page.
+
+    >>> [artifact.name for artifact in wandb.Api().artifact_collections("digits", "dataset")]
+    ['images']
+    """
 
     def __init__(
         self,
@@ -252,7 +265,11 @@ class ArtifactCollections(_Collections):
 
 
 class ProjectArtifactCollections(_Collections):
-    """All collections of a project, fetched page by page."""
+    """All collections of a project, fetched page by page.
+
+    >>> [(artifact.type, artifact.name) for artifact in wandb.Api().project("digits").collections()]
+    [('dataset', 'images')]
+    """
 
     def __init__(
         self,
@@ -272,6 +289,12 @@ class ArtifactCollection:
     """An artifact with all its versions, or a portfolio that versions are linked to.
 
     `name`, `description`, `tags` and `type` can be changed; `save()` sends it.
+
+    >>> images = wandb.Api().artifact_collection("dataset", "digits/images")
+    >>> images.description = "What was seen"
+    >>> images.save()
+    >>> [version.name for version in images.artifacts()]
+    ['images:v0']
     """
 
     def __init__(
@@ -287,7 +310,7 @@ class ArtifactCollection:
         self._source, self.organization = source, organization
         self._entity, self._project = entity, project
         self._saved: Dict[str, Any] = dict(attrs) if attrs else self.load(entity, project, type, name)
-        self.name, self.description = str(self._saved["name"]), self._saved.get("description")
+        self._name, self._description = str(self._saved["name"]), self._saved.get("description")
         self._type = str(self._saved["type"]["name"])
         self._tags = self._saved_tags
 
@@ -306,6 +329,24 @@ class ArtifactCollection:
     def id(self) -> str:
         """What the server calls the collection."""
         return str(self._saved["id"])
+
+    @property
+    def name(self) -> str:
+        """The artifact's name."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = check_name(name)
+
+    @property
+    def description(self) -> Optional[str]:
+        """What the artifact is, in words."""
+        return self._description
+
+    @description.setter
+    def description(self, description: Optional[str]) -> None:
+        self._description = description
 
     @property
     def entity(self) -> str:
@@ -386,7 +427,7 @@ class ArtifactCollection:
 
     def save(self) -> None:
         """Send what was changed. Raises ValueError for a type or tags that can't be, CommError."""
-        check_tags(self._tags)
+        self._tags = check_tags(self._tags)
         if self._type != self._saved["type"]["name"]:
             check_type(str(self._saved["type"]["name"]), self.name)  # one of the client's own stays what it is
             check_type(self._type, self.name)
@@ -399,11 +440,11 @@ class ArtifactCollection:
         before, after = set(self._saved_tags), set(self._tags)
         for document, tags in ((_ADD_TAGS, after - before), (_DELETE_TAGS, before - after)):
             if tags:
-                values = {
-                    "entityName": self.entity, "projectName": self.project, "artifactCollectionName": self.name,
-                    "tags": [{"tagName": tag} for tag in sorted(tags)],
+                place = {
+                    "entityName": self.entity, "projectName": self.project, "artifactCollectionName": self.name
                 }  # fmt: skip
-                self._source.execute(document, {"input": values})
+                named = [{"tagName": tag} for tag in sorted(tags)]
+                self._source.execute(document, {"input": {**place, "tags": named}})
         self._saved["tags"] = {"edges": [{"node": {"name": tag}} for tag in self._tags]}
 
     def _update(self, document: str, values: Mapping[str, Any]) -> None:

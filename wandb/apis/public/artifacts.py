@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, Optional, Sequ
 
 from ...errors import CommError
 from ...sdk.artifacts import _documents, _remote
-from ...sdk.artifacts._files import ArtifactFiles
 from ...sdk.artifacts.artifact import Artifact
 from .._errors import RequestError
 from .._source import Source
 from ..paginator import Page, SizedPaginator
+from ._artifact_files import ArtifactFile, ArtifactFiles
 from .artifact_collections import (
     ArtifactCollection,
     ArtifactCollections,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArtifactCollection",
     "ArtifactCollections",
+    "ArtifactFile",
     "ArtifactFiles",
     "ArtifactType",
     "ArtifactTypes",
@@ -98,7 +99,12 @@ mutation CreateArtifact($input: CreateArtifactInput!) {
 
 
 class Artifacts(SizedPaginator[Artifact]):
-    """The versions of an artifact, fetched page by page; with `tags`, those that have all of them."""
+    """The versions of an artifact, the latest first, fetched page by page; with `tags`, those that have all of them.
+
+    >>> versions = wandb.Api().artifacts("dataset", "digits/images")
+    >>> versions[0].name, versions[0].file_count
+    ('images:v0', 1)
+    """
 
     def __init__(
         self,
@@ -154,7 +160,14 @@ class Artifacts(SizedPaginator[Artifact]):
 
 
 class RunArtifacts(SizedPaginator[Artifact]):
-    """The artifacts that a run has logged, or used, fetched page by page."""
+    """The artifacts that a run has logged, or used, fetched page by page.
+
+    >>> run = wandb.Api().runs("digits")[0]
+    >>> run.use_artifact(wandb.Api().artifact("digits/images:latest")).name
+    'images:latest'
+    >>> [artifact.name for artifact in run.used_artifacts()]
+    ['images:v0']
+    """
 
     def __init__(
         self, source: Source, run: Run, mode: str = "logged", per_page: int = 50, start: Optional[str] = None

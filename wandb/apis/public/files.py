@@ -148,10 +148,8 @@ class File(Attrs):
         It appears whole or not at all. Raises ValueError, CommError, OSError.
         """
         path = path_below(Path(root), self.name)
-        if path.exists() and not replace:
-            if exist_ok:
-                return path.open(encoding="utf-8")
-            raise RequestError(f"{path} is there already; pass replace=True, or exist_ok=True to take it as it is")
+        if is_there(path, replace, exist_ok):
+            return path.open(encoding="utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
         try:
@@ -203,6 +201,15 @@ def read_json(file: File) -> Optional[Dict[str, Any]]:
     except (CommError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def is_there(path: Path, replace: bool, exist_ok: bool) -> bool:
+    """Whether a file that is there already is to be taken as it is. Raises ValueError where it is in the way."""
+    if replace or not path.exists():
+        return False
+    if not exist_ok:
+        raise RequestError(f"{path} is there already; pass replace=True, or exist_ok=True to take it as it is")
+    return True
 
 
 def path_below(root: Path, name: str) -> Path:

@@ -15,7 +15,6 @@ from ...errors import CommError
 from .._terminal import termwarn
 from . import _remote as remote
 from ._draft import ArtifactDraft, StrPath
-from ._files import ArtifactFiles
 from ._names import entry_path
 from .artifact_file_cache import artifact_dir
 from .artifact_manifest import ArtifactManifest
@@ -23,6 +22,7 @@ from .artifact_manifest_entry import ARTIFACT_SCHEME, ArtifactManifestEntry, Sta
 from .exceptions import ArtifactError
 
 if TYPE_CHECKING:
+    from ...apis.public import ArtifactFiles
     from ...data_types._base import WBValue
     from ._local import LocalVersion
 
@@ -108,10 +108,14 @@ class ArtifactContents(ArtifactDraft):
     def files(
         self, names: Optional[Sequence[str]] = None, per_page: int = 50, start: Optional[str] = None
     ) -> ArtifactFiles:
-        """The files, or those that are named; references are not among them. `per_page` and `start` are accepted for
-        callers of other clients: the manifest names them all."""
+        """The files and references, or those that are named.
+
+        start: the `cursor` at which an earlier list had arrived, to go on from there.
+        """
+        from ...apis.public import ArtifactFiles
+
         self._known("files()")
-        return ArtifactFiles(self, names)
+        return ArtifactFiles(self._client, self, names, per_page, start)
 
     def json_encode(self) -> Dict[str, Any]:
         """What stands for the version in a run's config."""
@@ -238,13 +242,15 @@ class ArtifactContents(ArtifactDraft):
         return ArtifactManifest.from_manifest_json(json.loads(b"".join(pieces)), self._algorithm)
 
     def _server(self) -> Any:
-        """The server that has the version. Raises CommError where none does."""
-        if self._client is None:
-            raise CommError(
-                f"the artifact {self.name} is on this machine only, and this needs a server: upload its run with "
-                "`wandb sync`, or log it online"
-            )
-        return self._client
+        """The server that has the version. Raises CommError where none does, or it isn't to be asked."""
+        if self._client is not None:
+            return self._client
+        if self.id or (self._local is not None and self._local.header.released):
+            raise CommError(f"{self.name} is read from logs, and this is at the server only: ask it, with wandb.Api()")
+        raise CommError(
+            f"the artifact {self.name} is on this machine only, and this needs a server: upload its run with "
+            "`wandb sync`, or log it online"
+        )
 
     def _open_staged(self, entry: ArtifactManifestEntry) -> Optional[IO[bytes]]:
         """The bytes of an entry that this machine has staged; None where it hasn't, or not any more."""
@@ -273,11 +279,16 @@ class ArtifactContents(ArtifactDraft):
     def _fetch_from_server(self, entry: ArtifactManifestEntry, write: Callable[[bytes], object]) -> int:
         """Hand the bytes of a file to `write`; return their number. Raises CommError."""
         client = self._server()
+        return int(client.fetch(self._address(entry), entry.path, write))
+
+    def _address(self, entry: ArtifactManifestEntry, others: Sequence[ArtifactManifestEntry] = ()) -> str:
+        """Where a file is to be had; the server is asked for others' at the same time. Raises CommError."""
         if entry._url is None:
-            self._find_addresses([entry])
+            self._server()
+            self._find_addresses([entry, *(one for one in others if one.ref is None)])
         if entry._url is None:
             raise CommError(f"the server doesn't say where {entry.path} of {self.name} is; was the artifact deleted?")
-        return int(client.fetch(entry._url, entry.path, write))
+        return entry._url
 
 
 _by_client_id: weakref.WeakValueDictionary[str, ArtifactContents] = weakref.WeakValueDictionary()
