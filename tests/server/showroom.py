@@ -26,6 +26,7 @@ from live_server import LiveServer
 from test_artifacts import log
 from test_sweeps import AGENT, beat
 from test_sweeps import UPSERT as UPSERT_SWEEP
+from test_teams import POP, PUSH
 
 PROJECT = "vision"
 SHOWN = "r0"  # the run with media of every kind
@@ -41,6 +42,9 @@ FILES = """mutation F($project: String!, $run: String!, $files: [String!]!) {
     createRunFiles(input: {projectName: $project, runName: $run, files: $files}) { files { name uploadUrl } } }"""
 USE = """mutation U($artifact: ID!, $project: String!, $run: String!) {
     useArtifact(input: {artifactID: $artifact, projectName: $project, runName: $run}) { artifact { id } } }"""
+QUEUE = """mutation Q($project: String!) { createRunQueue(input: {projectName: $project, queueName: "q",
+    access: PROJECT}) { success } }"""
+TAKEN = 'mutation T($item: ID!) { ackRunQueueItem(input: {runQueueItemId: $item, runName: "r23"}) { success } }'
 ALERT = """mutation A($project: String!, $run: String!) { notifyScriptableRunAlert(input: {projectName: $project,
     runName: $run, title: "Gradient norm above 100", text: "clipped at step 412", severity: WARN}) { success } }"""
 
@@ -246,6 +250,7 @@ def fill(server: LiveServer, runs: int = 24, rows: int = 400, trials: int = 32) 
     server.clock.now = now
     _media(into)
     _artifacts(server)
+    _queue(server)
 
 
 def _one_run(into: Filled, number: int, rows: int, chosen: random.Random) -> None:
@@ -456,6 +461,15 @@ def _artifacts(server: LiveServer) -> None:
             server.execute(USE, artifact=model["id"], project=PROJECT, run="r7")
     log(server, {"report.md": b"fine"}, runName="r7", artifactTypeName="evaluation", artifactCollectionName="scores",
         aliases=alias("scores", "latest"), **more)  # fmt: skip
+
+
+def _queue(server: LiveServer) -> None:
+    """A queue of which an agent has taken one item."""
+    server.execute(QUEUE, project=PROJECT)
+    for number in range(3):
+        server.execute(PUSH.replace('"demo"', f'"{PROJECT}"'), spec=json.dumps({"job": f"train:v{number}"}), priority=2)
+    taken = server.execute(POP.replace('"demo"', f'"{PROJECT}"'))["popFromRunQueue"]
+    server.execute(TAKEN, item=taken["runQueueItemId"])
 
 
 def _sweep(server: LiveServer, trials: int) -> None:

@@ -59,7 +59,7 @@ PAGES = {
     "artifacts": ("@/artifacts", "text=discs"),
     "artifact": ("@/artifacts/dataset/discs/v0", ".graph-node"),
     "sweeps": ("@/sweeps", "text=learning rates"),
-    "queues": ("@/queues", "text=No queues yet"),
+    "queues": ("@/queues", "text=2 pending"),
     "settings": ("@/settings", "text=Settings of runs"),
 }
 

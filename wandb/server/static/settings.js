@@ -95,7 +95,7 @@ export async function showAccount(main) {
     const keys = account.keys.map((key) => [h("code", null, `…${key.hint}`), account.keys.length > 1 ? button("Delete…", () => remove(key), { class: "quiet" }) : ""]);
     body.replaceChildren(
       h("section", { class: "card" }, h("h2", null, account.name), pairTable([["Rights", account.admin ? "administrator of this server" : "user"], ["Own entity", h("a", { href: `/${path(account.name)}` }, account.name)], ["Log in from a script", h("code", null, `wandb login --host ${location.origin}`)]])),
-      h("section", { class: "card" }, h("h2", null, "API keys"), plainTable([["Key"], ["What to do with it", "hidden-head"]], keys), h("p", { class: "hint padded" }, "Keys are kept as hashes. ", h("code", null, "wandb server key"), " on the server’s machine makes another, and so does wandb.Api().")),
+      h("section", { class: "card" }, h("h2", null, "API keys"), plainTable([["Key"], ["What to do with it", "hidden-head"]], keys), h("p", { class: "hint padded" }, "Keys are kept as hashes. ", h("code", null, "wandb server key"), " on the server’s machine makes another, and so does ", h("code", null, "wandb.Api().viewer.generate_api_key()"), ".")),
       ...account.teams.map((team) => teamCard(team.name, team.members, team.may_lead, draw)),
     );
   };
