@@ -80,7 +80,8 @@ def test_a_run_of_the_official_client_arrives_whole_and_reads_back(peer: Peer, s
     assert (run["state"], run["rows"], run["name"]) == ("finished", 100, logged["name"])
     assert run["config"] == {"lr": 0.1, "nested": {"a": [1, 2]}, "late": 5}
     assert (run["summary"]["best"], run["summary"]["loss"]) == (0.99, 0.01)
-    assert {"data.txt", "config.yaml", "wandb-summary.json", "output.log"} <= {file["name"] for file in run["files"]}
+    files = server.run_api("/files", name=name, project="peer")["files"]
+    assert {"data.txt", "config.yaml", "wandb-summary.json", "output.log"} <= {file["name"] for file in files}
     assert server.get(f"/files/{server.user}/peer/{name}/data.txt").text == "saved bytes"
     console = server.run_api("/console", name=name, project="peer")["lines"]
     assert {(line["level"], line["text"]) for line in console} >= {(None, "hello stdout"), ("error", "hello stderr")}

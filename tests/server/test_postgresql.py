@@ -11,7 +11,6 @@ import requests
 from live_server import LiveServer
 from postgres import Cluster, NotInstalledError, running_cluster
 from test_artifacts import *  # noqa: F403 - collected here again, with the fixture below
-from test_blocks import *  # noqa: F403
 from test_formats import test_runs_of_format_2_are_all_there as test_runs_of_format_2_are_all_there
 from test_lines import *  # noqa: F403
 from test_stream import *  # noqa: F403
