@@ -36,8 +36,10 @@ from spread import scratch_folder
 
 WRITERS = 4
 _KILLS_OF_A_FOLDER = 10
-_DELAY_SECONDS_MAX = 0.8
+_DELAY_SECONDS_MAX = 1.0
 _FULL_MEGABYTES = 24
+_LEFT_BYTES = 500_000
+_FILLED_SECONDS_MAX = 120
 
 
 def _writers(servers: List[ForkedServer], rng: random.Random, tried: Counter[str]) -> List[Writer]:
@@ -125,10 +127,12 @@ def full(scratch: Path, rounds: int, rng: random.Random, tried: Counter[str]) ->
             try:
                 server.start()
                 write_for(writers, 0.3, lambda: None)
-                ballast.write_bytes(bytes(os.statvfs(place).f_bavail * os.statvfs(place).f_frsize - 1_500_000))
+                ballast.write_bytes(bytes(os.statvfs(place).f_bavail * os.statvfs(place).f_frsize - _LEFT_BYTES))
                 refused = tried["refused"]
-                write_for(writers, 2.0, lambda: None)
-                assert tried["refused"] > refused, "the disk was not full"
+                deadline = time.monotonic() + _FILLED_SECONDS_MAX
+                while tried["refused"] < refused + 10:
+                    assert time.monotonic() < deadline, "the disk is never full"
+                    write_for(writers, 0.5, lambda: None)
                 _check(writers)
                 ballast.unlink()
                 acknowledged = tried["acknowledged"]
