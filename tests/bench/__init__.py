@@ -7,7 +7,7 @@
 Each client runs in an environment of its own under `.tox/peers/`, made on demand and used again, in processes of its
 own, offline, with its defaults, a home folder that is thrown away, and no way to the network.
 
-    log_call, kinds, floor, start, disk, kept, memory, appends, busy, many_rows, uploader, api,
+    log_call, kinds, around, floor, start, disk, kept, memory, appends, busy, many_rows, uploader, api,
     sweep_search
                 one measurement each: `measure(bench)` returns a report's section
     _bench      sizes, the clients, running their jobs       _peers     the clients and their environments

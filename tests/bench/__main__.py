@@ -21,6 +21,7 @@ _TOX = _HERE.parent.parent / ".tox"
 MEASUREMENTS = {
     "log": "log_call",
     "kinds": "kinds",
+    "around": "around",
     "floor": "floor",
     "start": "start",
     "kept": "kept",

@@ -199,7 +199,7 @@ class Bench:
     def run_script(self, peer: Peer, script: str) -> Optional[str]:
         place = self.new_folder(peer.name)
         try:
-            return self.environments[peer.name].run_script(script, place)
+            return self.environments[peer.key].run_script(script, place)
         except PeerFailed as error:
             self.fail(peer.name, str(error))
             return None

@@ -11,6 +11,8 @@ from ._report import Aim, Section, Table, microseconds, times
 _AIM = 20
 _CALLS = 2_000
 _PEERS = (OURS, OFFICIAL)
+# The same as for media: one environment does for both.
+_LIBRARIES = ("numpy", "pillow")
 
 
 def measure(bench: Bench) -> Section:
@@ -18,7 +20,7 @@ def measure(bench: Bench) -> Section:
     for peer in bench.peers():
         if peer.name in _PEERS:
             bench.say(f"kinds: {peer.title}")
-            found = bench.run(peer, "kinds", calls=_CALLS)
+            found = bench.run(bench.with_libraries(peer, _LIBRARIES) or peer, "kinds", calls=_CALLS)
             if found is not None:
                 figures[peer.name] = found
     names = list(figures.get(OURS, {}))

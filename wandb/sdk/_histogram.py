@@ -26,7 +26,7 @@ def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
     elif array.dtype.kind == "f" and array.dtype.itemsize < 4:
         array = array.astype(numpy.float32)
     flat = array.ravel()
-    low, high = float(flat.min()), float(flat.max())
+    low, high = float(numpy.minimum.reduce(flat)), float(numpy.maximum.reduce(flat))
     if not (math.isfinite(low) and math.isfinite(high)):
         flat = flat[numpy.isfinite(flat)]
         low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
@@ -43,11 +43,11 @@ def _counted(flat: Any, low: float, high: float, bins: int) -> Dict[str, Any]:
     if not math.isfinite(span) or not span / bins:
         # The range of the values is itself no finite number, or too narrow to be cut into bins.
         return {"_type": "histogram", "values": [int(flat.size)], "bins": [low, high]}
-    counts = numpy.zeros(bins + 1, numpy.intp)
+    counts: Any = 0
     for start in range(0, flat.size, _BLOCK):  # a large array must not take its size again
-        places = ((flat[start : start + _BLOCK] - low) / span * bins).astype(numpy.intp)
-        counts += numpy.bincount(places, minlength=bins + 1)
-    *found, highest = counts.tolist()
+        places = (flat[start : start + _BLOCK] - low) / span * bins
+        counts = numpy.bincount(places.astype(numpy.intp), minlength=bins + 1) + counts
+    *found, highest = counts.tolist() if flat.size else [0] * (bins + 1)
     found[-1] += highest
-    edges = [low + span * index / bins for index in range(bins)]
+    edges = (numpy.arange(bins) * (span / bins) + low).tolist()
     return {"_type": "histogram", "values": found, "bins": [*edges, high]}

@@ -53,8 +53,10 @@ _NUMPY_SCALARS: Dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("bool", "bool_"), bool),
 }
 
-# Dictionaries of so many keys, and in one another so often, are below the limits above whatever they hold.
+# Dictionaries of so many keys, and in one another so often, with lists of so many elements at each of these depths, are
+# below the limits above whatever they hold.
 _QUICK_DEPTH, _QUICK_KEYS = 3, 40
+_QUICK_LISTS = (0, 0, 60, 1000)
 
 _PLAIN = frozenset({float, int, bool, type(None)})
 _PLAIN_OR_TEXT = frozenset({float, int, bool, type(None), str})
@@ -110,7 +112,8 @@ def storable_mapping(data: Mapping[Any, Any], what: str, run: Any = None, step: 
 
 
 def _copied(value: Dict[Any, Any], depth: int) -> Optional[Dict[str, Any]]:
-    """A copy of a dictionary of numbers, texts and such dictionaries; None for one that takes a closer look."""
+    """A copy of a dictionary of numbers, texts, lists of them and such dictionaries; None for one that takes a closer
+    look."""
     if not depth or len(value) > _QUICK_KEYS or not _ONLY_TEXT.issuperset(map(type, value)):
         return None
     copy: Dict[str, Any] = value.copy()
@@ -118,7 +121,11 @@ def _copied(value: Dict[Any, Any], depth: int) -> Optional[Dict[str, Any]]:
         kind = type(item)
         if kind in _PLAIN_OR_TEXT:
             continue
-        inner = _copied(item, depth - 1) if kind is dict else None
+        inner: Any = None
+        if kind is dict:
+            inner = _copied(item, depth - 1)
+        elif kind is list and len(item) <= _QUICK_LISTS[depth] and _PLAIN_OR_TEXT.issuperset(map(type, item)):
+            inner = item.copy()
         if inner is None:
             return None
         copy[key] = inner

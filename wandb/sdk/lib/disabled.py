@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, TextIO
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, TextIO
 
 from wandb_storage import Record
 
@@ -25,6 +25,12 @@ class RunDisabled(Run):
     """
 
     def _append(self, record: Record) -> None:
+        """Nothing is kept."""
+
+    def _config_changed(self, changes: Dict[str, Any], removed: List[str]) -> None:
+        """Nothing is kept."""
+
+    def _summary_changed(self, changes: Dict[str, Any], removed: List[str]) -> None:
         """Nothing is kept."""
 
     def log(
