@@ -221,9 +221,10 @@ def use(run: RunFacts, artifact_or_name: Union[str, Artifact], type: Optional[st
     fields = {"id": known.id} if known.id else {"client_id": artifact._client_id}
     if known.id:
         fields.update(entity=known.place.entity, project=known.place.project)
+    used = f"{known.place.collection}:{known.place.version}"  # by whatever alias: that may move
     run._append(
         ArtifactRecord(
-            used=True, name=known.place.name, type=artifact.type, digest=known.digest, json=dump_json(fields),
+            used=True, name=used, type=artifact.type, digest=known.digest, json=dump_json(fields),
             time=time.time(),
         )
     )  # fmt: skip
