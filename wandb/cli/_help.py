@@ -57,7 +57,15 @@ def _short(parameter: click.Parameter) -> str:
     short = next((name for name in parameter.opts if not name.startswith("--")), "")
     names = f"{short}, {longest}" if short and short != longest else longest
     flag = getattr(parameter, "is_flag", False)
-    return names if flag else f"{names} {parameter.make_metavar(click.Context(click.Command('x')))}"
+    return names if flag else f"{names} {metavar_of(parameter, click.Context(click.Command('x')))}"
+
+
+def metavar_of(parameter: click.Parameter, ctx: click.Context) -> str:
+    """What stands for an option's value, in any version of click."""
+    try:
+        return parameter.make_metavar(ctx)
+    except TypeError:
+        return parameter.make_metavar()  # type: ignore[call-arg] # before click 8.2
 
 
 def _packed(names: List[str], width: int) -> List[str]:
