@@ -229,3 +229,28 @@ def test_optional_behaviour_is_offered_by_name(server: LiveServer) -> None:
     features = server.execute("query { serverInfo { features { name isEnabled } } }")["serverInfo"]["features"]
     enabled = {feature["name"] for feature in features if feature["isEnabled"]}
     assert enabled >= {"FILESTREAM_GZIP", "STRUCTURED_CONSOLE_LOGS", "ARTIFACT_TAGS", "MARK_RUN_FILES_UPLOADED"}
+
+
+def test_a_chart_that_a_user_made_is_kept_and_seen_by_who_may(server: LiveServer) -> None:
+    create = """mutation C($entity: String!, $name: String!, $access: String!, $spec: JSONString!) {
+        createCustomChart(input: {entity: $entity, name: $name, displayName: "Mine", type: "vega2", access: $access,
+            spec: $spec}) { chart { id } } }"""
+    query = (
+        "query Q($entity: String!, $name: String!) { customChart(entity: $entity, name: $name) { displayName spec } }"
+    )
+    for name, access in (("open", "public"), ("mine", "PRIVATE")):
+        made = server.execute(create, entity=server.user, name=name, access=access, spec='{"mark": "bar"}')
+        assert made["createCustomChart"]["chart"]["id"] == f"{server.user}/{name}"
+    server.execute(create, entity=server.user, name="open", access="PUBLIC", spec='{"mark": "line"}')
+    found = server.execute(query, entity=server.user, name="open")["customChart"]
+    assert found == {"displayName": "Mine", "spec": '{"mark": "line"}'}
+    stranger = server.as_new_user("eve")
+    seen = [
+        stranger.post(
+            server.url + "/graphql", json={"query": query, "variables": {"entity": server.user, "name": name}}
+        )
+        for name in ("open", "mine")
+    ]
+    assert [answer.json()["data"]["customChart"] is not None for answer in seen] == [True, False]
+    bad = {"entity": server.user, "name": "x", "access": "PUBLIC", "spec": "[]"}
+    assert "errors" in server.post("/graphql", {"query": create, "variables": bad}).json()

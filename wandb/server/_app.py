@@ -29,6 +29,7 @@ from ._api_runs import RUNS_API_ROUTES
 from ._api_settings import SETTINGS_API_ROUTES
 from ._body import BodyEncodingError, BodyTooLargeError
 from ._bytes import DigestMismatchError
+from ._custom_charts import CUSTOM_CHART_RESOLVERS
 from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
 from ._json_response import StrictJSONResponse
 from ._limits import (
@@ -167,6 +168,7 @@ _RESOLVERS = (
     QUEUE_RESOLVERS,
     TEAM_RESOLVERS,
     POLICY_RESOLVERS,
+    CUSTOM_CHART_RESOLVERS,
 )
 
 

@@ -182,11 +182,18 @@ def _filtered(context: RequestContext, project: Project, filters: str | None, or
         raise GraphQLError(str(error)) from None
 
 
+def _project_updated_at(project: Project, context: RequestContext) -> str:
+    """When the last of its runs was heard."""
+    newest = RunsByTime(context.connection, project.id, "heartbeat_at", descending=True)[0:1]
+    return iso_time(max([project.created_at, *(run.heartbeat_at for run in newest)]))
+
+
 def _project_run(
     project: Project,
     context: RequestContext,
     name: str | None = None,
     missingOk: bool | None = None,
+    desc: str | None = None,
 ) -> Run | None:
     connection = context.connection
     return find_run(connection, RunKey(name or "", project.name, project.entity))
@@ -220,6 +227,7 @@ RESOLVERS: Resolvers = {
         "entityName": lambda project, context: project.entity,
         "entity": lambda project, context: entity_view(project.entity),
         "createdAt": lambda project, context: iso_time(project.created_at),
+        "updatedAt": _project_updated_at,
         "access": lambda project, context: "PRIVATE",
         "isBenchmark": lambda project, context: False,
         "readOnly": lambda project, context: not context.user.may_change(project.entity),
