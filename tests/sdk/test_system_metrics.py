@@ -87,7 +87,7 @@ class Nvml:
 
 
 def test_gpus_are_told_under_the_official_names() -> None:
-    values = Machine(wandb.Settings(), NvidiaGpus(Nvml())).sample()
+    values = Machine(wandb.Settings(), [NvidiaGpus(Nvml())]).sample()
     assert values["gpu.0.gpu"] == 90
     assert values["gpu.0.memoryAllocated"] == 25.0
     assert values["gpu.0.powerPercent"] == 50.0

@@ -61,12 +61,12 @@ def symon(seconds: Optional[float]) -> None:
 
     from wandb.replay._plot_panels import sparklines
     from wandb.replay._series import Series, plottable
+    from wandb.sdk._accelerators import find_accelerators
     from wandb.sdk._machine_metrics import Machine
-    from wandb.sdk._nvidia import NvidiaGpus
     from wandb.sdk.wandb_settings import merged
 
     settings = merged()
-    machine = Machine(settings, NvidiaGpus.find(settings.x_stats_gpu_device_ids))
+    machine = Machine(settings, find_accelerators(settings.x_stats_gpu_device_ids))
     console, began = Console(highlight=False), time.monotonic()
     series: Dict[str, Series] = {}
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:

@@ -11,8 +11,8 @@ from typing import Any, Dict
 
 import psutil
 
+from ._accelerators import find_accelerators
 from ._environment import has_secret_name
-from ._nvidia import NvidiaGpus
 from .wandb_settings import Settings
 
 
@@ -27,9 +27,8 @@ def describe_machine(settings: Settings) -> Dict[str, Any]:
         memory={"total": str(psutil.virtual_memory().total)},
         disk=_disks(settings),
     )
-    gpus = NvidiaGpus.find(settings.x_stats_gpu_device_ids)
-    if gpus is not None:
-        described.update(gpus.describe())
+    for accelerators in reversed(find_accelerators(settings.x_stats_gpu_device_ids)):
+        described.update(accelerators.describe())
     if settings.x_stats_gpu_type:
         described["gpu"] = settings.x_stats_gpu_type
     if settings.x_stats_gpu_count:

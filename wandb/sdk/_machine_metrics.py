@@ -1,18 +1,18 @@
 """Processors, memory, disks, network and the process, through psutil: the names are those that dashboards expect.
 
-GPUs are added by `_nvidia`. Other accelerators have no library that tells of them without a daemon or a program of
-their own, and are left out.
+Accelerators are added by `_accelerators`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import psutil
 
-from ._nvidia import Number, NvidiaGpus
+from ._accelerators import Accelerators, Number
 from .wandb_settings import Settings
 
 _MIB = 1 << 20
@@ -21,13 +21,13 @@ _MIB = 1 << 20
 class Machine:
     """What is measured. Counters count from here."""
 
-    def __init__(self, settings: Settings, gpus: Optional[NvidiaGpus] = None) -> None:
+    def __init__(self, settings: Settings, accelerators: Sequence[Accelerators] = ()) -> None:
         self._process = psutil.Process(settings.x_stats_pid or os.getpid())
         self._with_children = settings.x_stats_track_process_tree
         self._processors = settings.x_stats_cpu_logical_count or psutil.cpu_count() or 1
         self._paths = settings.x_stats_disk_paths or ()
         self._devices = {device for device in map(_device_of, self._paths) if device}
-        self._gpus = gpus
+        self._accelerators = accelerators
         self._known: Dict[int, psutil.Process] = {}  # CPU time is measured between two looks at the same object
         self._counters_before = self._counters()
         self._processes()
@@ -36,7 +36,7 @@ class Machine:
         """What there is to tell now; a part that can't be measured is left out."""
         values: Dict[str, Number] = {}
         parts: Tuple[Callable[[], Dict[str, Number]], ...] = (
-            self._memory, self._processes, self._disks, self._counted, self._accelerators,
+            self._memory, self._processes, self._disks, self._counted, self._accelerated,
         )  # fmt: skip
         for part in parts:
             try:
@@ -107,10 +107,14 @@ class Machine:
             values[f"disk.{device}.out"] = disks[device].write_bytes / _MIB
         return values
 
-    def _accelerators(self) -> Dict[str, Number]:
-        if self._gpus is None:
-            return {}
-        return self._gpus.sample({self._process.pid, *(child.pid for child in self._process.children(recursive=True))})
+    def _accelerated(self) -> Dict[str, Number]:
+        values: Dict[str, Number] = {}
+        if self._accelerators:
+            pids = {self._process.pid, *(child.pid for child in self._process.children(recursive=True))}
+            for accelerators in self._accelerators:
+                with contextlib.suppress(Exception):  # a kind that fails leaves the others
+                    values.update(accelerators.sample(pids))
+        return values
 
 
 def _device_of(path: str) -> str:

@@ -22,10 +22,10 @@ def system_sampler(append: Callable[[Record], object], settings: Settings) -> Pe
     def sample() -> bool:
         try:
             if not machines:  # made in the thread: finding what there is takes longer than `init` may
+                from ._accelerators import find_accelerators
                 from ._machine_metrics import Machine
-                from ._nvidia import NvidiaGpus
 
-                machines.append(Machine(settings, NvidiaGpus.find(settings.x_stats_gpu_device_ids)))
+                machines.append(Machine(settings, find_accelerators(settings.x_stats_gpu_device_ids)))
             append(SystemMetrics(time=time.time(), json=json.dumps(machines[0].sample())))
         except Exception:  # a machine that can't be measured trains all the same
             return False

@@ -1,0 +1,34 @@
+"""The accelerators of this machine: whatever kinds of them there are."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple, Union
+
+Number = Union[int, float]
+
+
+class Accelerators(Protocol):
+    """Those of one kind."""
+
+    def sample(self, pids: Set[int]) -> Dict[str, Number]:
+        """What their sensors say, under the names that dashboards expect. `pids` are the program's processes."""
+
+    def describe(self) -> Dict[str, Any]:
+        """What they are, for `wandb-metadata.json`."""
+
+
+def find_accelerators(numbers: Optional[Sequence[int]] = None) -> List[Accelerators]:
+    """All that this machine has; of the GPUs those with the given numbers. None of their libraries has to be there."""
+    from ._amd import AmdGpus
+    from ._apple import AppleGpu
+    from ._nvidia import NvidiaGpus
+    from ._tpu import Tpus
+
+    kinds: Tuple[Callable[[], Optional[Accelerators]], ...] = (
+        lambda: NvidiaGpus.find(numbers),
+        lambda: AmdGpus.find(numbers) if sys.platform == "linux" else None,
+        lambda: AppleGpu.find() if sys.platform == "darwin" else None,
+        Tpus.find,
+    )
+    return [found for found in (find() for find in kinds) if found is not None]
