@@ -15,7 +15,7 @@ from ._limits import BLOCK_ROWS, BUCKETS_MAX
 from ._store import Run
 from ._tails import Tail
 
-Lines = npt.NDArray[np.int64]
+LineNumbers = npt.NDArray[np.int64]
 
 # Buckets that are looked through for where a part of an axis lies.
 _LOOKED_THROUGH = 16 * BUCKETS_MAX
@@ -25,7 +25,7 @@ _LOOKED_THROUGH = 16 * BUCKETS_MAX
 class Buckets:
     """Consecutive buckets of one key that have a number: their first lines and what `_columns` says of each."""
 
-    line: Lines
+    line: LineNumbers
     count: npt.NDArray[np.int64]
     low: Floats
     high: Floats
@@ -54,7 +54,7 @@ class Buckets:
         )
 
 
-def _of_points(lines: Lines, numbers: Floats) -> Buckets:
+def _of_points(lines: LineNumbers, numbers: Floats) -> Buckets:
     """Each number as a bucket of its own."""
     odd = np.zeros(len(numbers), np.uint8)
     bounded = numbers
@@ -115,9 +115,9 @@ class RunColumns:
         joined = {key: _joined(found) for key, found in parts.items()}
         return {key: found for key, found in joined.items() if len(found)}
 
-    def lines_with(self, keys: Sequence[str], first: int, end: int) -> tuple[Lines, Floats]:
+    def lines_with(self, keys: Sequence[str], first: int, end: int) -> tuple[LineNumbers, Floats]:
         """The lines between two that have all of these keys, and their steps."""
-        found: list[tuple[Lines, Floats]] = []
+        found: list[tuple[LineNumbers, Floats]] = []
         names = [STEPS, *keys]
         blocks = first // BLOCK_ROWS, -(-min(end, self._stored) // BLOCK_ROWS)
         by_block: dict[int, dict[str, Column]] = {}
@@ -166,7 +166,7 @@ def _whole(parts: list[Column]) -> Column:
     return Column(np.concatenate([part.places for part in parts]), np.concatenate([p.numbers for p in parts]), None, {})
 
 
-def _rows_of(columns: dict[str, Column], keys: list[str], first_line: int) -> tuple[Lines, Floats]:
+def _rows_of(columns: dict[str, Column], keys: list[str], first_line: int) -> tuple[LineNumbers, Floats]:
     """The lines that all keys have, and their steps."""
     if not all(key in columns for key in keys):
         return np.empty(0, np.int64), np.empty(0)

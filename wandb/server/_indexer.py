@@ -24,6 +24,9 @@ _logger = logging.getLogger(__name__)
 # Rows come every half second and a block takes thousands, so there is no hurry.
 _PAUSE_SECONDS = 1.0
 
+# Streams of which is remembered how far they are.
+_STREAMS_MAX = 10_000
+
 
 @dataclass
 class Growth:
@@ -72,22 +75,33 @@ class Indexer:
         self._wake.set()
 
     def _work(self) -> None:
-        self._look_at_long_runs()
+        try:
+            self._look_at_long_runs()
+        except OperationalError as error:
+            # They are looked at when they get rows.
+            _logger.warning("runs that are there have to wait for their columns: %s", error.orig)
         while not self._stopping.is_set():
             self._wake.wait()
             self._wake.clear()
             with self._lock:
                 found, self._waiting = self._waiting, {}
             for growth in found.values():
-                try:
-                    self._index(growth)
-                except OperationalError as error:
-                    # The database is away or full, which passes. The rows are safe, and read without columns.
-                    _logger.warning("run %d has to wait for its columns: %s", growth.run_id, error.orig)
-                    self.consider(growth)
-                except Exception:
-                    _logger.exception("rows of run %d could not be put in columns", growth.run_id)
+                self._try_to_index(growth)
+            if len(self._due) > _STREAMS_MAX:
+                # What is forgotten is asked of the database again.
+                self._due.clear()
+                self._loose.clear()
             self._stopping.wait(_PAUSE_SECONDS)
+
+    def _try_to_index(self, growth: Growth) -> None:
+        try:
+            self._index(growth)
+        except OperationalError as error:
+            # The database is away or full, which passes. The rows are safe, and read without columns.
+            _logger.warning("run %d has to wait for its columns: %s", growth.run_id, error.orig)
+            self.consider(growth)
+        except Exception:
+            _logger.exception("rows of run %d could not be put in columns", growth.run_id)
 
     def _look_at_long_runs(self) -> None:
         with self._database.read() as connection:

@@ -175,8 +175,11 @@ def _filtered(context: RequestContext, project: Project, filters: str | None, or
         expression = parse_filter(filters)
         if not expression and by is not None:
             return RunsByTime(context.connection, project.id, by, (order or "").startswith("-"))
-        views = [run_view(run, context.now) for run in list_runs(context.connection, project.id)]
-        chosen = [view for view in views if matches(view, expression)]
+        # A page asks for the runs and for their number.
+        chosen = context.memory.get((project.id, filters))
+        if chosen is None:
+            views = [run_view(run, context.now) for run in list_runs(context.connection, project.id)]
+            chosen = context.memory[project.id, filters] = [view for view in views if matches(view, expression)]
         return [view.run for view in ordered(chosen, order)]
     except FilterError as error:
         raise GraphQLError(str(error)) from None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection
 
@@ -105,6 +106,8 @@ class RequestContext:
     writer: str = ""
     # By the monotonic clock: after that nobody waits for the answer any more.
     deadline: float = field(default_factory=lambda: time.monotonic() + GRAPHQL_SECONDS_MAX)
+    # What resolvers of this request found out for each other.
+    memory: dict[Any, Any] = field(default_factory=dict)
     # Called when the transaction is durable, for what a rollback could not undo.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
