@@ -6,7 +6,8 @@ from typing import Any, Dict, Mapping, Optional, Set
 from typing import Type as Class
 
 from ._base import WBValue
-from ._column_types import INVALID, ConstType, PythonObjectType, Type, TypedDictType, UnionType, UnknownType
+from ._column_types import INVALID, ConstType, PythonObjectType, Type, UnknownType
+from ._composite_types import TypedDictType, UnionType
 
 
 class AudioFileType(Type):

@@ -9,7 +9,8 @@ import datetime
 from typing import Any, Dict, List, Sequence, Tuple
 
 from ..errors import DataError
-from ._column_types import InvalidType, Type, TypedDictType, UnionType
+from ._column_types import InvalidType, Type, type_of
+from ._composite_types import TypedDictType, UnionType
 
 Kinds = Tuple[type, ...]
 
@@ -81,3 +82,13 @@ def _is_stable(kind: type, dtype: Type) -> bool:
 def _is_scalar(kind: type) -> bool:
     """Whether this is one of NumPy's numbers."""
     return hasattr(kind, "dtype") and hasattr(kind, "item") and any(one.__name__ == "generic" for one in kind.__mro__)
+
+
+def cast_all(cells: Sequence[Any], dtype: Type, what: str) -> Type:
+    """What a column's type becomes with all its cells."""
+    for cell in cells:
+        found = dtype.assign(cell)
+        if isinstance(found, InvalidType):
+            raise DataError(f"{what}: existing data {cell!r}, of type {type_of(cell)}, cannot be cast to {dtype}")
+        dtype = found
+    return dtype

@@ -7,23 +7,15 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 from ..errors import DataError, UsageError
 from ..sdk._terminal import termwarn
 from ._base import Media, WBValue, media_home
-from ._column_types import (
-    AnyType,
-    InvalidType,
-    Type,
-    TypedDictType,
-    UnknownType,
-    optional,
-    type_from_dtype,
-    type_of,
-)
+from ._column_types import AnyType, Type, UnknownType, type_of
+from ._composite_types import TypedDictType, optional_type, type_from_dtype
 from ._content import Content
 from ._figures import library_of
 from ._increments import Increments
 from ._optional import load
-from ._row_types import RowTypes
+from ._row_types import RowTypes, cast_all
 from ._sink import RUN, Json
-from ._table_data import as_cell, columns_of_frame, rows_of_array, rows_of_frame
+from ._table_data import as_cell, column_names, columns_of_frame, one_each, rows_of_array, rows_of_frame
 from ._table_files import artifact_json, read_rows, run_file
 from ._table_keys import ForeignIndexType, ForeignKeyType, PrimaryKeyType, TableIndex, TableKey, is_key
 
@@ -86,7 +78,7 @@ class Table(Media):
         if dataframe is None and library_of(data) in ("pandas", "polars"):
             dataframe, data = data, None
         names = ["Input", "Output", "Expected"] if columns is None else columns
-        self.columns: List[ColumnKey] = _checked(names if dataframe is None else columns_of_frame(dataframe))
+        self.columns: List[ColumnKey] = column_names(names if dataframe is None else columns_of_frame(dataframe))
         self._set_types(AnyType if allow_mixed_types else dtype, optional)
         if dataframe is not None:
             self._extend(rows_of_frame(dataframe))
@@ -96,8 +88,8 @@ class Table(Media):
             self._extend(data if data is not None else rows or ())
 
     def _set_types(self, dtype: Any, may_be_none: Union[bool, List[bool]]) -> None:
-        dtypes = _a_column(UnknownType() if dtype is None else dtype, len(self.columns), "dtype")
-        optionals = _a_column(may_be_none, len(self.columns), "optional")
+        dtypes = one_each(UnknownType() if dtype is None else dtype, len(self.columns), "dtype")
+        optionals = one_each(may_be_none, len(self.columns), "optional")
         for column, one, is_optional in zip(self.columns, dtypes, optionals):
             self.cast(column, one, is_optional)
 
@@ -150,7 +142,7 @@ class Table(Media):
             raise DataError(f"add_column: the table has {len(self.data)} rows, and {len(values)} values were passed")
         self._before_change()
         rows = self.data if self.columns else [[] for _ in values]
-        dtype = _cast(values, optional_type(UnknownType(), optional), f"the column {name!r}")
+        dtype = cast_all(values, optional_type(UnknownType(), optional), f"the column {name!r}")
         for row, value in zip(rows, values):
             row.append(value)
         self.data = rows
@@ -183,7 +175,7 @@ class Table(Media):
             self._check_key(col_name, wanted, optional)
         index = self.columns.index(col_name)
         cells = [row[index] for row in self.data]
-        found = _cast(cells, optional_type(wanted, optional), f"the column {col_name!r}")
+        found = cast_all(cells, optional_type(wanted, optional), f"the column {col_name!r}")
         self._types.set(col_name, found)
         self._link_all()
         return found
@@ -389,35 +381,6 @@ class Table(Media):
         return self._eq_debug(other)
 
     __hash__ = None
-
-
-def optional_type(dtype: Type, may_be_none: bool) -> Type:
-    """A type, or one that may also be None."""
-    return optional(dtype) if may_be_none else dtype
-
-
-def _checked(columns: Sequence[Any]) -> List[ColumnKey]:
-    if not isinstance(columns, (list, tuple)) or any(type(column) not in (str, int) for column in columns):
-        raise DataError(f"Table: columns is a list of texts or whole numbers, not {columns!r}")
-    if len(set(columns)) != len(columns):
-        raise DataError(f"Table: each column has a name of its own, unlike in {list(columns)}")
-    return list(columns)
-
-
-def _a_column(value: Any, count: int, what: str) -> List[Any]:
-    values = value if isinstance(value, list) else [value] * count
-    if len(values) != count:
-        raise DataError(f"Table: {what} has {len(values)} entries for {count} columns")
-    return values
-
-
-def _cast(cells: Sequence[Any], dtype: Type, what: str) -> Type:
-    for cell in cells:
-        found = dtype.assign(cell)
-        if isinstance(found, InvalidType):
-            raise DataError(f"{what}: existing data {cell!r}, of type {type_of(cell)}, cannot be cast to {dtype}")
-        dtype = found
-    return dtype
 
 
 def _is_strict() -> bool:

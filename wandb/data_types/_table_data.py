@@ -1,4 +1,4 @@
-"""Rows of what tables are made from: arrays and frames."""
+"""What tables are made from: columns, arrays and frames."""
 
 from __future__ import annotations
 
@@ -76,3 +76,20 @@ def _plain(series: Any) -> List[Any]:
     if missing.any():
         return [None if gone else cell for cell, gone in zip(cells, missing.tolist())]
     return cells
+
+
+def column_names(columns: Sequence[Any]) -> List[Any]:
+    """The names, where they can be those of a table's columns."""
+    if not isinstance(columns, (list, tuple)) or any(type(column) not in (str, int) for column in columns):
+        raise DataError(f"Table: columns is a list of texts or whole numbers, not {columns!r}")
+    if len(set(columns)) != len(columns):
+        raise DataError(f"Table: each column has a name of its own, unlike in {list(columns)}")
+    return list(columns)
+
+
+def one_each(value: Any, count: int, what: str) -> List[Any]:
+    """What is said of each column, where one value may stand for all."""
+    values = value if isinstance(value, list) else [value] * count
+    if len(values) != count:
+        raise DataError(f"Table: {what} has {len(values)} entries for {count} columns")
+    return values

@@ -18,16 +18,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ..errors import DataError
 from ._base import WBValue
 from ._cells import from_milliseconds, plain_cell
-from ._column_types import (
-    ListType,
-    NDArrayType,
-    NumberType,
-    TimestampType,
-    Type,
-    TypedDictType,
-    UnionType,
-    type_from_json,
-)
+from ._column_types import NumberType, TimestampType, Type, type_from_json
+from ._composite_types import ListType, NDArrayType, TypedDictType, UnionType
 from ._content import Content
 from ._html import check_text_size
 from ._increments import in_order
