@@ -76,7 +76,7 @@ class Charts:
             # A metric that begins late or ends early is drawn in as much detail as the others.
             start, stop = max(first, known[key].start), min(end, known[key].end)
             level = level_for(stop - start, points_max)
-            if stop - start <= EXACT_ROWS_MAX and self._is_sparse(axis, start, stop):
+            if stop - start <= EXACT_ROWS_MAX and self._is_sparse(axis):
                 level = 0
             if start < stop:
                 alike.setdefault((level, start, stop), []).append(key)
@@ -85,34 +85,41 @@ class Charts:
             for key in names:
                 if axis not in found or key not in found:
                     continue
-                x, buckets = _placed(found[axis], found[key], self.bounds, -(-(stop - start) // points_max))
+                x, buckets = _placed(found[axis], found[key], self.bounds)
+                if len(x) > points_max:
+                    x, buckets = _merged(x, buckets, -(-(stop - start) // points_max))
                 if len(x):
-                    yield key, x, buckets
+                    yield (key, *_in_order(x, buckets))
 
-    def _is_sparse(self, axis: str, start: int, stop: int) -> bool:
+    def _is_sparse(self, axis: str) -> bool:
         """Whether there are rows without a place, so that buckets would speak for rows that aren't drawn."""
         if axis in (STEPS, *AXES) or axis not in self.columns.facts():
             return False
         return self.columns.facts()[axis].counts.get("number", 0) < self.columns.end
 
 
-def _placed(axis: Buckets, values: Buckets, bounds: tuple[float, float], lines: int) -> tuple[Floats, Buckets]:
-    """Values at their places on the axis, in order of place, merged to one bucket in so many lines."""
+def _placed(axis: Buckets, values: Buckets, bounds: tuple[float, float]) -> tuple[Floats, Buckets]:
+    """The values that have a place on the axis, within bounds, and their places."""
     at = np.minimum(np.searchsorted(axis.line, values.line), len(axis) - 1)
     inside = (axis.line[at] == values.line) & np.isfinite(axis.last[at])
     if bounds != EVERYWHERE:
         inside &= (axis.low[at] <= bounds[1]) & (axis.high[at] >= bounds[0])
     if not inside.all():
         values, at = values.take(inside), at[inside]
-    x = axis.last[at]
-    if len(values) and lines > 1:
-        groups = (values.line - values.line[0]) // lines
-        starts = np.flatnonzero(np.diff(groups, prepend=-1))
-        x = x[np.append(starts[1:], len(values)) - 1]
-        values = values.merged(starts)
-    if len(x) and np.any(x[1:] < x[:-1]):
+    return axis.last[at], values
+
+
+def _merged(x: Floats, values: Buckets, lines: int) -> tuple[Floats, Buckets]:
+    """The same in buckets of so many lines, each at the place of its last."""
+    groups = (values.line - values.line[0]) // lines
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    return x[np.append(starts[1:], len(values)) - 1], values.merged(starts)
+
+
+def _in_order(x: Floats, values: Buckets) -> tuple[Floats, Buckets]:
+    if np.any(x[1:] < x[:-1]):
         order = np.argsort(x, kind="stable")
-        x, values = x[order], values.take(order)
+        return x[order], values.take(order)
     return x, values
 
 
