@@ -8,7 +8,7 @@ import { h, iconButton, setText } from "./dom.js";
 import { csvLine, duration, moment, number } from "./format.js";
 import { menuItems, openBeside } from "./popover.js";
 import { contextOf, drawAxes, drawCursor, drawDrag, drawLines, drawMarks, themeOf } from "./plot.js";
-import { MARGIN, nearest, scalesOf } from "./scale.js";
+import { nearest, scalesOf } from "./scale.js";
 import { smoothed } from "./smoothing.js";
 
 const DRAG_PIXELS_MIN = 6;
@@ -43,21 +43,40 @@ export class Chart {
 
   #build() {
     this.value = h("span", { class: "value" });
-    this.logButton = h("button", { type: "button", "aria-pressed": "false", title: "Logarithmic scale", onclick: () => this.panel.toggleLog(this) }, "log");
+    this.logButton = h(
+      "button",
+      { type: "button", "aria-pressed": "false", title: "Logarithmic scale", onclick: () => this.panel.toggleLog(this) },
+      "log",
+    );
     this.resetButton = h("button", { type: "button", hidden: true, onclick: () => this.panel.zoom(this.axis, null) }, "reset zoom");
-    const more = iconButton("more", `More for ${this.name}`, () => openBeside(more, this.name, (close) => menuItems(close, this.panel.menu(this))));
+    const more = iconButton("more", `More for ${this.name}`, () =>
+      openBeside(more, this.name, (close) => menuItems(close, this.panel.menu(this))),
+    );
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.above = h("canvas", { tabindex: "0", role: "img", "aria-label": this.name });
     const slash = this.name.lastIndexOf("/");
-    const title = h("h2", { title: this.name }, slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null, this.name.slice(slash + 1));
-    this.element = h("article", { class: "chart card" }, h("header", null, title, this.value, this.resetButton, h("span", { class: "chart-buttons" }, this.logButton, more)), h("div", { class: "plot" }, this.canvas, this.above));
+    const title = h(
+      "h2",
+      { title: this.name },
+      slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null,
+      this.name.slice(slash + 1),
+    );
+    this.element = h(
+      "article",
+      { class: "chart card" },
+      h("header", null, title, this.value, this.resetButton, h("span", { class: "chart-buttons" }, this.logButton, more)),
+      h("div", { class: "plot" }, this.canvas, this.above),
+    );
     this.element.chart = this;
     resized.observe(this.element);
     const on = (type, act) => this.above.addEventListener(type, act);
     on("pointerdown", (event) => this.#press(event));
     on("pointermove", (event) => this.#move(event));
     on("pointerup", () => this.#release());
-    on("pointercancel", () => { this.drag = null; this.#leave(); });
+    on("pointercancel", () => {
+      this.drag = null;
+      this.#leave();
+    });
     on("pointerleave", () => this.#leave());
     on("blur", () => this.#leave());
     on("dblclick", () => this.panel.zoom(this.axis, null));
@@ -107,12 +126,24 @@ export class Chart {
     this.logButton.setAttribute("aria-pressed", String(logY));
     this.resetButton.hidden = !range;
     this.theme = themeOf(this.element);
-    this.scales = scalesOf(this.lines, { width: canvas.width, height: canvas.height, range, logX: logX && this.axis !== "_timestamp", logY, outliers });
+    this.scales = scalesOf(this.lines, {
+      width: canvas.width,
+      height: canvas.height,
+      range,
+      logX: logX && this.axis !== "_timestamp",
+      logY,
+      outliers,
+    });
     drawAxes(canvas, this.scales, this.axis, this.theme);
     const above = this.panel.highlighted;
     const ordered = above ? [...this.lines].sort((a, b) => (a.id === above) - (b.id === above)) : this.lines;
     const known = ordered.some((line) => line.id === above);
-    drawLines(canvas, ordered.map((line) => (line.id === above ? { ...line, strong: true } : line)), this.scales, { smoothing, faded: (line) => known && line.id !== above });
+    drawLines(
+      canvas,
+      ordered.map((line) => (line.id === above ? { ...line, strong: true } : line)),
+      this.scales,
+      { smoothing, faded: (line) => known && line.id !== above },
+    );
     drawMarks(canvas, this.lines, this.scales, this.theme);
     this.#drawAbove();
   }
@@ -130,7 +161,7 @@ export class Chart {
     const slack = (this.scales.right - this.scales.left) * 0.02;
     return this.lines.flatMap((line) => {
       const index = nearest(line.x, x);
-      if (index < 0 || line.x[index] < x - slack && index === line.x.length - 1 || line.x[index] > x + slack && index === 0) return [];
+      if (index < 0 || (line.x[index] < x - slack && index === line.x.length - 1) || (line.x[index] > x + slack && index === 0)) return [];
       return [{ line, index }];
     });
   }
@@ -152,7 +183,8 @@ export class Chart {
       this.#leave();
       return;
     }
-    const distance = ({ line, index }) => (line.shown[index] === null ? Infinity : Math.abs(this.scales.toY(line.shown[index]) - event.offsetY));
+    const distance = ({ line, index }) =>
+      line.shown[index] === null ? Infinity : Math.abs(this.scales.toY(line.shown[index]) - event.offsetY);
     const closest = points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
     const touched = this.lines.length > 1 && distance(closest) < TOUCH_PIXELS ? closest.line.id : null;
     this.panel.highlight(touched);
@@ -183,7 +215,8 @@ export class Chart {
     if (event.key === "Escape") this.panel.zoom(this.axis, null);
     else if (event.key === "l") this.panel.toggleLog(this);
     else if (event.key === "Enter") this.panel.expand?.(this);
-    else if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key) || !this.lines.length || event.metaKey || event.ctrlKey) return;
+    else if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key) || !this.lines.length || event.metaKey || event.ctrlKey)
+      return;
     else this.#step(event.key);
     event.preventDefault();
     event.stopPropagation();
@@ -221,7 +254,8 @@ export class Chart {
     const from = Math.max(0, Math.min(at - TIP_LINES_MAX + 2, sorted.length - TIP_LINES_MAX));
     const shown = sorted.slice(from, from + TIP_LINES_MAX);
     const rows = shown.map((point) => this.#tipRow(point, point.line.id === touched));
-    if (sorted.length > shown.length) rows.push(h("tr", null, h("td", { colspan: "3", class: "hint" }, `${sorted.length - shown.length} more`)));
+    if (sorted.length > shown.length)
+      rows.push(h("tr", null, h("td", { colspan: "3", class: "hint" }, `${sorted.length - shown.length} more`)));
     tip.replaceChildren(h("div", { class: "hint" }, this.#placeName(this.cursor)), h("table", null, h("tbody", null, rows)));
     tip.hidden = false;
     const { left, top } = this.above.getBoundingClientRect();
@@ -235,10 +269,17 @@ export class Chart {
     const { line, index } = point;
     const notes = [];
     if (this.panel.view.smoothing && line.shown[index] !== null) notes.push(`smoothed ${number(line.shown[index])}`);
-    if (line.low && line.low[index] !== line.high[index] && line.low[index] !== null) notes.push(`${number(line.low[index])} to ${number(line.high[index])}`);
+    if (line.low && line.low[index] !== line.high[index] && line.low[index] !== null)
+      notes.push(`${number(line.low[index])} to ${number(line.high[index])}`);
     const swatch = h("i", { class: "swatch" });
     swatch.style.background = line.color;
-    return h("tr", { class: strong ? "strong" : null }, h("td", null, swatch, this.lines.length > 1 ? line.name : null), h("td", { class: "number" }, h("b", null, this.#valueText(point))), h("td", { class: "hint" }, notes.join(" · ")));
+    return h(
+      "tr",
+      { class: strong ? "strong" : null },
+      h("td", null, swatch, this.lines.length > 1 ? line.name : null),
+      h("td", { class: "number" }, h("b", null, this.#valueText(point))),
+      h("td", { class: "hint" }, notes.join(" · ")),
+    );
   }
 
   #placeName(x) {
@@ -250,7 +291,9 @@ export class Chart {
   // --- Taking it along ---------------------------------------------------------------------
 
   csv() {
-    const rows = this.lines.flatMap((line) => line.x.map((x, index) => [line.name, x, line.last[index], line.low?.[index], line.high?.[index]]));
+    const rows = this.lines.flatMap((line) =>
+      line.x.map((x, index) => [line.name, x, line.last[index], line.low?.[index], line.high?.[index]]),
+    );
     return [["run", this.axis, this.name, "lowest", "highest"], ...rows].map(csvLine).join("");
   }
 

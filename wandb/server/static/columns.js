@@ -5,7 +5,13 @@ import { FACTS } from "./runtable.js";
 
 export function columnChooser(close, { chosen, known, changed }) {
   let current = [...chosen];
-  const search = h("input", { type: "search", placeholder: "Search columns", "aria-label": "Search columns", autofocus: true, oninput: () => draw() });
+  const search = h("input", {
+    type: "search",
+    placeholder: "Search columns",
+    "aria-label": "Search columns",
+    autofocus: true,
+    oninput: () => draw(),
+  });
   const list = h("div", { class: "column-list" });
   const names = [...Object.keys(FACTS), ...known.map((column) => column.key)];
   const change = (next) => {
@@ -23,8 +29,18 @@ export function columnChooser(close, { chosen, known, changed }) {
     const box = h("input", { type: "checkbox", onchange: () => change(on ? current.filter((other) => other !== key) : [...current, key]) });
     box.checked = on;
     const [group, ...rest] = key in FACTS ? ["", FACTS[key].text] : key.split(".");
-    const arrows = on ? [iconButton("chevron", `Move ${key} to the left`, () => move(key, -1), { class: "quiet icon-button turned" }), iconButton("chevron", `Move ${key} to the right`, () => move(key, 1))] : [];
-    return h("div", { class: "option" }, h("label", null, box, h("span", null, rest.join(".")), group ? h("small", { class: "hint" }, group) : null), arrows);
+    const arrows = on
+      ? [
+          iconButton("chevron", `Move ${key} to the left`, () => move(key, -1), { class: "quiet icon-button turned" }),
+          iconButton("chevron", `Move ${key} to the right`, () => move(key, 1)),
+        ]
+      : [];
+    return h(
+      "div",
+      { class: "option" },
+      h("label", null, box, h("span", null, rest.join(".")), group ? h("small", { class: "hint" }, group) : null),
+      arrows,
+    );
   };
   const draw = () => {
     const wanted = search.value.toLowerCase();
@@ -34,5 +50,17 @@ export function columnChooser(close, { chosen, known, changed }) {
     if (others.length > 200) list.append(h("p", { class: "hint" }, `${others.length - 200} more; search for them.`));
   };
   draw();
-  return [search, list, h("div", { class: "buttons" }, button("Reset", () => { close(); changed([]); }), button("Done", close, { class: "primary" }))];
+  return [
+    search,
+    list,
+    h(
+      "div",
+      { class: "buttons" },
+      button("Reset", () => {
+        close();
+        changed([]);
+      }),
+      button("Done", close, { class: "primary" }),
+    ),
+  ];
 }

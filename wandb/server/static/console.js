@@ -20,14 +20,36 @@ export class ConsolePanel {
     this.found = [];
     this.at = -1;
     this.follow = true;
-    this.search = h("input", { type: "search", placeholder: "Search output", "aria-label": "Search output", onkeydown: (event) => event.key === "Enter" && this.#jump(event.shiftKey ? -1 : 1), oninput: () => this.#searchSoon() });
+    this.search = h("input", {
+      type: "search",
+      placeholder: "Search output",
+      "aria-label": "Search output",
+      onkeydown: (event) => event.key === "Enter" && this.#jump(event.shiftKey ? -1 : 1),
+      oninput: () => this.#searchSoon(),
+    });
     this.hits = h("span", { class: "hint", role: "status" });
     this.tail = h("button", { type: "button", "aria-pressed": "true", onclick: () => this.#setFollow(!this.follow) }, "Follow");
     this.wrap = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.#setWrap() }, "Wrap");
-    const tools = h("div", { class: "tools" }, this.search, iconButton("chevron", "Hit before", () => this.#jump(-1), { class: "quiet icon-button turned" }), iconButton("chevron", "Next hit", () => this.#jump(1)), this.hits, h("span", { class: "space" }), button("To the start", () => this.#scrollTo(0)), this.tail, this.wrap, h("a", { class: "button", href: `${files}/output.log`, download: "" }, "output.log"));
+    const tools = h(
+      "div",
+      { class: "tools" },
+      this.search,
+      iconButton("chevron", "Hit before", () => this.#jump(-1), { class: "quiet icon-button turned" }),
+      iconButton("chevron", "Next hit", () => this.#jump(1)),
+      this.hits,
+      h("span", { class: "space" }),
+      button("To the start", () => this.#scrollTo(0)),
+      this.tail,
+      this.wrap,
+      h("a", { class: "button", href: `${files}/output.log`, download: "" }, "output.log"),
+    );
     this.list = h("ol");
     this.space = h("div", { class: "console-space" }, this.list);
-    this.box = h("div", { class: "console card", tabindex: "0", role: "log", "aria-label": "Console output", "aria-live": "off" }, this.space);
+    this.box = h(
+      "div",
+      { class: "console card", tabindex: "0", role: "log", "aria-label": "Console output", "aria-live": "off" },
+      this.space,
+    );
     this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.empty = empty("The run has printed nothing yet.");
     this.tools = tools;
@@ -40,7 +62,8 @@ export class ConsolePanel {
     const from = Math.max(0, this.count - REWRITABLE_LINES);
     const first = Math.floor(from / PAGE);
     let page = await this.#load(first, true);
-    for (let next = first + 1; next * PAGE < page.count && this.follow; next += 1) page = await this.#load(Math.floor((page.count - 1) / PAGE), true);
+    for (let next = first + 1; next * PAGE < page.count && this.follow; next += 1)
+      page = await this.#load(Math.floor((page.count - 1) / PAGE), true);
     this.count = page.count;
     this.empty.hidden = this.count > 0;
     this.box.hidden = this.tools.hidden = !this.count;
@@ -111,7 +134,13 @@ export class ConsolePanel {
     const line = this.pages.get(Math.floor(index / PAGE))?.lines.find((item) => item.number === index);
     const kind = [line?.level === "error" ? "error" : null, this.found[this.at] === index ? "hit" : null].filter(Boolean).join(" ");
     const time = h("time", { title: line?.timestamp ?? null }, line?.timestamp ? line.timestamp.slice(11, 19) : "");
-    return h("li", { class: kind || null }, h("span", { class: "line-number", "aria-hidden": "true" }, String(index + 1)), time, h("span", { class: "text" }, line ? [line.label ? h("b", null, `[${line.label}] `) : null, ...coloured(line.text)] : ""));
+    return h(
+      "li",
+      { class: kind || null },
+      h("span", { class: "line-number", "aria-hidden": "true" }, String(index + 1)),
+      time,
+      h("span", { class: "text" }, line ? [line.label ? h("b", null, `[${line.label}] `) : null, ...coloured(line.text)] : ""),
+    );
   }
 
   // --- Searching ---------------------------------------------------------------------------
@@ -125,7 +154,7 @@ export class ConsolePanel {
     const text = this.search.value;
     this.found = [];
     this.at = -1;
-    for (let from = 0; text && from !== null && this.search.value === text; ) {
+    for (let from = 0; text && from !== null && this.search.value === text;) {
       const answer = await getJson(`${this.base}/console?search=${encodeURIComponent(text)}&from=${from}`);
       if (this.search.value !== text) return;
       this.found.push(...answer.found);
@@ -154,4 +183,3 @@ export class ConsolePanel {
     this.#draw(true);
   }
 }
-

@@ -2,7 +2,8 @@
 
 import { h, iconButton, setText } from "./dom.js";
 import { csvLine, number, value } from "./format.js";
-import { byName, saveAs } from "./panels.js";
+import { byName } from "./names.js";
+import { saveAs } from "./save.js";
 
 const ROWS_PER_PAGE = 50;
 const TEXT_MAX = 300;
@@ -13,14 +14,28 @@ export class DataTable {
     Object.assign(this, { columns, data, cell });
     this.sort = null;
     this.page = 0;
-    this.search = h("input", { type: "search", placeholder: "Filter rows", "aria-label": "Filter rows", title: "A text, or a condition such as score > 0.5", oninput: () => { this.page = 0; this.draw(); } });
+    this.search = h("input", {
+      type: "search",
+      placeholder: "Filter rows",
+      "aria-label": "Filter rows",
+      title: "A text, or a condition such as score > 0.5",
+      oninput: () => {
+        this.page = 0;
+        this.draw();
+      },
+    });
     this.count = h("span", { class: "hint" });
     this.before = iconButton("chevron", "Page before", () => this.#turn(-1), { class: "quiet icon-button turned" });
     this.after = iconButton("chevron", "Next page", () => this.#turn(1));
     const save = iconButton("download", "Save as CSV", () => saveAs("table.csv", new Blob([this.csv()], { type: "text/csv" })));
     this.head = h("thead");
     this.body = h("tbody");
-    this.element = h("div", { class: "data-table" }, h("div", { class: "tools" }, this.search, this.count, h("span", { class: "space" }), this.before, this.after, save), h("div", { class: "scroll" }, h("table", null, this.head, this.body)));
+    this.element = h(
+      "div",
+      { class: "data-table" },
+      h("div", { class: "tools" }, this.search, this.count, h("span", { class: "space" }), this.before, this.after, save),
+      h("div", { class: "scroll" }, h("table", null, this.head, this.body)),
+    );
     this.draw();
   }
 
@@ -46,17 +61,47 @@ export class DataTable {
     setText(this.count, rows.length ? `${number(first + 1)}–${number(first + shown.length)} of ${number(rows.length)} rows` : "No rows");
     this.before.disabled = this.page === 0;
     this.after.disabled = this.page >= pages - 1;
-    const numeric = this.columns.map((_, column) => shown.length > 0 && shown.every((row) => typeof row[column] === "number" || row[column] === null));
-    this.head.replaceChildren(h("tr", null, this.columns.map((name, column) => this.#heading(String(name), column, numeric[column]))));
-    this.body.replaceChildren(...shown.map((row) => h("tr", null, row.map((item, column) => h("td", { class: numeric[column] ? "number" : "cut" }, this.#content(item, column))))));
+    const numeric = this.columns.map(
+      (_, column) => shown.length > 0 && shown.every((row) => typeof row[column] === "number" || row[column] === null),
+    );
+    this.head.replaceChildren(
+      h(
+        "tr",
+        null,
+        this.columns.map((name, column) => this.#heading(String(name), column, numeric[column])),
+      ),
+    );
+    this.body.replaceChildren(
+      ...shown.map((row) =>
+        h(
+          "tr",
+          null,
+          row.map((item, column) => h("td", { class: numeric[column] ? "number" : "cut" }, this.#content(item, column))),
+        ),
+      ),
+    );
   }
 
   #heading(name, column, numeric) {
     const active = this.sort?.column === column;
     const arrow = active ? h("span", { "aria-hidden": "true" }, this.sort.descending ? " ↓" : " ↑") : null;
     const next = !active ? { column, descending: false } : this.sort.descending ? null : { column, descending: true };
-    return h("th", { scope: "col", class: numeric ? "number" : null, "aria-sort": active ? (this.sort.descending ? "descending" : "ascending") : null },
-      h("button", { type: "button", onclick: () => { this.sort = next; this.draw(); } }, name, arrow));
+    return h(
+      "th",
+      { scope: "col", class: numeric ? "number" : null, "aria-sort": active ? (this.sort.descending ? "descending" : "ascending") : null },
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            this.sort = next;
+            this.draw();
+          },
+        },
+        name,
+        arrow,
+      ),
+    );
   }
 
   #content(item, column) {
@@ -80,8 +125,19 @@ function rowFilter(text, columns) {
     return wanted ? (row) => row.some((item) => value(item).toLowerCase().includes(wanted)) : () => true;
   }
   const [, , operator, operand] = found;
-  const order = (row) => compare(row[column], typeof row[column] === "number" ? Number(operand) : typeof row[column] === "boolean" ? operand === "true" : operand);
-  return { ">": (row) => order(row) > 0, "<": (row) => order(row) < 0, ">=": (row) => order(row) >= 0, "<=": (row) => order(row) <= 0, "=": (row) => order(row) === 0, "!=": (row) => order(row) !== 0 }[operator];
+  const order = (row) =>
+    compare(
+      row[column],
+      typeof row[column] === "number" ? Number(operand) : typeof row[column] === "boolean" ? operand === "true" : operand,
+    );
+  return {
+    ">": (row) => order(row) > 0,
+    "<": (row) => order(row) < 0,
+    ">=": (row) => order(row) >= 0,
+    "<=": (row) => order(row) <= 0,
+    "=": (row) => order(row) === 0,
+    "!=": (row) => order(row) !== 0,
+  }[operator];
 }
 
 function compare(a, b) {

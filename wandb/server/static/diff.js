@@ -6,7 +6,7 @@ const LINES_MAX = 4000;
 const CONTEXT = 3;
 
 // The shortest way from one list of lines to the other, as [kind, line]: " ", "-" or "+".
-export function lineDiff(before, after) {
+function lineDiff(before, after) {
   const [a, b] = [before.split("\n").slice(0, LINES_MAX), after.split("\n").slice(0, LINES_MAX)];
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
@@ -24,7 +24,8 @@ function shortest(a, b) {
   const lengths = new Uint16Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i -= 1) {
     for (let j = b.length - 1; j >= 0; j -= 1) {
-      lengths[i * width + j] = a[i] === b[j] ? lengths[(i + 1) * width + j + 1] + 1 : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
+      lengths[i * width + j] =
+        a[i] === b[j] ? lengths[(i + 1) * width + j + 1] + 1 : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
     }
   }
   const steps = [];

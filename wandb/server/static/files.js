@@ -4,14 +4,15 @@ import { getJson } from "./api.js";
 import { empty, h, icon } from "./dom.js";
 import { bytes, moment } from "./format.js";
 import { codeView, patchView } from "./highlight.js";
-import { byName } from "./panels.js";
+import { byName } from "./names.js";
 import { DataTable } from "./datatable.js";
 
 const PREVIEW_BYTES_MAX = 1_000_000;
 const PICTURES = /\.(png|jpe?g|gif|webp|bmp|svg)$/i;
 const SOUNDS = /\.(wav|mp3|ogg|flac|m4a)$/i;
 const FILMS = /\.(mp4|webm|mov|ogv)$/i;
-const TEXTS = /\.(txt|log|md|rst|py|pyi|ipynb|json|jsonl|ya?ml|toml|cfg|ini|csv|tsv|sh|c|h|cc|cpp|cu|rs|go|js|ts|patch|diff|xml|html)$|(^|\/)(requirements[^/]*|Dockerfile|Makefile|LICENSE)$/i;
+const TEXTS =
+  /\.(txt|log|md|rst|py|pyi|ipynb|json|jsonl|ya?ml|toml|cfg|ini|csv|tsv|sh|c|h|cc|cpp|cu|rs|go|js|ts|patch|diff|xml|html)$|(^|\/)(requirements[^/]*|Dockerfile|Makefile|LICENSE)$/i;
 
 export class FilesPanel {
   // `wanted(name)` chooses the files; `first(names)` the one that is open at the beginning.
@@ -45,21 +46,46 @@ export class FilesPanel {
   }
 
   #branch(node, prefix) {
-    const folders = [...node.folders].sort((a, b) => byName(a[0], b[0])).map(([name, inner]) => {
-      const path = `${prefix}${name}/`;
-      const details = h("details", { open: this.open.has(path) || this.chosen?.startsWith(path) || (node.folders.size === 1 && !node.files.length) }, h("summary", null, icon("folder"), name, h("small", { class: "hint" }, ` ${inner.count}`)));
-      // A folder of thousands of files is drawn when somebody opens it.
-      const fill = () => details.children.length < 2 && details.append(this.#branch(inner, path));
-      if (details.open) fill();
-      details.addEventListener("toggle", () => {
-        if (details.open) this.open.add(path);
-        else this.open.delete(path);
-        fill();
+    const folders = [...node.folders]
+      .sort((a, b) => byName(a[0], b[0]))
+      .map(([name, inner]) => {
+        const path = `${prefix}${name}/`;
+        const details = h(
+          "details",
+          { open: this.open.has(path) || this.chosen?.startsWith(path) || (node.folders.size === 1 && !node.files.length) },
+          h("summary", null, icon("folder"), name, h("small", { class: "hint" }, ` ${inner.count}`)),
+        );
+        // A folder of thousands of files is drawn when somebody opens it.
+        const fill = () => details.children.length < 2 && details.append(this.#branch(inner, path));
+        if (details.open) fill();
+        details.addEventListener("toggle", () => {
+          if (details.open) this.open.add(path);
+          else this.open.delete(path);
+          fill();
+        });
+        return h("li", null, details);
       });
-      return h("li", null, details);
-    });
-    const files = node.files.sort((a, b) => byName(a.name, b.name)).map((file) =>
-      h("li", null, h("button", { type: "button", class: "quiet", "aria-current": file.name === this.chosen ? "true" : null, title: `${file.name}, ${bytes(file.size)}`, onclick: () => this.#choose(file) }, icon("file"), file.name.slice(prefix.length), h("small", { class: "hint" }, bytes(file.size)))));
+    const files = node.files
+      .sort((a, b) => byName(a.name, b.name))
+      .map((file) =>
+        h(
+          "li",
+          null,
+          h(
+            "button",
+            {
+              type: "button",
+              class: "quiet",
+              "aria-current": file.name === this.chosen ? "true" : null,
+              title: `${file.name}, ${bytes(file.size)}`,
+              onclick: () => this.#choose(file),
+            },
+            icon("file"),
+            file.name.slice(prefix.length),
+            h("small", { class: "hint" }, bytes(file.size)),
+          ),
+        ),
+      );
     return h("ul", null, folders, files);
   }
 
@@ -68,7 +94,14 @@ export class FilesPanel {
     this.chosen = file.name;
     this.#draw();
     const address = `${this.files}/${file.name.split("/").map(encodeURIComponent).join("/")}`;
-    const head = h("header", null, h("b", null, file.name), h("span", { class: "hint" }, `${bytes(file.size)} · ${moment(file.updated_at)}`), h("span", { class: "space" }), h("a", { class: "button", href: address, download: "" }, "Download"));
+    const head = h(
+      "header",
+      null,
+      h("b", null, file.name),
+      h("span", { class: "hint" }, `${bytes(file.size)} · ${moment(file.updated_at)}`),
+      h("span", { class: "space" }),
+      h("a", { class: "button", href: address, download: "" }, "Download"),
+    );
     this.preview.replaceChildren(head, h("p", { class: "hint" }, "Loading…"));
     const content = await preview(file, address).catch((error) => h("p", { class: "error" }, error.message));
     if (this.chosen === file.name) this.preview.replaceChildren(head, content);

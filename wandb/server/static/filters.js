@@ -5,14 +5,27 @@
 import { button, h, icon, iconButton } from "./dom.js";
 import { openBeside } from "./popover.js";
 
-const OPERATORS = [["$eq", "="], ["$ne", "≠"], ["$gt", ">"], ["$gte", "≥"], ["$lt", "<"], ["$lte", "≤"], ["$in", "one of"], ["$nin", "none of"], ["$regex", "matches"], ["$exists", "is there"]];
+const OPERATORS = [
+  ["$eq", "="],
+  ["$ne", "≠"],
+  ["$gt", ">"],
+  ["$gte", "≥"],
+  ["$lt", "<"],
+  ["$lte", "≤"],
+  ["$in", "one of"],
+  ["$nin", "none of"],
+  ["$regex", "matches"],
+  ["$exists", "is there"],
+];
 const SYMBOLS = Object.fromEntries(OPERATORS);
 const FACTS = ["state", "display_name", "tags", "group", "job_type", "user", "sweep", "created_at", "notes"];
 const STATES = ["running", "finished", "failed", "crashed", "killed", "preempting", "preempted", "pending"];
 
 // The simple conditions of a filter, as [key, operator, value]; null where it holds anything else.
-export function conditionsOf(filter) {
-  const entries = Object.entries(filter).flatMap(([key, wanted]) => (key === "$and" && Array.isArray(wanted) ? wanted.flatMap((part) => Object.entries(part ?? {})) : [[key, wanted]]));
+function conditionsOf(filter) {
+  const entries = Object.entries(filter).flatMap(([key, wanted]) =>
+    key === "$and" && Array.isArray(wanted) ? wanted.flatMap((part) => Object.entries(part ?? {})) : [[key, wanted]],
+  );
   const conditions = [];
   for (const [key, wanted] of entries) {
     if (key.startsWith("$")) return null;
@@ -24,7 +37,7 @@ export function conditionsOf(filter) {
   return conditions;
 }
 
-export function filterOf(conditions) {
+function filterOf(conditions) {
   if (!conditions.length) return {};
   return { $and: conditions.map(([key, operator, value]) => ({ [key]: operator === "$eq" ? value : { [operator]: value } })) };
 }
@@ -49,7 +62,12 @@ export class FilterBar {
   constructor(columns, changed) {
     this.columns = columns;
     this.changed = changed;
-    this.opener = h("button", { type: "button", class: "with-icon", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => this.#open(null) }, icon("filter"), "Filter");
+    this.opener = h(
+      "button",
+      { type: "button", class: "with-icon", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => this.#open(null) },
+      icon("filter"),
+      "Filter",
+    );
     this.chips = h("span", { class: "chips" });
     this.element = h("span", { class: "filter-bar" }, this.opener, this.chips);
   }
@@ -59,11 +77,26 @@ export class FilterBar {
     const conditions = conditionsOf(filter);
     const remove = (index) => this.changed(filterOf(conditions.filter((_, other) => other !== index)));
     if (conditions === null) {
-      this.chips.replaceChildren(h("span", { class: "chip" }, h("button", { type: "button", onclick: () => this.#openJson() }, "filter as JSON"), iconButton("close", "Remove the filter", () => this.changed({}))));
+      this.chips.replaceChildren(
+        h(
+          "span",
+          { class: "chip" },
+          h("button", { type: "button", onclick: () => this.#openJson() }, "filter as JSON"),
+          iconButton("close", "Remove the filter", () => this.changed({})),
+        ),
+      );
       return;
     }
-    this.chips.replaceChildren(...conditions.map((condition, index) => h("span", { class: "chip" },
-      h("button", { type: "button", title: "Change this condition", onclick: () => this.#open(index) }, spelled(condition)), iconButton("close", `Remove ${spelled(condition)}`, () => remove(index)))));
+    this.chips.replaceChildren(
+      ...conditions.map((condition, index) =>
+        h(
+          "span",
+          { class: "chip" },
+          h("button", { type: "button", title: "Change this condition", onclick: () => this.#open(index) }, spelled(condition)),
+          iconButton("close", `Remove ${spelled(condition)}`, () => remove(index)),
+        ),
+      ),
+    );
   }
 
   async #open(index) {
@@ -83,24 +116,72 @@ export class FilterBar {
     const suggestions = h("datalist", { id: "filter-values" });
     const suggest = () => {
       const known = columns.find((column) => column.key === keyInput.value);
-      suggestions.replaceChildren(...(keyInput.value === "state" ? STATES : (known?.values ?? [])).map((item) => h("option", { value: item })));
+      suggestions.replaceChildren(
+        ...(keyInput.value === "state" ? STATES : (known?.values ?? [])).map((item) => h("option", { value: item })),
+      );
     };
-    const keyInput = h("input", { list: "filter-keys", value: key, "aria-label": "Column", required: true, oninput: suggest, onfocus: (event) => event.target.select(), autofocus: true });
-    const operatorInput = h("select", { "aria-label": "Comparison", onchange: () => (valueInput.hidden = operatorInput.value === "$exists") }, OPERATORS.map(([name, text]) => h("option", { value: name, selected: name === operator }, text)));
-    const valueInput = h("input", { list: "filter-values", "aria-label": "Value", value: Array.isArray(value) ? value.join(", ") : String(value ?? "null"), hidden: operator === "$exists" });
+    const keyInput = h("input", {
+      list: "filter-keys",
+      value: key,
+      "aria-label": "Column",
+      required: true,
+      oninput: suggest,
+      onfocus: (event) => event.target.select(),
+      autofocus: true,
+    });
+    const operatorInput = h(
+      "select",
+      { "aria-label": "Comparison", onchange: () => (valueInput.hidden = operatorInput.value === "$exists") },
+      OPERATORS.map(([name, text]) => h("option", { value: name, selected: name === operator }, text)),
+    );
+    const valueInput = h("input", {
+      list: "filter-values",
+      "aria-label": "Value",
+      value: Array.isArray(value) ? value.join(", ") : String(value ?? "null"),
+      hidden: operator === "$exists",
+    });
     suggest();
     const submit = (event) => {
       event.preventDefault();
       const chosen = operatorInput.value;
-      const parsed = chosen === "$exists" ? true : ["$in", "$nin"].includes(chosen) ? valueInput.value.split(",").map(typed) : chosen === "$regex" ? valueInput.value : typed(valueInput.value);
+      const parsed =
+        chosen === "$exists"
+          ? true
+          : ["$in", "$nin"].includes(chosen)
+            ? valueInput.value.split(",").map(typed)
+            : chosen === "$regex"
+              ? valueInput.value
+              : typed(valueInput.value);
       const made = [keyInput.value, chosen, parsed];
       close();
       this.changed(filterOf(index === null ? [...conditions, made] : conditions.map((old, other) => (other === index ? made : old))));
     };
-    const asJson = h("button", { type: "button", class: "quiet", onclick: () => { close(); this.#openJson(); } }, "Edit as JSON");
-    return h("form", { class: "filter-form", onsubmit: submit },
-      h("datalist", { id: "filter-keys" }, names.map((name) => h("option", { value: name }))), suggestions,
-      keyInput, operatorInput, valueInput, h("div", { class: "buttons" }, asJson, h("button", { type: "submit", class: "primary" }, index === null ? "Add" : "Change")));
+    const asJson = h(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        onclick: () => {
+          close();
+          this.#openJson();
+        },
+      },
+      "Edit as JSON",
+    );
+    return h(
+      "form",
+      { class: "filter-form", onsubmit: submit },
+      h(
+        "datalist",
+        { id: "filter-keys" },
+        names.map((name) => h("option", { value: name })),
+      ),
+      suggestions,
+      keyInput,
+      operatorInput,
+      valueInput,
+      h("div", { class: "buttons" }, asJson, h("button", { type: "submit", class: "primary" }, index === null ? "Add" : "Change")),
+    );
   }
 
   #openJson() {
@@ -117,7 +198,14 @@ export class FilterBar {
           problem.textContent = error.message;
         }
       };
-      return h("div", { class: "filter-json" }, h("p", { class: "hint" }, "As in wandb.Api().runs(filters=…)"), text, problem, h("div", { class: "buttons" }, button("Cancel", close), button("Apply", apply, { class: "primary" })));
+      return h(
+        "div",
+        { class: "filter-json" },
+        h("p", { class: "hint" }, "As in wandb.Api().runs(filters=…)"),
+        text,
+        problem,
+        h("div", { class: "buttons" }, button("Cancel", close), button("Apply", apply, { class: "primary" })),
+      );
     });
   }
 }

@@ -17,7 +17,7 @@ function chance(seed) {
 }
 
 // Texts become the ranks of their means, so that a tree can cut between them.
-export function encoded(column, target) {
+function encoded(column, target) {
   if (column.every((item) => typeof item === "number")) return column;
   const sums = new Map();
   column.forEach((item, index) => {
@@ -67,7 +67,12 @@ function grow(features, target, rows, depth, random) {
   if (!best) return { mean };
   const below = rows.filter((row) => features[best.feature][row] <= best.threshold);
   const above = rows.filter((row) => features[best.feature][row] > best.threshold);
-  return { feature: best.feature, threshold: best.threshold, below: grow(features, target, below, depth + 1, random), above: grow(features, target, above, depth + 1, random) };
+  return {
+    feature: best.feature,
+    threshold: best.threshold,
+    below: grow(features, target, below, depth + 1, random),
+    above: grow(features, target, above, depth + 1, random),
+  };
 }
 
 function bestCut(column, target, rows) {
@@ -120,7 +125,7 @@ export function correlation(a, b) {
 function ranks(items) {
   const order = items.map((_, index) => index).sort((a, b) => items[a] - items[b]);
   const found = new Array(items.length);
-  for (let at = 0; at < order.length; ) {
+  for (let at = 0; at < order.length;) {
     let end = at;
     while (end < order.length && items[order[end]] === items[order[at]]) end += 1;
     for (let place = at; place < end; place += 1) found[order[place]] = (at + end - 1) / 2;

@@ -13,7 +13,12 @@ export function number(value) {
 export function compact(item) {
   const size = Math.abs(item);
   if (size >= 1e15 || (size && size < 1e-3)) return item.toExponential(1).replace("e+", "e").replace(".0e", "e");
-  for (const [unit, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [unit, letter] of [
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (size >= unit * 10 || (size >= unit && unit > 1e3)) return `${Number((item / unit).toPrecision(4))}${letter}`;
   }
   return String(Number(item.toPrecision(4)));
@@ -68,7 +73,10 @@ export function flat(object, prefix = "") {
 // Cells as a line of CSV.
 export function csvLine(cells) {
   const text = (item) => (item === null || item === undefined ? "" : typeof item === "object" ? JSON.stringify(item) : String(item));
-  return `${cells.map(text).map((cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")}\n`;
+  return `${cells
+    .map(text)
+    .map((cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
+    .join(",")}\n`;
 }
 
 export function count(number_, one, many = `${one}s`) {

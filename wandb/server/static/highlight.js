@@ -2,17 +2,34 @@
 
 import { h } from "./dom.js";
 
-const WORDS = new Set("and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None nonlocal not or pass raise return True try while with yield match case self".split(" "));
-const TOKEN = /(#.*)|([rbfuRBFU]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))|(\b\d[\w.]*\b)|(@[\w.]+)|(\b[A-Za-z_]\w*\b)/g;
+const WORDS = new Set(
+  "and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None nonlocal not or pass raise return True try while with yield match case self".split(
+    " ",
+  ),
+);
+const TOKEN =
+  /(#.*)|([rbfuRBFU]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))|(\b\d[\w.]*\b)|(@[\w.]+)|(\b[A-Za-z_]\w*\b)/g;
 const LINES_MAX = 20_000;
 
 export function codeView(name, text) {
   const lines = text.split("\n");
   const shown = lines.slice(0, LINES_MAX).join("\n");
-  const numbers = h("pre", { class: "numbers", "aria-hidden": "true" }, lines.slice(0, LINES_MAX).map((_, index) => index + 1).join("\n"));
+  const numbers = h(
+    "pre",
+    { class: "numbers", "aria-hidden": "true" },
+    lines
+      .slice(0, LINES_MAX)
+      .map((_, index) => index + 1)
+      .join("\n"),
+  );
   const content = /\.pyi?$/.test(name) ? python(shown) : [shown];
   const note = lines.length > LINES_MAX ? h("p", { class: "hint" }, `The first ${LINES_MAX} of ${lines.length} lines.`) : null;
-  return h("div", { class: "source" }, h("div", { class: "source-lines", tabindex: "0", role: "region", "aria-label": name }, numbers, h("pre", null, content)), note);
+  return h(
+    "div",
+    { class: "source" },
+    h("div", { class: "source-lines", tabindex: "0", role: "region", "aria-label": name }, numbers, h("pre", null, content)),
+    note,
+  );
 }
 
 function python(text) {
@@ -36,5 +53,12 @@ export function patchView(text) {
     if (line.startsWith("@@")) return "place";
     return { "+": "added", "-": "removed" }[line[0]] ?? null;
   };
-  return h("pre", { class: "patch", tabindex: "0", role: "region", "aria-label": "Patch" }, text.split("\n").slice(0, LINES_MAX).map((line) => h("span", { class: kindOf(line) }, `${line}\n`)));
+  return h(
+    "pre",
+    { class: "patch", tabindex: "0", role: "region", "aria-label": "Patch" },
+    text
+      .split("\n")
+      .slice(0, LINES_MAX)
+      .map((line) => h("span", { class: kindOf(line) }, `${line}\n`)),
+  );
 }

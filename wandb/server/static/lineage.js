@@ -17,7 +17,9 @@ export class LineagePanel {
     const text = JSON.stringify(graph);
     if (this.source === text) return;
     this.source = text;
-    this.element.replaceChildren(graph.nodes.length > 1 ? picture(graph) : empty("Nothing is known of where this came from or went: no artifact was logged or used."));
+    this.element.replaceChildren(
+      graph.nodes.length > 1 ? picture(graph) : empty("Nothing is known of where this came from or went: no artifact was logged or used."),
+    );
   }
 }
 
@@ -32,19 +34,42 @@ function picture({ nodes, edges, middle, cut }) {
     const [left, right] = [x(from) + WIDTH, x(to)];
     const [a, b] = [y(from) + HEIGHT / 2, y(to) + HEIGHT / 2];
     const bend = Math.max(20, (right - left) / 2);
-    return svg("path", { d: `M${left},${a} C${left + bend},${a} ${right - bend},${b} ${right},${b}`, class: from === middle || to === middle ? "edge near" : "edge" });
+    return svg("path", {
+      d: `M${left},${a} C${left + bend},${a} ${right - bend},${b} ${right},${b}`,
+      class: from === middle || to === middle ? "edge near" : "edge",
+    });
   });
-  const boxes = nodes.map((node) => svg("a", { href: addressOf(node), class: `graph-node ${node.kind} ${node.id === middle ? "self" : ""}`, "aria-label": `${node.kind} ${node.name}` },
-    svg("rect", { x: x(node.id), y: y(node.id), width: WIDTH, height: HEIGHT, rx: node.kind === "run" ? HEIGHT / 2 : 7 }),
-    svg("text", { x: x(node.id) + 14, y: y(node.id) + 16, class: "name" }, cutText(node.name)),
-    svg("text", { x: x(node.id) + 14, y: y(node.id) + 30, class: "kind" }, node.kind === "run" ? `run${node.job_type ? `, ${node.job_type}` : ""}` : node.type),
-    svg("title", null, node.name)));
+  const boxes = nodes.map((node) =>
+    svg(
+      "a",
+      {
+        href: addressOf(node),
+        class: `graph-node ${node.kind} ${node.id === middle ? "self" : ""}`,
+        "aria-label": `${node.kind} ${node.name}`,
+      },
+      svg("rect", { x: x(node.id), y: y(node.id), width: WIDTH, height: HEIGHT, rx: node.kind === "run" ? HEIGHT / 2 : 7 }),
+      svg("text", { x: x(node.id) + 14, y: y(node.id) + 16, class: "name" }, cutText(node.name)),
+      svg(
+        "text",
+        { x: x(node.id) + 14, y: y(node.id) + 30, class: "kind" },
+        node.kind === "run" ? `run${node.job_type ? `, ${node.job_type}` : ""}` : node.type,
+      ),
+      svg("title", null, node.name),
+    ),
+  );
   const graph = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": "Lineage" }, lines, boxes);
-  return h("section", { class: "card lineage-graph", tabindex: "0", role: "region", "aria-label": "Lineage" }, graph, cut ? h("p", { class: "hint" }, "Only the nearest are shown.") : null);
+  return h(
+    "section",
+    { class: "card lineage-graph", tabindex: "0", role: "region", "aria-label": "Lineage" },
+    graph,
+    cut ? h("p", { class: "hint" }, "Only the nearest are shown.") : null,
+  );
 }
 
 function addressOf(node) {
-  return node.kind === "run" ? `/${path(node.entity, node.project, "runs", node.run)}` : `/${path(node.entity, node.project, "artifacts", node.type, ...node.name.split(":"))}`;
+  return node.kind === "run"
+    ? `/${path(node.entity, node.project, "runs", node.run)}`
+    : `/${path(node.entity, node.project, "artifacts", node.type, ...node.name.split(":"))}`;
 }
 
 function cutText(text) {

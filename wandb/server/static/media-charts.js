@@ -37,7 +37,10 @@ const CHARTS = {
   line: (column) => ({ traces: series(column("x"), column("y"), column("stroke"), "lines") }),
   lineseries: (column) => ({ traces: series(column("step"), column("lineVal"), column("lineKey"), "lines") }),
   scatter: (column) => ({ traces: series(column("x"), column("y"), [], "markers") }),
-  bar: (column) => ({ traces: [{ type: "bar", orientation: "h", x: column("value"), y: column("label"), marker: { color: colorOf(0) } }], layout: { yaxis: { automargin: true } } }),
+  bar: (column) => ({
+    traces: [{ type: "bar", orientation: "h", x: column("value"), y: column("label"), marker: { color: colorOf(0) } }],
+    layout: { yaxis: { automargin: true } },
+  }),
   histogram: (column) => ({ traces: [{ type: "histogram", x: column("value"), marker: { color: colorOf(0) } }] }),
   "area-under-curve": (column) => ({ traces: series(column("x"), column("y"), column("class"), "lines") }),
   confusion_matrix: (column) => confusion(column("Actual"), column("Predicted"), column("nPredictions")),
@@ -47,7 +50,16 @@ function series(x, y, names, mode) {
   const groups = new Map();
   x.forEach((item, index) => {
     const name = names[index] ?? "";
-    if (!groups.has(name)) groups.set(name, { type: "scatter", mode, name: String(name), x: [], y: [], line: { color: colorOf(groups.size) }, marker: { color: colorOf(groups.size), size: 6 } });
+    if (!groups.has(name))
+      groups.set(name, {
+        type: "scatter",
+        mode,
+        name: String(name),
+        x: [],
+        y: [],
+        line: { color: colorOf(groups.size) },
+        marker: { color: colorOf(groups.size), size: 6 },
+      });
     groups.get(name).x.push(item);
     groups.get(name).y.push(y[index]);
   });
@@ -58,6 +70,21 @@ function confusion(actual, predicted, counts) {
   const names = [...new Set([...actual, ...predicted])];
   const z = names.map(() => names.map(() => 0));
   counts.forEach((count, index) => (z[names.indexOf(actual[index])][names.indexOf(predicted[index])] = count));
-  const trace = { type: "heatmap", x: names, y: names, z, text: z, texttemplate: "%{text}", colorscale: [[0, "rgba(91, 108, 255, 0.06)"], [1, colorOf(0)]], showscale: false };
-  return { traces: [trace], layout: { xaxis: { title: { text: "Predicted" } }, yaxis: { title: { text: "Actual" }, autorange: "reversed", automargin: true } } };
+  const trace = {
+    type: "heatmap",
+    x: names,
+    y: names,
+    z,
+    text: z,
+    texttemplate: "%{text}",
+    colorscale: [
+      [0, "rgba(91, 108, 255, 0.06)"],
+      [1, colorOf(0)],
+    ],
+    showscale: false,
+  };
+  return {
+    traces: [trace],
+    layout: { xaxis: { title: { text: "Predicted" } }, yaxis: { title: { text: "Actual" }, autorange: "reversed", automargin: true } },
+  };
 }

@@ -48,7 +48,9 @@ export function figureViewer({ key, panel }) {
   const draw = async (path) => frame.draw(await figureOf(path, await fetch(panel.file(path))));
   choice.addEventListener("change", () => draw(paths[choice.selectedIndex]));
   async function show(value) {
-    paths = value.path ? [value.path] : (value.filenames ?? value.molecules ?? (value.objects ?? value.plotly ?? []).map((item) => item.path));
+    paths = value.path
+      ? [value.path]
+      : (value.filenames ?? value.molecules ?? (value.objects ?? value.plotly ?? []).map((item) => item.path));
     choice.hidden = paths.length < 2;
     choice.replaceChildren(...paths.map((_, index) => h("option", null, `${index + 1} of ${paths.length}`)));
     await draw(paths[0]);

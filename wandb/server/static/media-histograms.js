@@ -33,8 +33,13 @@ export function histogramViewer({ key, panel }) {
     if (loadedCount === facts.count) return;
     loadedCount = facts.count;
     const stride = Math.max(1, Math.ceil(facts.lines.length / STEPS_DRAWN_MAX));
-    const chosen = facts.lines.map((line, index) => [line, facts.steps[index]]).filter((_, index) => (facts.lines.length - 1 - index) % stride === 0);
-    const values = await panel.load(key, chosen.map(([line]) => line));
+    const chosen = facts.lines
+      .map((line, index) => [line, facts.steps[index]])
+      .filter((_, index) => (facts.lines.length - 1 - index) % stride === 0);
+    const values = await panel.load(
+      key,
+      chosen.map(([line]) => line),
+    );
     loaded = values.map((item, index) => ({ ...item, step: chosen[index][1] })).filter((item) => item.bins);
     draw();
   }
@@ -52,9 +57,25 @@ function drawBars(canvas, { values, bins }) {
   const toY = (item) => TOP + (1 - item / highest) * (height - TOP - BOTTOM);
   context.fillStyle = getComputedStyle(canvas).getPropertyValue("color");
   context.globalAlpha = 0.85;
-  values.forEach((item, index) => context.fillRect(toX(bins[index]), toY(item), Math.max(1, toX(bins[index + 1]) - toX(bins[index]) - 0.5), toY(0) - toY(item)));
+  values.forEach((item, index) =>
+    context.fillRect(toX(bins[index]), toY(item), Math.max(1, toX(bins[index + 1]) - toX(bins[index]) - 0.5), toY(0) - toY(item)),
+  );
   context.globalAlpha = 1;
-  label(context, theme, width, height, [[low, toX(low)], [(low + high) / 2, toX((low + high) / 2)], [high, toX(high)]], [[highest, toY(highest)], [0, toY(0)]]);
+  label(
+    context,
+    theme,
+    width,
+    height,
+    [
+      [low, toX(low)],
+      [(low + high) / 2, toX((low + high) / 2)],
+      [high, toX(high)],
+    ],
+    [
+      [highest, toY(highest)],
+      [0, toY(0)],
+    ],
+  );
 }
 
 // Each column is a step, darker where it has more values.
@@ -74,14 +95,32 @@ function drawHeat(canvas, items, step) {
     values.forEach((item, index) => {
       if (!item) return;
       context.globalAlpha = 0.08 + 0.92 * Math.sqrt(item / highest);
-      context.fillRect(LEFT + place * column, toY(bins[index + 1]), Math.ceil(column), Math.max(1, toY(bins[index]) - toY(bins[index + 1]) + 0.5));
+      context.fillRect(
+        LEFT + place * column,
+        toY(bins[index + 1]),
+        Math.ceil(column),
+        Math.max(1, toY(bins[index]) - toY(bins[index + 1]) + 0.5),
+      );
     });
     context.globalAlpha = 1;
     if (own !== step) return;
     context.strokeStyle = theme.text;
     context.strokeRect(LEFT + place * column + 0.5, TOP, Math.max(2, column - 1), height - TOP - BOTTOM);
   });
-  label(context, theme, width, height, [[items[0].step, LEFT + column / 2], [items.at(-1).step, width - 8 - column / 2]], [[high, toY(high)], [low, toY(low)]]);
+  label(
+    context,
+    theme,
+    width,
+    height,
+    [
+      [items[0].step, LEFT + column / 2],
+      [items.at(-1).step, width - 8 - column / 2],
+    ],
+    [
+      [high, toY(high)],
+      [low, toY(low)],
+    ],
+  );
 }
 
 function label(context, theme, width, height, below, beside) {

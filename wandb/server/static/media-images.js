@@ -40,8 +40,12 @@ function itemsOf(value) {
   if (value._type === "image-file") return [value];
   const paths = value.filenames ?? (value.images ?? []).map((image) => image.path);
   return paths.map((path, index) => ({
-    path, width: value.width, height: value.height, caption: value.captions?.[index] || null,
-    masks: value.all_masks?.[index] ?? null, boxes: value.all_boxes?.[index] ?? null,
+    path,
+    width: value.width,
+    height: value.height,
+    caption: value.captions?.[index] || null,
+    masks: value.all_masks?.[index] ?? null,
+    boxes: value.all_boxes?.[index] ?? null,
   }));
 }
 
@@ -54,10 +58,20 @@ function layerSwitches(layer, names, off, redraw) {
   const one = (name, text, color) => {
     const swatch = h("i", { class: "swatch" });
     if (color) swatch.style.color = color;
-    const button = h("button", { type: "button", class: "quiet", "aria-pressed": String(!off.has(name)), onclick: () => flip(name, button) }, color ? swatch : null, text);
+    const button = h(
+      "button",
+      { type: "button", class: "quiet", "aria-pressed": String(!off.has(name)), onclick: () => flip(name, button) },
+      color ? swatch : null,
+      text,
+    );
     return button;
   };
-  return h("span", { class: "layer" }, one(layer, h("b", null, layer.split(" ")[1])), [...names].sort((a, b) => a[0] - b[0]).map(([number, text]) => one(`${layer} ${number}`, text, colorOf(number))));
+  return h(
+    "span",
+    { class: "layer" },
+    one(layer, h("b", null, layer.split(" ")[1])),
+    [...names].sort((a, b) => a[0] - b[0]).map(([number, text]) => one(`${layer} ${number}`, text, colorOf(number))),
+  );
 }
 
 class Picture {
@@ -65,7 +79,12 @@ class Picture {
     Object.assign(this, { item, panel, key, classes });
     this.image = h("img", { src: panel.file(item.path), alt: item.caption ?? `${key}` });
     this.above = h("canvas", { "aria-hidden": "true" });
-    this.frame = h("button", { type: "button", class: "picture", "aria-label": `Show ${item.caption ?? key} large`, onclick: () => this.#enlarge() }, this.image, this.above);
+    this.frame = h(
+      "button",
+      { type: "button", class: "picture", "aria-label": `Show ${item.caption ?? key} large`, onclick: () => this.#enlarge() },
+      this.image,
+      this.above,
+    );
     this.element = h("figure", null, this.frame, item.caption ? h("figcaption", null, item.caption) : null);
     this.layers = [];
   }
@@ -81,7 +100,11 @@ class Picture {
     for (const [layer, { path }] of Object.entries(boxes ?? {})) {
       const { box_data: found = [], class_labels: own = {} } = await (await fetch(this.panel.file(path))).json();
       this.layers.push({ name: `boxes ${layer}`, boxes: found, labels: { ...labels("box_classes", layer), ...own } });
-      this.#name(`boxes ${layer}`, found.map((box) => box.class_id), { ...labels("box_classes", layer), ...own });
+      this.#name(
+        `boxes ${layer}`,
+        found.map((box) => box.class_id),
+        { ...labels("box_classes", layer), ...own },
+      );
     }
     // Sizes are known once the picture is there; one that cannot be shown says so by itself.
     await this.image.decode().catch(() => {});
@@ -171,6 +194,12 @@ function drawBox(context, box, labels, width, height, scale) {
 // A position in parts of the picture or in pixels, by corners or by its middle.
 function cornersOf({ position, domain }, width, height) {
   const [x, y] = domain === "pixel" ? [1, 1] : [width, height];
-  if (position.middle) return [(position.middle[0] - position.width / 2) * x, (position.middle[1] - position.height / 2) * y, position.width * x, position.height * y];
+  if (position.middle)
+    return [
+      (position.middle[0] - position.width / 2) * x,
+      (position.middle[1] - position.height / 2) * y,
+      position.width * x,
+      position.height * y,
+    ];
   return [position.minX * x, position.minY * y, (position.maxX - position.minX) * x, (position.maxY - position.minY) * y];
 }

@@ -34,8 +34,10 @@ export async function loadTable(value, panel) {
 function mediaCell(item, base) {
   if (!item || typeof item !== "object" || !item._type) return null;
   const address = item.path ? base + item.path.split("/").map(encodeURIComponent).join("/") : null;
-  if (item._type === "image-file") return h("img", { class: "thumbnail", src: address, alt: item.caption ?? "", title: item.caption, loading: "lazy" });
+  if (item._type === "image-file")
+    return h("img", { class: "thumbnail", src: address, alt: item.caption ?? "", title: item.caption, loading: "lazy" });
   if (item._type === "audio-file") return h("audio", { controls: true, preload: "none", src: address });
-  if (item._type === "video-file") return h("video", { class: "thumbnail", controls: true, muted: true, preload: "metadata", src: address });
+  if (item._type === "video-file")
+    return h("video", { class: "thumbnail", controls: true, muted: true, preload: "metadata", src: address });
   return address ? h("a", { href: address, download: "" }, item._type) : null;
 }

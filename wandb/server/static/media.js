@@ -9,7 +9,7 @@ import { fileViewers } from "./media-files.js";
 import { histogramViewer } from "./media-histograms.js";
 import { imageViewer } from "./media-images.js";
 import { tableViewer } from "./media-tables.js";
-import { byName, searcher } from "./panels.js";
+import { byName, searcher } from "./names.js";
 import { showDialog } from "./popover.js";
 import { View } from "./url.js";
 
@@ -18,10 +18,19 @@ const VALUES_KEPT_MAX = 400;
 
 // A viewer is made once a card: {element, show(value, place), close?}. `place` is {line, step, key, steps, values}.
 const VIEWERS = {
-  "image-file": imageViewer, "images/separated": imageViewer, images: imageViewer,
+  "image-file": imageViewer,
+  "images/separated": imageViewer,
+  images: imageViewer,
   histogram: histogramViewer,
-  "table-file": tableViewer, "incremental-table-file": tableViewer, "joined-table": tableViewer,
-  "plotly-file": figureViewer, plotly: figureViewer, "object3D-file": figureViewer, object3D: figureViewer, "molecule-file": figureViewer, molecule: figureViewer,
+  "table-file": tableViewer,
+  "incremental-table-file": tableViewer,
+  "joined-table": tableViewer,
+  "plotly-file": figureViewer,
+  plotly: figureViewer,
+  "object3D-file": figureViewer,
+  object3D: figureViewer,
+  "molecule-file": figureViewer,
+  molecule: figureViewer,
   ...fileViewers,
 };
 
@@ -36,14 +45,36 @@ export class MediaPanel {
     this.cards = new Map();
     this.values = new Map();
     this.steps = [];
-    this.search = h("input", { type: "search", placeholder: "Search media", "aria-label": "Search media", value: this.state.get("media"), oninput: () => this.state.set({ media: this.search.value }) });
-    this.slider = h("input", { type: "range", min: "0", step: "1", class: "steps", "aria-label": "Step", oninput: () => this.#goTo(Number(this.slider.value)) });
+    this.search = h("input", {
+      type: "search",
+      placeholder: "Search media",
+      "aria-label": "Search media",
+      value: this.state.get("media"),
+      oninput: () => this.state.set({ media: this.search.value }),
+    });
+    this.slider = h("input", {
+      type: "range",
+      min: "0",
+      step: "1",
+      class: "steps",
+      "aria-label": "Step",
+      oninput: () => this.#goTo(Number(this.slider.value)),
+    });
     this.label = h("output", null);
-    this.tools = h("div", { class: "tools" }, this.search, h("label", { class: "step-slider" }, "Step", this.slider, this.label),
-      iconButton("chevron", "Step before", () => this.#goTo(this.#at() - 1), { class: "quiet icon-button turned" }), iconButton("chevron", "Next step", () => this.#goTo(this.#at() + 1)));
+    this.tools = h(
+      "div",
+      { class: "tools" },
+      this.search,
+      h("label", { class: "step-slider" }, "Step", this.slider, this.label),
+      iconButton("chevron", "Step before", () => this.#goTo(this.#at() - 1), { class: "quiet icon-button turned" }),
+      iconButton("chevron", "Next step", () => this.#goTo(this.#at() + 1)),
+    );
     this.grid = h("div", { class: "grid media-grid" });
-    this.nothing = empty("No media yet. Log some: run.log({\"picture\": wandb.Image(…)})");
-    this.watcher = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => target.card.seen(isIntersecting)), { rootMargin: "200px" });
+    this.nothing = empty('No media yet. Log some: run.log({"picture": wandb.Image(…)})');
+    this.watcher = new IntersectionObserver(
+      (entries) => entries.forEach(({ target, isIntersecting }) => target.card.seen(isIntersecting)),
+      { rootMargin: "200px" },
+    );
     this.element = h("div", null, this.tools, this.nothing, this.grid);
   }
 
@@ -51,9 +82,9 @@ export class MediaPanel {
     const { keys, complete } = await getJson(`${this.base}/media`);
     this.complete = complete;
     const shown = Object.entries(keys).filter(([key]) => !isChartTable(key, this.run()));
-    this.nothing.hidden = shown.length > 0;
-    this.tools.hidden = !shown.length;
-    const steps = [...new Set(shown.flatMap(([, { steps: own }]) => own))].sort((a, b) => a - b);
+    const steps = [...new Set(Object.values(keys).flatMap(({ steps: own }) => own))].sort((a, b) => a - b);
+    this.nothing.hidden = steps.length > 0;
+    this.tools.hidden = !steps.length;
     const atEnd = this.#at() >= this.steps.length - 1;
     this.steps = steps;
     this.slider.max = String(Math.max(0, steps.length - 1));
@@ -75,7 +106,11 @@ export class MediaPanel {
   // A chart of a table, as `wandb.plot` logs it.
   #addChart(key, keys) {
     const table = keys[`${key}_table`];
-    if (table) this.#place(new MediaCard(this, `${key}_table`, table, chartViewer({ key, panel: this, definition: this.run().charts[key] }), key), key);
+    if (table)
+      this.#place(
+        new MediaCard(this, `${key}_table`, table, chartViewer({ key, panel: this, definition: this.run().charts[key] }), key),
+        key,
+      );
   }
 
   #place(card, key = card.key) {
@@ -94,7 +129,10 @@ export class MediaPanel {
   #at() {
     const step = this.state.get("step");
     if (step < 0) return this.steps.length - 1;
-    return Math.max(0, this.steps.findLastIndex((other) => other <= step));
+    return Math.max(
+      0,
+      this.steps.findLastIndex((other) => other <= step),
+    );
   }
 
   #goTo(index) {
@@ -116,7 +154,12 @@ export class MediaPanel {
     if (missing.length) {
       const query = new URLSearchParams([["key", key], ...missing.map((line) => ["line", line])]);
       const asked = getJson(`${this.base}/media/values?${query}`);
-      missing.forEach((line) => this.values.set(`${key}\0${line}`, asked.then(({ values }) => values.find((item) => item.line === line)?.value)));
+      missing.forEach((line) =>
+        this.values.set(
+          `${key}\0${line}`,
+          asked.then(({ values }) => values.find((item) => item.line === line)?.value),
+        ),
+      );
       while (this.values.size > VALUES_KEPT_MAX) this.values.delete(this.values.keys().next().value);
     }
     return Promise.all(lines.map((line) => this.values.get(`${key}\0${line}`)));
@@ -132,10 +175,20 @@ class MediaCard {
     Object.assign(this, { panel, key, facts, viewer, name });
     this.caption = h("span", { class: "value" });
     const slash = name.lastIndexOf("/");
-    const title = h("h2", { title: name }, slash > 0 ? h("span", { class: "hint" }, name.slice(0, slash + 1)) : null, name.slice(slash + 1));
+    const title = h(
+      "h2",
+      { title: name },
+      slash > 0 ? h("span", { class: "hint" }, name.slice(0, slash + 1)) : null,
+      name.slice(slash + 1),
+    );
     this.body = h("div", { class: "media" }, viewer.element);
     const expand = iconButton("expand", `Expand ${name}`, () => this.#expand());
-    this.element = h("article", { class: `chart card media-card ${viewer.wide ? "wide" : ""}`, "aria-label": name }, h("header", null, title, this.caption, h("span", { class: "chart-buttons" }, expand)), this.body);
+    this.element = h(
+      "article",
+      { class: `chart card media-card ${viewer.wide ? "wide" : ""}`, "aria-label": name },
+      h("header", null, title, this.caption, h("span", { class: "chart-buttons" }, expand)),
+      this.body,
+    );
     this.element.card = this;
   }
 
@@ -184,8 +237,3 @@ class MediaCard {
     });
   }
 }
-
-export function loading() {
-  return h("p", { class: "hint" }, "Loading…");
-}
-

@@ -9,12 +9,21 @@ const TRIANGLES = 4;
 export async function meshScene(kind, buffer) {
   const meshes = { obj: objMeshes, stl: stlMeshes, gltf: gltfMeshes, glb: glbMeshes }[kind]?.(buffer);
   if (!meshes) throw new Error(`a file of the kind ${kind} cannot be shown here; download it`);
-  const data = (await meshes).filter(({ faces }) => faces.length).map(({ points, faces, color }) => ({
-    type: "mesh3d", flatshading: true, color: color ?? "#8d99f2", hoverinfo: "skip",
-    x: points.map((point) => point[0]), y: points.map((point) => point[1]), z: points.map((point) => point[2]),
-    i: faces.map((face) => face[0]), j: faces.map((face) => face[1]), k: faces.map((face) => face[2]),
-    lighting: { ambient: 0.55, diffuse: 0.7, specular: 0.15 },
-  }));
+  const data = (await meshes)
+    .filter(({ faces }) => faces.length)
+    .map(({ points, faces, color }) => ({
+      type: "mesh3d",
+      flatshading: true,
+      color: color ?? "#8d99f2",
+      hoverinfo: "skip",
+      x: points.map((point) => point[0]),
+      y: points.map((point) => point[1]),
+      z: points.map((point) => point[2]),
+      i: faces.map((face) => face[0]),
+      j: faces.map((face) => face[1]),
+      k: faces.map((face) => face[2]),
+      lighting: { ambient: 0.55, diffuse: 0.7, specular: 0.15 },
+    }));
   if (!data.length) throw new Error("the file holds no triangles");
   return { data, layout: layoutOfScene() };
 }
@@ -36,17 +45,21 @@ function stlMeshes(buffer) {
   const count = buffer.byteLength >= 84 ? view.getUint32(80, true) : 0;
   const points = [];
   if (buffer.byteLength === 84 + count * 50) {
-    for (let at = 84; at < buffer.byteLength; at += 50) for (let corner = 1; corner <= 3; corner += 1) points.push([0, 4, 8].map((axis) => view.getFloat32(at + corner * 12 + axis, true)));
+    for (let at = 84; at < buffer.byteLength; at += 50)
+      for (let corner = 1; corner <= 3; corner += 1) points.push([0, 4, 8].map((axis) => view.getFloat32(at + corner * 12 + axis, true)));
   } else {
-    for (const [, x, y, z] of new TextDecoder().decode(buffer).matchAll(/vertex\s+(\S+)\s+(\S+)\s+(\S+)/g)) points.push([x, y, z].map(Number));
+    for (const [, x, y, z] of new TextDecoder().decode(buffer).matchAll(/vertex\s+(\S+)\s+(\S+)\s+(\S+)/g))
+      points.push([x, y, z].map(Number));
   }
-  return [{ points, faces: Array.from({ length: Math.floor(points.length / 3) }, (_, index) => [index * 3, index * 3 + 1, index * 3 + 2]) }];
+  return [
+    { points, faces: Array.from({ length: Math.floor(points.length / 3) }, (_, index) => [index * 3, index * 3 + 1, index * 3 + 2]) },
+  ];
 }
 
 function glbMeshes(buffer) {
   const view = new DataView(buffer);
   let [json, binary] = [null, null];
-  for (let at = 12; at + 8 <= buffer.byteLength; ) {
+  for (let at = 12; at + 8 <= buffer.byteLength;) {
     const [length, kind] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
     const part = buffer.slice(at + 8, at + 8 + length);
     if (kind === 0x4e4f534a) json = JSON.parse(new TextDecoder().decode(part));
@@ -75,7 +88,16 @@ function meshesOfGltf(file, load) {
       const order = primitive.indices === undefined ? points.map((_, place) => place) : rowsOf(file, buffers, primitive.indices).flat();
       const faces = Array.from({ length: Math.floor(order.length / 3) }, (_, place) => order.slice(place * 3, place * 3 + 3));
       const base = file.materials?.[primitive.material]?.pbrMetallicRoughness?.baseColorFactor;
-      meshes.push({ points, faces, color: base ? `rgb(${base.slice(0, 3).map((part) => Math.round(part * 255)).join(",")})` : undefined });
+      meshes.push({
+        points,
+        faces,
+        color: base
+          ? `rgb(${base
+              .slice(0, 3)
+              .map((part) => Math.round(part * 255))
+              .join(",")})`
+          : undefined,
+      });
     }
     (node.children ?? []).forEach((child) => visit(child, matrix));
   };
@@ -99,10 +121,22 @@ function rowsOf(file, buffers, index) {
 function matrixOf({ matrix, translation: [x, y, z] = [0, 0, 0], rotation: [a, b, c, d] = [0, 0, 0, 1], scale: [s, t, u] = [1, 1, 1] }) {
   if (matrix) return matrix;
   return [
-    (1 - 2 * (b * b + c * c)) * s, 2 * (a * b + c * d) * s, 2 * (a * c - b * d) * s, 0,
-    2 * (a * b - c * d) * t, (1 - 2 * (a * a + c * c)) * t, 2 * (b * c + a * d) * t, 0,
-    2 * (a * c + b * d) * u, 2 * (b * c - a * d) * u, (1 - 2 * (a * a + b * b)) * u, 0,
-    x, y, z, 1,
+    (1 - 2 * (b * b + c * c)) * s,
+    2 * (a * b + c * d) * s,
+    2 * (a * c - b * d) * s,
+    0,
+    2 * (a * b - c * d) * t,
+    (1 - 2 * (a * a + c * c)) * t,
+    2 * (b * c + a * d) * t,
+    0,
+    2 * (a * c + b * d) * u,
+    2 * (b * c - a * d) * u,
+    (1 - 2 * (a * a + b * b)) * u,
+    0,
+    x,
+    y,
+    z,
+    1,
   ];
 }
 

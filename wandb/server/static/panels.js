@@ -5,30 +5,45 @@
 // run only, and a run that goes on is the only one that is asked for again.
 
 import { Chart } from "./chart.js";
-import { button, empty, h, icon, setText } from "./dom.js";
+import { button, empty, h, setText } from "./dom.js";
 import { number } from "./format.js";
 import { grouped } from "./grouped.js";
-import { popoverButton, showDialog } from "./popover.js";
-import { SMOOTHINGS } from "./smoothing.js";
+import { REST, byName, globOf, searcher, sectionNames, sectionOfMetric } from "./names.js";
+import { AXES, PanelTools } from "./panel-tools.js";
+import { showDialog } from "./popover.js";
+import { saveAs } from "./save.js";
 import { View, remember, remembered } from "./url.js";
 
 // A request holds so many charts: the first of a page appear before the last are read.
 const KEYS_PER_REQUEST = 12;
 const POINTS_WIDE = 1024;
 const POINTS_OF_MANY = 400;
-const SIZES = { small: "Small", medium: "Medium", large: "Large" };
-const SYSTEM_SECTIONS = { gpu: "GPU", tpu: "TPU", trn: "Trainium", proc: "Process", disk: "Disk", network: "Network" };
-const REST = "Metrics";
-const AXES = { auto: "Automatic", _step: "Step", _runtime: "Run time", _timestamp: "Clock time" };
 
 export class ChartPanel {
   // `prefix` keeps the addresses of several panels of a page apart; `named` says of each key its section.
-  constructor(source, { prefix = "", axes = Object.keys(AXES), sectionOf = sectionOfMetric, note = "No numbers yet. Charts appear as soon as the run logs some." } = {}) {
+  constructor(
+    source,
+    { prefix = "", axes = AXES, sectionOf = sectionOfMetric, note = "No numbers yet. Charts appear as soon as the run logs some." } = {},
+  ) {
     this.source = source;
     this.sectionOf = sectionOf;
-    this.standardAxes = axes;
-    this.names = Object.fromEntries(["search", "x", "smoothing", "smoothingKind", "outliers", "logX", "logY", "range", "closed"].map((name) => [name, prefix ? prefix + name[0].toUpperCase() + name.slice(1) : name]));
-    const standards = { search: "", x: axes[0], smoothing: 0, smoothingKind: "ema", outliers: false, logX: false, logY: [], range: [], closed: [] };
+    this.names = Object.fromEntries(
+      ["search", "x", "smoothing", "smoothingKind", "outliers", "logX", "logY", "range", "closed"].map((name) => [
+        name,
+        prefix ? prefix + name[0].toUpperCase() + name.slice(1) : name,
+      ]),
+    );
+    const standards = {
+      search: "",
+      x: axes[0],
+      smoothing: 0,
+      smoothingKind: "ema",
+      outliers: false,
+      logX: false,
+      logY: [],
+      range: [],
+      closed: [],
+    };
     this.state = new View(Object.fromEntries(Object.entries(standards).map(([name, standard]) => [this.names[name], standard])));
     this.state.listen((changed) => this.#changed(changed));
     this.runs = [];
@@ -42,29 +57,45 @@ export class ChartPanel {
     this.watcher = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "250px" });
     this.body = h("div", { class: "panels" });
     this.nothing = empty(note);
-    this.element = h("div", null, this.#tools(), this.nothing, this.body);
-    this.#setSize(remembered("chart-size", "medium"));
+    this.tools = new PanelTools(this, axes);
+    this.element = h("div", null, this.tools.element, this.nothing, this.body);
+    this.setSize(remembered("chart-size", "medium"));
   }
 
-  #get(name) {
+  get(name) {
     return this.state.get(this.names[name]);
   }
 
-  #set(name, value) {
+  set(name, value) {
     this.state.set({ [this.names[name]]: value });
   }
 
   // What charts look at when they draw.
   get view() {
-    return { smoothing: this.#get("smoothing"), smoothingKind: this.#get("smoothingKind"), outliers: this.#get("outliers"), logX: this.#get("logX") };
+    return {
+      smoothing: this.get("smoothing"),
+      smoothingKind: this.get("smoothingKind"),
+      outliers: this.get("outliers"),
+      logX: this.get("logX"),
+    };
+  }
+
+  setSize(size) {
+    this.size = size;
+    remember("chart-size", size);
+    this.body.dataset.size = size;
+  }
+
+  useAxis(axis) {
+    this.state.set({ [this.names.x]: axis, [this.names.range]: [] });
   }
 
   isLog(name) {
-    return this.#get("logY").includes(name);
+    return this.get("logY").includes(name);
   }
 
   rangeOf(axis) {
-    const [of, from, to] = this.#get("range");
+    const [of, from, to] = this.get("range");
     return of === axis && Number.isFinite(Number(from)) && Number.isFinite(Number(to)) ? [Number(from), Number(to)] : null;
   }
 
@@ -74,46 +105,7 @@ export class ChartPanel {
 
   zoom(axis, range) {
     if (!range && !this.rangeOf(axis)) return;
-    this.#set("range", range ? [axis, ...range.map((item) => String(Number(item.toPrecision(12))))] : []);
-  }
-
-  // --- The row of tools --------------------------------------------------------------------
-
-  #tools() {
-    this.search = h("input", { type: "search", placeholder: "Search metrics", "aria-label": "Search metrics", value: this.#get("search"), oninput: () => this.#set("search", this.search.value) });
-    this.axis = h("select", { "aria-label": "X axis", onchange: () => this.state.set({ [this.names.x]: this.axis.value, [this.names.range]: [] }) });
-    this.shown = h("output", null, this.#get("smoothing").toFixed(2));
-    this.slider = h("input", { type: "range", min: "0", max: "0.99", step: "0.01", value: this.#get("smoothing"), "aria-label": "Smoothing", oninput: () => this.#set("smoothing", Number(this.slider.value)) });
-    const more = popoverButton([icon("settings"), "View"], "How charts are drawn", () => this.#options(), { class: "with-icon" });
-    this.#fillAxes([]);
-    return h("div", { class: "tools" }, this.search, h("label", null, "X axis", this.axis), h("label", null, "Smoothing", this.slider, this.shown), more);
-  }
-
-  #options() {
-    const radio = (group, value, text, checked, act) => h("label", { class: "option" }, h("input", { type: "radio", name: group, value, checked, onchange: act }), text);
-    const check = (name, text) => h("label", { class: "option" }, h("input", { type: "checkbox", checked: this.#get(name), onchange: (event) => this.#set(name, event.target.checked) }), text);
-    const group = (title, ...items) => h("fieldset", null, h("legend", null, title), items);
-    return [
-      group("Smoothing", SMOOTHINGS.map(([kind, text]) => radio("smoothing", kind, text, this.#get("smoothingKind") === kind, () => this.#set("smoothingKind", kind)))),
-      group("Scales", check("outliers", "Leave outliers out of view"), check("logX", "Logarithmic x axis")),
-      group("Size of charts", Object.entries(SIZES).map(([size, text]) => radio("size", size, text, this.size === size, () => this.#setSize(size)))),
-    ];
-  }
-
-  #setSize(size) {
-    this.size = size in SIZES ? size : "medium";
-    remember("chart-size", this.size);
-    this.body.dataset.size = this.size;
-  }
-
-  #fillAxes(keys) {
-    const options = this.standardAxes.map((key) => h("option", { value: key }, AXES[key]));
-    const chosen = this.#get("x");
-    const metrics = new Set(keys);
-    if (!this.standardAxes.includes(chosen)) metrics.add(chosen);
-    const others = [...metrics].sort().map((key) => h("option", { value: key }, key));
-    this.axis.replaceChildren(...options, others.length ? h("optgroup", { label: "Metrics" }, others) : "");
-    this.axis.value = chosen;
+    this.set("range", range ? [axis, ...range.map((item) => String(Number(item.toPrecision(12))))] : []);
   }
 
   // --- What is shown -----------------------------------------------------------------------
@@ -126,7 +118,7 @@ export class ChartPanel {
     const wanted = [...new Set(keys)].sort(byName);
     if (wanted.join("\n") !== this.keys.join("\n")) {
       this.keys = wanted;
-      this.#fillAxes(wanted);
+      this.tools.fillAxes(wanted);
       this.#arrange();
     }
     this.nothing.hidden = wanted.length > 0;
@@ -136,7 +128,7 @@ export class ChartPanel {
   }
 
   axisOf(key) {
-    const chosen = this.#get("x");
+    const chosen = this.get("x");
     if (chosen !== "auto") return chosen;
     return this.axesOfKeys.find(([pattern, metric]) => pattern.test(key) && metric !== key)?.[1] ?? "_step";
   }
@@ -151,7 +143,8 @@ export class ChartPanel {
       this.visible.delete(key);
     }
     this.sectionNames = sectionNames(this.keys, this.sectionOf);
-    for (const [key, chart] of this.charts) if (chart.element.closest("details")?.dataset.name !== this.sectionNames.get(key)) this.#put(chart);
+    for (const [key, chart] of this.charts)
+      if (chart.element.closest("details")?.dataset.name !== this.sectionNames.get(key)) this.#put(chart);
     for (const key of this.keys) if (!this.charts.has(key)) this.#add(key);
     this.#applySearch();
   }
@@ -172,12 +165,21 @@ export class ChartPanel {
   #section(name) {
     if (!this.sections.has(name)) {
       const [grid, count] = [h("div", { class: "grid" }), h("small")];
-      const element = h("details", { class: "section", open: !this.#get("closed").includes(name) }, h("summary", null, name, " ", count), grid);
+      const element = h(
+        "details",
+        { class: "section", open: !this.get("closed").includes(name) },
+        h("summary", null, name, " ", count),
+        grid,
+      );
       element.addEventListener("toggle", () => {
-        if (element.open === this.#get("closed").includes(name)) this.state.toggle(this.names.closed, name);
+        if (element.open === this.get("closed").includes(name)) this.state.toggle(this.names.closed, name);
       });
       // What has no section of its own comes last.
-      const next = [...this.body.children].find((other) => (other.dataset.name === REST) > (name === REST) || ((other.dataset.name === REST) === (name === REST) && byName(other.dataset.name, name) > 0));
+      const next = [...this.body.children].find(
+        (other) =>
+          (other.dataset.name === REST) > (name === REST) ||
+          ((other.dataset.name === REST) === (name === REST) && byName(other.dataset.name, name) > 0),
+      );
       element.dataset.name = name;
       this.body.insertBefore(element, next ?? null);
       this.sections.set(name, { element, grid, count });
@@ -186,7 +188,7 @@ export class ChartPanel {
   }
 
   #applySearch() {
-    const matches = searcher(this.#get("search"));
+    const matches = searcher(this.get("search"));
     this.charts.forEach((chart, key) => (chart.element.hidden = !matches(key)));
     for (const [name, { element, grid, count }] of this.sections) {
       if (!grid.children.length) {
@@ -202,11 +204,8 @@ export class ChartPanel {
 
   #changed(changed) {
     const is = (name) => changed.includes(this.names[name]);
-    setText(this.shown, this.#get("smoothing").toFixed(2));
-    this.slider.value = this.#get("smoothing");
-    if (this.search.value !== this.#get("search")) this.search.value = this.#get("search");
+    this.tools.update();
     if (is("search")) this.#applySearch();
-    if (is("x")) this.axis.value = this.#get("x");
     if (is("x") || is("range")) {
       this.#forget();
       this.refresh();
@@ -245,7 +244,8 @@ export class ChartPanel {
     const shown = new Set(this.runs.map((run) => run.id));
     for (const [name, entry] of this.cache) {
       const [axis] = JSON.parse(name);
-      if (!shown.has(entry.run) || (entry.range && JSON.stringify(entry.range) !== JSON.stringify(this.rangeOf(axis)))) this.cache.delete(name);
+      if (!shown.has(entry.run) || (entry.range && JSON.stringify(entry.range) !== JSON.stringify(this.rangeOf(axis))))
+        this.cache.delete(name);
     }
   }
 
@@ -321,7 +321,7 @@ export class ChartPanel {
     return [
       ["Expand", () => this.expand(chart)],
       [this.isLog(chart.name) ? "Linear scale" : "Logarithmic scale", () => this.toggleLog(chart)],
-      ["Use as x axis", () => this.state.set({ [this.names.x]: chart.name, [this.names.range]: [] })],
+      ["Use as x axis", () => this.useAxis(chart.name)],
       ["Save as CSV", () => saveAs(`${chart.name.replaceAll("/", "-")}.csv`, new Blob([chart.csv()], { type: "text/csv" }))],
       ["Save as picture", async () => saveAs(`${chart.name.replaceAll("/", "-")}.png`, await chart.picture())],
     ];
@@ -330,8 +330,12 @@ export class ChartPanel {
   expand(chart) {
     const panel = this;
     const shared = {
-      get view() { return panel.view; },
-      get highlighted() { return panel.highlighted; },
+      get view() {
+        return panel.view;
+      },
+      get highlighted() {
+        return panel.highlighted;
+      },
       isLog: (name) => this.isLog(name),
       rangeOf: (axis) => this.rangeOf(axis),
       toggleLog: (which) => this.toggleLog(which),
@@ -342,51 +346,20 @@ export class ChartPanel {
     };
     this.large = new Chart(chart.name, shared, chart.axis);
     this.large.setLines(chart.lines, chart.axis);
-    return showDialog(chart.name, (finish) => [this.large.element, h("div", { class: "buttons" }, button("Close", () => finish()))], "wide").then(() => {
+    return showDialog(
+      chart.name,
+      (finish) => [
+        this.large.element,
+        h(
+          "div",
+          { class: "buttons" },
+          button("Close", () => finish()),
+        ),
+      ],
+      "wide",
+    ).then(() => {
       this.large.remove();
       this.large = null;
     });
   }
-}
-
-export function saveAs(name, blob) {
-  const address = URL.createObjectURL(blob);
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
-
-// Names in the order in which people count: layer 2 before layer 10.
-const order = new Intl.Collator("en", { numeric: true });
-export function byName(a, b) {
-  return order.compare(a, b);
-}
-
-function globOf(pattern) {
-  return new RegExp(`^${pattern.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&")).join(".*")}$`);
-}
-
-// A search is a regular expression where it is one, else a text.
-export function searcher(text) {
-  if (!text) return () => true;
-  try {
-    const pattern = new RegExp(text, "i");
-    return (key) => pattern.test(key);
-  } catch {
-    return (key) => key.toLowerCase().includes(text.toLowerCase());
-  }
-}
-
-function sectionOfMetric(key) {
-  return key.includes("/") ? key.split("/")[0] : REST;
-}
-
-// A section of one chart would leave the rest of its row empty.
-function sectionNames(keys, sectionOf) {
-  const counts = new Map();
-  for (const key of keys) counts.set(sectionOf(key), (counts.get(sectionOf(key)) ?? 0) + 1);
-  return new Map(keys.map((key) => [key, counts.get(sectionOf(key)) > 1 ? sectionOf(key) : REST]));
-}
-
-export function sectionOfSystem(key) {
-  return SYSTEM_SECTIONS[key.split(".")[1]] ?? "Machine";
 }

@@ -11,7 +11,12 @@ const BRUSH_MIN = 0.02;
 // `rows` are {id, name, values: {axis: value}}; the last axis is the one that is coloured by. `chosen` is told which rows
 // pass through all brushes.
 export function parallelCoordinates(axes, rows, { maximize, open, chosen = () => {} }) {
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "parallel", role: "group", "aria-label": `Runs by ${axes.join(", ")}` });
+  const picture = svg("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    class: "parallel",
+    role: "group",
+    "aria-label": `Runs by ${axes.join(", ")}`,
+  });
   const scales = axes.map((axis) => scaleOf(rows.map((row) => row.values[axis])));
   const x = (index) => SIDE + (index * (WIDTH - 2 * SIDE)) / Math.max(1, axes.length - 1);
   const y = (place) => HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
@@ -22,7 +27,18 @@ export function parallelCoordinates(axes, rows, { maximize, open, chosen = () =>
     if (places.some((place) => place === undefined)) continue;
     const good = maximize ? places.at(-1) : 1 - places.at(-1);
     const text = `${row.name}: ${axes.map((axis) => `${axis} ${number(row.values[axis])}`).join(", ")}`;
-    const path = svg("path", { d: curve(places.map((place, index) => [x(index), y(place)])), tabindex: "0", role: "link", "aria-label": text, onclick: () => open(row), onkeydown: (event) => event.key === "Enter" && open(row) }, svg("title", null, text));
+    const path = svg(
+      "path",
+      {
+        d: curve(places.map((place, index) => [x(index), y(place)])),
+        tabindex: "0",
+        role: "link",
+        "aria-label": text,
+        onclick: () => open(row),
+        onkeydown: (event) => event.key === "Enter" && open(row),
+      },
+      svg("title", null, text),
+    );
     path.style.setProperty("--share", `${Math.round(good * 100)}%`);
     lines.push({ row, path, places, good });
   }
@@ -34,26 +50,41 @@ export function parallelCoordinates(axes, rows, { maximize, open, chosen = () =>
     chosen(brushes.some(Boolean) ? new Set(lines.filter(passes).map(({ row }) => row.id)) : null);
   };
   axes.forEach((axis, index) => {
-    picture.append(svg("line", { x1: x(index), x2: x(index), y1: TOP, y2: HEIGHT - BOTTOM }), svg("text", { x: x(index), y: 16, "text-anchor": "middle", class: "axis" }, axis));
-    for (const [place, text] of scales[index].labels) picture.append(svg("text", { x: x(index) - 6, y: y(place) + 4, "text-anchor": "end" }, text));
-    picture.append(...brushOf(picture, x(index), axis, (range) => { brushes[index] = range; apply(); }));
+    picture.append(
+      svg("line", { x1: x(index), x2: x(index), y1: TOP, y2: HEIGHT - BOTTOM }),
+      svg("text", { x: x(index), y: 16, "text-anchor": "middle", class: "axis" }, axis),
+    );
+    for (const [place, text] of scales[index].labels)
+      picture.append(svg("text", { x: x(index) - 6, y: y(place) + 4, "text-anchor": "end" }, text));
+    picture.append(
+      ...brushOf(picture, x(index), axis, (range) => {
+        brushes[index] = range;
+        apply();
+      }),
+    );
   });
   return picture;
 }
 
 // Bends between axes, so that lines can be told apart where they meet.
 function curve(points) {
-  return points.map(([x, y], index) => {
-    if (!index) return `M${x},${y}`;
-    const [before, level] = points[index - 1];
-    const bend = (x - before) * 0.35;
-    return `C${before + bend},${level} ${x - bend},${y} ${x},${y}`;
-  }).join("");
+  return points
+    .map(([x, y], index) => {
+      if (!index) return `M${x},${y}`;
+      const [before, level] = points[index - 1];
+      const bend = (x - before) * 0.35;
+      return `C${before + bend},${level} ${x - bend},${y} ${x},${y}`;
+    })
+    .join("");
 }
 
 function brushOf(picture, x, axis, changed) {
   const shown = svg("rect", { class: "brush", x: x - 7, width: 14, rx: 3, visibility: "hidden" });
-  const area = svg("rect", { class: "brush-area", x: x - 12, y: TOP, width: 24, height: HEIGHT - TOP - BOTTOM }, svg("title", null, `Drag to choose a part of ${axis}`));
+  const area = svg(
+    "rect",
+    { class: "brush-area", x: x - 12, y: TOP, width: 24, height: HEIGHT - TOP - BOTTOM },
+    svg("title", null, `Drag to choose a part of ${axis}`),
+  );
   let from = null;
   const placeOf = (event) => {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(picture.getScreenCTM().inverse());
@@ -65,7 +96,10 @@ function brushOf(picture, x, axis, changed) {
     shown.setAttribute("y", HEIGHT - BOTTOM - range[1] * (HEIGHT - TOP - BOTTOM));
     shown.setAttribute("height", Math.max(2, (range[1] - range[0]) * (HEIGHT - TOP - BOTTOM)));
   };
-  area.addEventListener("pointerdown", (event) => { area.setPointerCapture(event.pointerId); from = placeOf(event); });
+  area.addEventListener("pointerdown", (event) => {
+    area.setPointerCapture(event.pointerId);
+    from = placeOf(event);
+  });
   area.addEventListener("pointermove", (event) => from !== null && draw([from, placeOf(event)].sort((a, b) => a - b)));
   area.addEventListener("pointerup", (event) => {
     const range = [from, placeOf(event)].sort((a, b) => a - b);
@@ -87,9 +121,17 @@ function scaleOf(values) {
     const forward = low > 0 && high / low >= 30 && (median - low) / (high - low) < 0.15 ? Math.log : (value) => value;
     const place = (value) => (typeof value === "number" ? (forward(value) - forward(low)) / (forward(high) - forward(low)) : undefined);
     const middle = forward === Math.log ? Math.sqrt(low * high) : (low + high) / 2;
-    return { place, labels: [[0, compact(low)], [0.5, compact(middle)], [1, compact(high)]] };
+    return {
+      place,
+      labels: [
+        [0, compact(low)],
+        [0.5, compact(middle)],
+        [1, compact(high)],
+      ],
+    };
   }
   const texts = [...new Set(known.map(String))].sort();
-  const place = (value) => (value === undefined || value === null ? undefined : texts.length > 1 ? texts.indexOf(String(value)) / (texts.length - 1) : 0.5);
+  const place = (value) =>
+    value === undefined || value === null ? undefined : texts.length > 1 ? texts.indexOf(String(value)) / (texts.length - 1) : 0.5;
   return { place, labels: texts.slice(0, LABELS_MAX).map((text) => [place(text), text.slice(0, 12)]) };
 }

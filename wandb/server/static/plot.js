@@ -63,7 +63,7 @@ function ticksX({ left, right, logX }, axis, width) {
 }
 
 // A place on an axis, as short as its span allows.
-export function placeText(axis, item, span) {
+function placeText(axis, item, span) {
   if (axis === "_runtime") return duration(item);
   if (axis !== "_timestamp") return compact(item);
   const moment = new Date(item * 1000);

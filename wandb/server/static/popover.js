@@ -37,8 +37,25 @@ export function popoverButton(content, label, build, properties) {
 
 // A list of things to do; each is [text, action, class].
 export function menuItems(close, items) {
-  const list = h("div", { class: "menu", role: "menu" }, items.map(([text, action, kind]) =>
-    h("button", { type: "button", role: "menuitem", class: kind, onclick: () => { close(); action(); } }, text)));
+  const list = h(
+    "div",
+    { class: "menu", role: "menu" },
+    items.map(([text, action, kind]) =>
+      h(
+        "button",
+        {
+          type: "button",
+          role: "menuitem",
+          class: kind,
+          onclick: () => {
+            close();
+            action();
+          },
+        },
+        text,
+      ),
+    ),
+  );
   list.addEventListener("keydown", (event) => {
     const all = [...list.children];
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -53,11 +70,17 @@ export function menuItems(close, items) {
 export function showDialog(title, build, kind) {
   return new Promise((resolve) => {
     let answer;
-    const finish = (value) => { answer = value; box.close(); };
+    const finish = (value) => {
+      answer = value;
+      box.close();
+    };
     const heading = h("h2", { id: "dialog-title" }, title);
     const box = h("dialog", { class: `card ${kind ?? ""}`, "aria-labelledby": "dialog-title" }, heading);
     box.append(...[build(finish)].flat());
-    box.addEventListener("close", () => { box.remove(); resolve(answer); });
+    box.addEventListener("close", () => {
+      box.remove();
+      resolve(answer);
+    });
     box.addEventListener("click", (event) => event.target === box && box.close());
     document.body.append(box);
     box.showModal();
@@ -67,7 +90,12 @@ export function showDialog(title, build, kind) {
 export function ask(title, text, action, danger = true) {
   return showDialog(title, (finish) => [
     h("p", null, text),
-    h("div", { class: "buttons" }, button("Cancel", () => finish(false)), button(action, () => finish(true), { class: danger ? "danger solid" : "primary", autofocus: true })),
+    h(
+      "div",
+      { class: "buttons" },
+      button("Cancel", () => finish(false)),
+      button(action, () => finish(true), { class: danger ? "danger solid" : "primary", autofocus: true }),
+    ),
   ]);
 }
 
@@ -75,10 +103,29 @@ export function ask(title, text, action, danger = true) {
 export function askText(title, label, value, action, options = []) {
   return showDialog(title, (finish) => {
     const input = h("input", { value, "aria-label": label, list: options.length ? "dialog-options" : null, autofocus: true });
-    const list = h("datalist", { id: "dialog-options" }, options.map((option) => h("option", { value: option })));
-    const form = h("form", { method: "dialog", onsubmit: (event) => { event.preventDefault(); finish(input.value.trim()); } },
-      h("label", { class: "field" }, label, input), list,
-      h("div", { class: "buttons" }, button("Cancel", () => finish()), h("button", { type: "submit", class: "primary" }, action)));
+    const list = h(
+      "datalist",
+      { id: "dialog-options" },
+      options.map((option) => h("option", { value: option })),
+    );
+    const form = h(
+      "form",
+      {
+        method: "dialog",
+        onsubmit: (event) => {
+          event.preventDefault();
+          finish(input.value.trim());
+        },
+      },
+      h("label", { class: "field" }, label, input),
+      list,
+      h(
+        "div",
+        { class: "buttons" },
+        button("Cancel", () => finish()),
+        h("button", { type: "submit", class: "primary" }, action),
+      ),
+    );
     return form;
   });
 }

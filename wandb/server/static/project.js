@@ -3,7 +3,13 @@
 import { path } from "./api.js";
 import { h } from "./dom.js";
 
-const PARTS = [["", "Runs"], ["/artifacts", "Artifacts"], ["/sweeps", "Sweeps"], ["/queues", "Queues"], ["/settings", "Settings"]];
+const PARTS = [
+  ["", "Runs"],
+  ["/artifacts", "Artifacts"],
+  ["/sweeps", "Sweeps"],
+  ["/queues", "Queues"],
+  ["/settings", "Settings"],
+];
 
 export function projectHead(entity, project, current) {
   const base = `/${path(entity, project)}`;
@@ -13,7 +19,17 @@ export function projectHead(entity, project, current) {
 
 // A table with a heading row; a column is [heading, class].
 export function plainTable(columns, rows) {
-  const head = h("tr", null, columns.map(([text, kind]) => h("th", { scope: "col", class: kind }, text)));
-  const body = rows.map((cells) => h("tr", null, cells.map((cell, index) => h("td", { class: columns[index][1] }, cell))));
+  const head = h(
+    "tr",
+    null,
+    columns.map(([text, kind]) => h("th", { scope: "col", class: kind }, text)),
+  );
+  const body = rows.map((cells) =>
+    h(
+      "tr",
+      null,
+      cells.map((cell, index) => h("td", { class: columns[index][1] }, cell)),
+    ),
+  );
   return h("div", { class: "card scroll" }, h("table", null, h("thead", null, head), h("tbody", null, body)));
 }

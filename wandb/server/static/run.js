@@ -4,7 +4,8 @@ import { getJson, path, post, repeat } from "./api.js";
 import { colorOf, colorOfText } from "./colors.js";
 import { h, iconButton, replaceIfChanged, setText, setTrail, tag } from "./dom.js";
 import { duration, moment, number } from "./format.js";
-import { ChartPanel, sectionOfSystem } from "./panels.js";
+import { ChartPanel } from "./panels.js";
+import { sectionOfSystem } from "./names.js";
 import { ask } from "./popover.js";
 
 const LIVE = new Set(["running", "preempting", "pending"]);
@@ -33,28 +34,66 @@ class RunPage {
     this.stop = h("button", { type: "button", class: "danger", hidden: true, onclick: () => this.#stop() }, "Stop run");
     this.facts = h("p", { class: "facts" });
     this.parts = this.#parts(entity, project, id);
-    this.links = Object.fromEntries(Object.entries(this.parts).map(([name, { text }]) => [name, h("a", { href: `#${name}` }, text, " ", h("small"))]));
+    this.links = Object.fromEntries(
+      Object.entries(this.parts).map(([name, { text }]) => [name, h("a", { href: `#${name}` }, text, " ", h("small"))]),
+    );
     this.content = h("section", { class: "run-panel" });
     this.neighbours = h("span", { class: "neighbours" });
     const tabs = h("nav", { class: "tabs line", "aria-label": "Parts of the run" }, Object.values(this.links));
     // Shown with the first answer: until then there is nothing true to show.
-    this.element = h("div", { hidden: true }, h("div", { class: "head" }, this.title, this.state, this.tags, this.stop, h("span", { class: "space" }), this.neighbours), this.facts, tabs, this.content);
+    this.element = h(
+      "div",
+      { hidden: true },
+      h("div", { class: "head" }, this.title, this.state, this.tags, this.stop, h("span", { class: "space" }), this.neighbours),
+      this.facts,
+      tabs,
+      this.content,
+    );
     setTrail([entity, "/"], [project, this.home], [id]);
   }
 
   // Each part is made when it is first opened.
   #parts(entity, project, id) {
     const run = () => this.run;
-    const code = { wanted: (name) => CODE.test(name), first: (names) => names.find((name) => name.endsWith(".py")) ?? names[0], nothing: "The run kept no code. Start it in a git repository, or call run.log_code()." };
+    const code = {
+      wanted: (name) => CODE.test(name),
+      first: (names) => names.find((name) => name.endsWith(".py")) ?? names[0],
+      nothing: "The run kept no code. Start it in a git repository, or call run.log_code().",
+    };
     return {
       charts: { text: "Charts", count: () => this.run.history_keys.length, make: async () => new ChartPanel(source(this.base, "history")) },
       media: { text: "Media", make: async () => new (await import("./media.js")).MediaPanel(this.base, this.files, run) },
-      system: { text: "System", count: () => this.run.events_keys.length, make: async () => new ChartPanel(source(this.base, "events"), { prefix: "system", axes: ["_runtime", "_timestamp"], sectionOf: sectionOfSystem, note: "No measurements of the machine yet." }) },
-      console: { text: "Console", count: () => this.run.log_lines, make: async () => new (await import("./console.js")).ConsolePanel(this.base, this.files) },
-      files: { text: "Files", count: () => this.run.file_count, make: async () => new (await import("./files.js")).FilesPanel(this.base, this.files) },
+      system: {
+        text: "System",
+        count: () => this.run.events_keys.length,
+        make: async () =>
+          new ChartPanel(source(this.base, "events"), {
+            prefix: "system",
+            axes: ["_runtime", "_timestamp"],
+            sectionOf: sectionOfSystem,
+            note: "No measurements of the machine yet.",
+          }),
+      },
+      console: {
+        text: "Console",
+        count: () => this.run.log_lines,
+        make: async () => new (await import("./console.js")).ConsolePanel(this.base, this.files),
+      },
+      files: {
+        text: "Files",
+        count: () => this.run.file_count,
+        make: async () => new (await import("./files.js")).FilesPanel(this.base, this.files),
+      },
       code: { text: "Code", make: async () => new (await import("./files.js")).FilesPanel(this.base, this.files, code) },
-      artifacts: { text: "Artifacts", count: () => this.run.artifacts.logged.length + this.run.artifacts.used.length, make: async () => new (await import("./lineage.js")).LineagePanel(entity, project, new URLSearchParams({ run: id })) },
-      overview: { text: "Overview", make: async () => new (await import("./overview.js")).OverviewPanel(this.base, this.files, run, () => this.#load()) },
+      artifacts: {
+        text: "Artifacts",
+        count: () => this.run.artifacts.logged.length + this.run.artifacts.used.length,
+        make: async () => new (await import("./lineage.js")).LineagePanel(entity, project, new URLSearchParams({ run: id })),
+      },
+      overview: {
+        text: "Overview",
+        make: async () => new (await import("./overview.js")).OverviewPanel(this.base, this.files, run, () => this.#load()),
+      },
     };
   }
 
@@ -105,7 +144,15 @@ class RunPage {
     this.stop.hidden = !run.may_change || run.state !== "running" || run.stop_requested;
     replaceIfChanged(this.tags, run.tags, () => run.tags.map(tag));
     this.facts.replaceChildren(
-      ...[["Started", moment(run.created_at)], ["Ran for", duration(run.seconds)], ["Rows", number(run.rows)], ["By", run.user], ["Group", run.group], ["Job", run.job_type], ["Outcome", run.ending]]
+      ...[
+        ["Started", moment(run.created_at)],
+        ["Ran for", duration(run.seconds)],
+        ["Rows", number(run.rows)],
+        ["By", run.user],
+        ["Group", run.group],
+        ["Job", run.job_type],
+        ["Outcome", run.ending],
+      ]
         .filter(([, text]) => text)
         .map(([label, text]) => h("span", null, `${label} `, h("b", null, text))),
     );
@@ -128,8 +175,19 @@ class RunPage {
     const [entity, project, id] = this.names;
     const { runs } = await getJson(`/api/projects/${path(entity, project)}/runs?columns=none`);
     const at = runs.findIndex((run) => run.id === id);
-    const link = (run, text, name) => run && iconButton("chevron", `${text}: ${run.name}`, () => location.assign(`${this.home}/runs/${encodeURIComponent(run.id)}${location.hash}`), { class: name });
-    this.neighbours.replaceChildren(...[link(runs[at - 1], "Newer run ([)", "quiet icon-button turned"), link(runs[at + 1], "Older run (])", "quiet icon-button")].filter(Boolean));
+    const link = (run, text, name) =>
+      run &&
+      iconButton(
+        "chevron",
+        `${text}: ${run.name}`,
+        () => location.assign(`${this.home}/runs/${encodeURIComponent(run.id)}${location.hash}`),
+        { class: name },
+      );
+    this.neighbours.replaceChildren(
+      ...[link(runs[at - 1], "Newer run ([)", "quiet icon-button turned"), link(runs[at + 1], "Older run (])", "quiet icon-button")].filter(
+        Boolean,
+      ),
+    );
   }
 
   async #stop() {

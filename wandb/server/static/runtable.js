@@ -62,18 +62,39 @@ export class RunTable {
       this.items = this.runs.map((run) => ({ run }));
       return;
     }
-    this.items = groupsOf(this.runs, this.group).flatMap((group) => [{ group }, ...(this.open.has(group.name) ? group.runs.map((run) => ({ run, inGroup: true })) : [])]);
+    this.items = groupsOf(this.runs, this.group).flatMap((group) => [
+      { group },
+      ...(this.open.has(group.name) ? group.runs.map((run) => ({ run, inGroup: true })) : []),
+    ]);
   }
 
   #drawHead() {
     const focused = document.activeElement?.dataset?.key;
     const all = this.runs.length > 0 && this.runs.every((run) => this.selected.has(run.id));
-    const box = h("input", { type: "checkbox", "aria-label": "Select all runs", onchange: () => this.#select(all ? [] : this.runs.map((run) => run.id)) });
+    const box = h("input", {
+      type: "checkbox",
+      "aria-label": "Select all runs",
+      onchange: () => this.#select(all ? [] : this.runs.map((run) => run.id)),
+    });
     box.checked = all;
     box.indeterminate = !all && this.selected.size > 0;
     const allShown = this.runs.length > 0 && this.runs.every((run) => this.page.isShown(run));
-    const eye = iconButton(allShown ? "eye" : "hidden", allShown ? "Hide all in the charts" : "Show all in the charts", () => this.page.toggleShown(this.runs, !allShown), { "data-key": "eye" });
-    this.head.replaceChildren(h("tr", null, h("th", { class: "pick" }, box), h("th", { class: "pick" }, eye), this.#heading("name", "Name", "name-cell"), this.columns.map((key) => this.#columnHeading(key))));
+    const eye = iconButton(
+      allShown ? "eye" : "hidden",
+      allShown ? "Hide all in the charts" : "Show all in the charts",
+      () => this.page.toggleShown(this.runs, !allShown),
+      { "data-key": "eye" },
+    );
+    this.head.replaceChildren(
+      h(
+        "tr",
+        null,
+        h("th", { class: "pick" }, box),
+        h("th", { class: "pick" }, eye),
+        this.#heading("name", "Name", "name-cell"),
+        this.columns.map((key) => this.#columnHeading(key)),
+      ),
+    );
     if (focused) this.head.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -91,7 +112,16 @@ export class RunTable {
     const active = this.order.slice(1) === key;
     const sorted = active ? (descending ? "descending" : "ascending") : null;
     const arrow = active ? h("span", { "aria-hidden": "true" }, descending ? " ↓" : " ↑") : null;
-    return h("th", { scope: "col", class: kind, "aria-sort": sorted }, h("button", { type: "button", "data-key": key, onclick: () => this.page.sort(active && descending ? `+${key}` : `-${key}`) }, text, arrow));
+    return h(
+      "th",
+      { scope: "col", class: kind, "aria-sort": sorted },
+      h(
+        "button",
+        { type: "button", "data-key": key, onclick: () => this.page.sort(active && descending ? `+${key}` : `-${key}`) },
+        text,
+        arrow,
+      ),
+    );
   }
 
   #schedule() {
@@ -134,12 +164,41 @@ export class RunTable {
     const shown = this.page.isShown(run);
     const swatch = h("i", { class: shown ? "swatch" : "swatch off" });
     swatch.style.color = this.group ? this.colors.get(groupName(run, this.group)) : colorOf(run.number);
-    const box = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `Select ${run.name}`, onchange: (event) => this.#pick([run.id], event.target.checked) });
+    const box = h("input", {
+      type: "checkbox",
+      tabindex: "-1",
+      "aria-label": `Select ${run.name}`,
+      onchange: (event) => this.#pick([run.id], event.target.checked),
+    });
     box.checked = this.selected.has(run.id);
-    const eye = iconButton(shown ? "eye" : "hidden", shown ? `Hide ${run.name} in the charts` : `Show ${run.name} in the charts`, () => this.page.toggleShown([run], !shown), { tabindex: "-1", "aria-pressed": String(shown) });
-    const name = h("td", { class: inGroup ? "name-cell inner" : "name-cell" }, swatch, h("a", { href: this.page.address(run), tabindex: "-1", title: run.notes ? `${run.name}\n${run.notes}` : run.name }, run.name), this.columns.includes("state") ? null : h("span", { class: `state bare ${run.state}`, title: run.state }));
-    return h("tr", { class: [shown ? null : "off", box.checked ? "picked" : null].filter(Boolean).join(" ") || null, tabindex: "0", "data-run": run.id, "data-item": run.id, "aria-rowindex": place + 2, "aria-selected": String(box.checked) },
-      h("td", { class: "pick" }, box), h("td", { class: "pick" }, eye), name, this.columns.map((key) => this.#cell(run, key)));
+    const eye = iconButton(
+      shown ? "eye" : "hidden",
+      shown ? `Hide ${run.name} in the charts` : `Show ${run.name} in the charts`,
+      () => this.page.toggleShown([run], !shown),
+      { tabindex: "-1", "aria-pressed": String(shown) },
+    );
+    const name = h(
+      "td",
+      { class: inGroup ? "name-cell inner" : "name-cell" },
+      swatch,
+      h("a", { href: this.page.address(run), tabindex: "-1", title: run.notes ? `${run.name}\n${run.notes}` : run.name }, run.name),
+      this.columns.includes("state") ? null : h("span", { class: `state bare ${run.state}`, title: run.state }),
+    );
+    return h(
+      "tr",
+      {
+        class: [shown ? null : "off", box.checked ? "picked" : null].filter(Boolean).join(" ") || null,
+        tabindex: "0",
+        "data-run": run.id,
+        "data-item": run.id,
+        "aria-rowindex": place + 2,
+        "aria-selected": String(box.checked),
+      },
+      h("td", { class: "pick" }, box),
+      h("td", { class: "pick" }, eye),
+      name,
+      this.columns.map((key) => this.#cell(run, key)),
+    );
   }
 
   #cell(run, key) {
@@ -152,9 +211,23 @@ export class RunTable {
   #groupRow(group, place) {
     const open = this.open.has(group.name);
     const shown = group.runs.every((run) => this.page.isShown(run));
-    const box = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `Select the runs of ${group.name}`, onchange: (event) => this.#pick(group.runs.map((run) => run.id), event.target.checked) });
+    const box = h("input", {
+      type: "checkbox",
+      tabindex: "-1",
+      "aria-label": `Select the runs of ${group.name}`,
+      onchange: (event) =>
+        this.#pick(
+          group.runs.map((run) => run.id),
+          event.target.checked,
+        ),
+    });
     box.checked = group.runs.every((run) => this.selected.has(run.id));
-    const eye = iconButton(shown ? "eye" : "hidden", `${shown ? "Hide" : "Show"} the runs of ${group.name} in the charts`, () => this.page.toggleShown(group.runs, !shown), { tabindex: "-1" });
+    const eye = iconButton(
+      shown ? "eye" : "hidden",
+      `${shown ? "Hide" : "Show"} the runs of ${group.name} in the charts`,
+      () => this.page.toggleShown(group.runs, !shown),
+      { tabindex: "-1" },
+    );
     const swatch = h("i", { class: shown ? "swatch" : "swatch off" });
     swatch.style.color = this.colors.get(group.name);
     const toggle = () => {
@@ -162,8 +235,24 @@ export class RunTable {
       this.#arrange();
       this.#drawBody(true);
     };
-    const name = h("button", { type: "button", class: "quiet group-name", "aria-expanded": String(open), onclick: toggle }, icon(open ? "down" : "chevron"), swatch, h("b", null, group.name), h("span", { class: "hint" }, count(group.runs.length, "run")));
-    return h("tr", { class: "group-row", tabindex: "0", "data-item": `group ${group.name}`, "aria-rowindex": place + 2 }, h("td", { class: "pick" }, box), h("td", { class: "pick" }, eye), h("td", { class: "name-cell" }, name), this.columns.map((key) => h("td", { class: this.numeric.has(key) || FACTS[key]?.numeric ? "number" : "cut" }, summary(group.runs, key))));
+    const name = h(
+      "button",
+      { type: "button", class: "quiet group-name", "aria-expanded": String(open), onclick: toggle },
+      icon(open ? "down" : "chevron"),
+      swatch,
+      h("b", null, group.name),
+      h("span", { class: "hint" }, count(group.runs.length, "run")),
+    );
+    return h(
+      "tr",
+      { class: "group-row", tabindex: "0", "data-item": `group ${group.name}`, "aria-rowindex": place + 2 },
+      h("td", { class: "pick" }, box),
+      h("td", { class: "pick" }, eye),
+      h("td", { class: "name-cell" }, name),
+      this.columns.map((key) =>
+        h("td", { class: this.numeric.has(key) || FACTS[key]?.numeric ? "number" : "cut" }, summary(group.runs, key)),
+      ),
+    );
   }
 
   #pick(ids, on) {
@@ -182,7 +271,8 @@ export class RunTable {
   // What the table shows, all rows of it.
   csv() {
     const head = ["id", "name", ...this.columns.map((key) => FACTS[key]?.text ?? key)];
-    const cell = (run, key) => (key === "tags" ? run.tags.join(" ") : key === "created_at" ? new Date(run.created_at * 1000).toISOString() : cellOf(run, key));
+    const cell = (run, key) =>
+      key === "tags" ? run.tags.join(" ") : key === "created_at" ? new Date(run.created_at * 1000).toISOString() : cellOf(run, key);
     return [head, ...this.runs.map((run) => [run.id, run.name, ...this.columns.map((key) => cell(run, key))])].map(csvLine).join("");
   }
 
@@ -213,7 +303,8 @@ export class RunTable {
     if (index < 0 || index >= this.items.length) return;
     const top = index * ROW_PIXELS;
     if (top < this.element.scrollTop) this.element.scrollTop = top;
-    else if (top + 3 * ROW_PIXELS > this.element.scrollTop + this.element.clientHeight) this.element.scrollTop = top + 3 * ROW_PIXELS - this.element.clientHeight;
+    else if (top + 3 * ROW_PIXELS > this.element.scrollTop + this.element.clientHeight)
+      this.element.scrollTop = top + 3 * ROW_PIXELS - this.element.clientHeight;
     this.#drawBody(false);
     this.body.querySelector(`tr[data-item="${CSS.escape(itemName(this.items[index]))}"]`)?.focus();
   }
@@ -246,7 +337,7 @@ export function groupColors(runs, key) {
   return new Map(names.map((name, index) => [name, colorOf(index)]));
 }
 
-export function groupsOf(runs, key) {
+function groupsOf(runs, key) {
   const groups = new Map();
   for (const run of runs) {
     const name = groupName(run, key);
@@ -262,7 +353,11 @@ function summary(runs, key) {
   if (items.length && items.every((item) => typeof item === "number")) {
     if (key === "created_at") return ago(Math.max(...items));
     const mean = items.reduce((sum, item) => sum + item, 0) / items.length;
-    return h("span", { title: `mean of ${items.length}, ${number(Math.min(...items))} to ${number(Math.max(...items))}` }, key === "seconds" ? duration(mean) : number(mean));
+    return h(
+      "span",
+      { title: `mean of ${items.length}, ${number(Math.min(...items))} to ${number(Math.max(...items))}` },
+      key === "seconds" ? duration(mean) : number(mean),
+    );
   }
   const texts = [...new Set(items.flat().map(value))];
   return texts.length > GROUP_VALUES_MAX ? `${texts.length} values` : texts.join(", ");

@@ -15,7 +15,12 @@ export function scalesOf(lines, { width, height, range, logX, logY, outliers }) 
   const [innerWidth, innerHeight] = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
   const [first, last] = [forwardX(left), forwardX(right)];
   return {
-    left, right, floor, ceiling, logX, logY,
+    left,
+    right,
+    floor,
+    ceiling,
+    logX,
+    logY,
     toX: (item) => MARGIN.left + ((forwardX(item) - first) / (last - first)) * innerWidth,
     fromX: (pixel) => backX(first + ((pixel - MARGIN.left) / innerWidth) * (last - first)),
     toY: (item) => MARGIN.top + (1 - (forwardY(item) - floor) / (ceiling - floor)) * innerHeight,

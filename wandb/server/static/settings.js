@@ -20,17 +20,24 @@ export async function showSettings(main, entity, project) {
       await postJson(address, asked);
       await draw();
     };
-    body.replaceChildren(...[
-      projectCard(entity, project, found, address, change),
-      policyCard(found, change),
-      found.team ? teamCard(entity, found.team, found.may_lead, draw) : null,
-    ].filter(Boolean));
+    body.replaceChildren(
+      ...[
+        projectCard(entity, project, found, address, change),
+        policyCard(found, change),
+        found.team ? teamCard(entity, found.team, found.may_lead, draw) : null,
+      ].filter(Boolean),
+    );
   };
   await draw();
 }
 
 function projectCard(entity, project, found, address, change) {
-  const text = h("textarea", { rows: "3", "aria-label": "Description", placeholder: "What this project is about", disabled: !found.may_change });
+  const text = h("textarea", {
+    rows: "3",
+    "aria-label": "Description",
+    placeholder: "What this project is about",
+    disabled: !found.may_change,
+  });
   text.value = found.description;
   const save = button("Save", () => change({ description: text.value }), { class: "primary" });
   const rename = async () => {
@@ -40,24 +47,71 @@ function projectCard(entity, project, found, address, change) {
     location.assign(`/${path(entity, name)}/settings`);
   };
   const remove = async () => {
-    if (!(await ask(`Delete ${entity}/${project}?`, "Its runs, artifacts, sweeps and queues are deleted for good.", "Delete the project"))) return;
+    if (!(await ask(`Delete ${entity}/${project}?`, "Its runs, artifacts, sweeps and queues are deleted for good.", "Delete the project")))
+      return;
     await postJson(address, { delete: true });
     location.assign("/");
   };
-  const buttons = found.may_change ? h("div", { class: "buttons" }, save, button("Rename…", rename), h("span", { class: "space" }), button("Delete…", remove, { class: "danger" })) : null;
-  return h("section", { class: "card" }, h("h2", null, "Project"), h("div", { class: "padded" }, h("p", { class: "hint" }, `Made ${moment(found.created_at)}. ${found.may_change ? "" : "You may look at it, but not change it."}`), text, buttons));
+  const buttons = found.may_change
+    ? h(
+        "div",
+        { class: "buttons" },
+        save,
+        button("Rename…", rename),
+        h("span", { class: "space" }),
+        button("Delete…", remove, { class: "danger" }),
+      )
+    : null;
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", null, "Project"),
+    h(
+      "div",
+      { class: "padded" },
+      h("p", { class: "hint" }, `Made ${moment(found.created_at)}. ${found.may_change ? "" : "You may look at it, but not change it."}`),
+      text,
+      buttons,
+    ),
+  );
 }
 
 // What the project says of settings of runs, and what wider scopes say.
 function policyCard(found, change) {
   const own = found.policies.find((policy) => policy.scope === "project");
-  const rows = found.policies.flatMap((policy) => Object.entries(policy.settings).map(([name, entry]) => [name, h("span", null, h("code", null, JSON.stringify(entry.value)), " ", entry.enforced ? tag("enforced") : null, " ", h("span", { class: "hint" }, `${policy.scope}, by ${policy.by}`))]));
+  const rows = found.policies.flatMap((policy) =>
+    Object.entries(policy.settings).map(([name, entry]) => [
+      name,
+      h(
+        "span",
+        null,
+        h("code", null, JSON.stringify(entry.value)),
+        " ",
+        entry.enforced ? tag("enforced") : null,
+        " ",
+        h("span", { class: "hint" }, `${policy.scope}, by ${policy.by}`),
+      ),
+    ]),
+  );
   const text = h("textarea", { rows: "5", class: "mono", spellcheck: "false", "aria-label": "Policy as JSON" });
   text.value = JSON.stringify(own?.settings ?? {}, null, 2);
   const problem = h("p", { class: "error", role: "alert" });
   const save = () => change({ policy: text.value }).catch((error) => (problem.textContent = error.message));
-  const edit = found.may_lead ? [h("p", { class: "hint" }, 'For every run here: {"console": {"value": "off", "enforced": true}}'), text, problem, h("div", { class: "buttons" }, button("Save", save, { class: "primary" }))] : [];
-  return h("section", { class: "card" }, h("h2", null, "Settings of runs"), rows.length ? pairTable(rows) : h("p", { class: "hint padded" }, "Nothing is said for all runs; each script decides."), h("div", { class: "padded" }, edit));
+  const edit = found.may_lead
+    ? [
+        h("p", { class: "hint" }, 'For every run here: {"console": {"value": "off", "enforced": true}}'),
+        text,
+        problem,
+        h("div", { class: "buttons" }, button("Save", save, { class: "primary" })),
+      ]
+    : [];
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", null, "Settings of runs"),
+    rows.length ? pairTable(rows) : h("p", { class: "hint padded" }, "Nothing is said for all runs; each script decides."),
+    h("div", { class: "padded" }, edit),
+  );
 }
 
 function teamCard(team, members, mayLead, changed) {
@@ -67,18 +121,32 @@ function teamCard(team, members, mayLead, changed) {
     await changed();
   };
   const role = (member) => {
-    const choice = h("select", { "aria-label": `Role of ${member.name}`, onchange: () => change({ user: member.name, role: choice.value }) }, ROLES.map((name) => h("option", { value: name, selected: name === member.role }, name)));
+    const choice = h(
+      "select",
+      { "aria-label": `Role of ${member.name}`, onchange: () => change({ user: member.name, role: choice.value }) },
+      ROLES.map((name) => h("option", { value: name, selected: name === member.role }, name)),
+    );
     return mayLead && !member.service ? choice : member.role;
   };
   const remove = async (member) => {
-    if (await ask(`Take ${member.name} out of ${team}?`, "Runs that they made stay.", "Take out")) await change({ user: member.name, role: null });
+    if (await ask(`Take ${member.name} out of ${team}?`, "Runs that they made stay.", "Take out"))
+      await change({ user: member.name, role: null });
   };
-  const rows = members.map((member) => [h("span", null, member.name, member.service ? [" ", tag("service account")] : null), role(member), mayLead ? button("Take out…", () => remove(member), { class: "quiet" }) : ""]);
+  const rows = members.map((member) => [
+    h("span", null, member.name, member.service ? [" ", tag("service account")] : null),
+    role(member),
+    mayLead ? button("Take out…", () => remove(member), { class: "quiet" }) : "",
+  ]);
   const add = async () => {
     const name = await askText(`Add somebody to ${team}`, "User name", "", "Add as member");
     if (name) await change({ user: name, role: "member" });
   };
-  return h("section", { class: "card" }, h("h2", { class: "with-button" }, `Team ${team}`, mayLead ? button("Add…", add) : null), plainTable([["Name"], ["Role"], ["What to do", "hidden-head"]], rows));
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", { class: "with-button" }, `Team ${team}`, mayLead ? button("Add…", add) : null),
+    plainTable([["Name"], ["Role"], ["What to do", "hidden-head"]], rows),
+  );
 }
 
 export async function showAccount(main) {
@@ -92,10 +160,36 @@ export async function showAccount(main) {
       await postJson("/api/account/forget-key", { id: key.id });
       await draw();
     };
-    const keys = account.keys.map((key) => [h("code", null, `…${key.hint}`), account.keys.length > 1 ? button("Delete…", () => remove(key), { class: "quiet" }) : ""]);
+    const keys = account.keys.map((key) => [
+      h("code", null, `…${key.hint}`),
+      account.keys.length > 1 ? button("Delete…", () => remove(key), { class: "quiet" }) : "",
+    ]);
     body.replaceChildren(
-      h("section", { class: "card" }, h("h2", null, account.name), pairTable([["Rights", account.admin ? "administrator of this server" : "user"], ["Own entity", h("a", { href: `/${path(account.name)}` }, account.name)], ["Log in from a script", h("code", null, `wandb login --host ${location.origin}`)]])),
-      h("section", { class: "card" }, h("h2", null, "API keys"), plainTable([["Key"], ["What to do with it", "hidden-head"]], keys), h("p", { class: "hint padded" }, "Keys are kept as hashes. ", h("code", null, "wandb server key"), " on the server’s machine makes another, and so does ", h("code", null, "wandb.Api().viewer.generate_api_key()"), ".")),
+      h(
+        "section",
+        { class: "card" },
+        h("h2", null, account.name),
+        pairTable([
+          ["Rights", account.admin ? "administrator of this server" : "user"],
+          ["Own entity", h("a", { href: `/${path(account.name)}` }, account.name)],
+          ["Log in from a script", h("code", null, `wandb login --host ${location.origin}`)],
+        ]),
+      ),
+      h(
+        "section",
+        { class: "card" },
+        h("h2", null, "API keys"),
+        plainTable([["Key"], ["What to do with it", "hidden-head"]], keys),
+        h(
+          "p",
+          { class: "hint padded" },
+          "Keys are kept as hashes. ",
+          h("code", null, "wandb server key"),
+          " on the server’s machine makes another, and so does ",
+          h("code", null, "wandb.Api().viewer.generate_api_key()"),
+          ".",
+        ),
+      ),
       ...account.teams.map((team) => teamCard(team.name, team.members, team.may_lead, draw)),
     );
   };

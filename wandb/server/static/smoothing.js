@@ -1,6 +1,10 @@
 // Three ways to smooth a line, each with a weight between 0 and 1. Gaps stay gaps and do not pull the rest.
 
-export const SMOOTHINGS = [["ema", "Exponential"], ["gaussian", "Gaussian"], ["average", "Running average"]];
+export const SMOOTHINGS = [
+  ["ema", "Exponential"],
+  ["gaussian", "Gaussian"],
+  ["average", "Running average"],
+];
 
 export function smoothed(items, weight, kind) {
   if (!weight) return items;
@@ -25,12 +29,12 @@ function gaussian(items, weight) {
   const deviation = Math.max(0.3, (weight * items.length) / 12);
   const reach = Math.ceil(deviation * 3);
   const kernel = Array.from({ length: reach + 1 }, (_, distance) => Math.exp(-0.5 * (distance / deviation) ** 2));
-  return items.map((item, index) => item === null ? null : weighted(items, index, reach, (distance) => kernel[distance]));
+  return items.map((item, index) => (item === null ? null : weighted(items, index, reach, (distance) => kernel[distance])));
 }
 
 function running(items, weight) {
   const reach = Math.max(1, Math.round((weight * items.length) / 8));
-  return items.map((item, index) => item === null ? null : weighted(items, index, reach, () => 1));
+  return items.map((item, index) => (item === null ? null : weighted(items, index, reach, () => 1)));
 }
 
 function weighted(items, index, reach, weightAt) {

@@ -17,7 +17,11 @@ export function showSweeps(main, entity, project) {
   main.replaceChildren(projectHead(entity, project, "Sweeps"), body);
   repeat(async () => {
     const { sweeps } = await getJson(`/api/projects/${path(entity, project)}/sweeps`);
-    body.replaceChildren(sweeps.length ? sweepTable(entity, project, sweeps) : h("p", { class: "card empty" }, "No sweeps yet. Make one with wandb.sweep(config), or with `wandb sweep config.yaml`."));
+    body.replaceChildren(
+      sweeps.length
+        ? sweepTable(entity, project, sweeps)
+        : h("p", { class: "card empty" }, "No sweeps yet. Make one with wandb.sweep(config), or with `wandb sweep config.yaml`."),
+    );
     return WAIT_MS;
   });
 }
@@ -25,8 +29,14 @@ export function showSweeps(main, entity, project) {
 function sweepTable(entity, project, sweeps) {
   const columns = [["Name"], ["State"], ["Method"], ["Runs", "number"], ["Metric"], ["Best", "number"], ["Created"]];
   const rows = sweeps.map((sweep) => [
-    h("a", { href: `/${path(entity, project, "sweeps", sweep.id)}` }, sweep.name), stateLabel(sweep.state), sweep.method, count(sweep), sweep.metric,
-    sweep.best === null ? "" : number(sweep.best), h("time", { title: moment(sweep.created_at) }, ago(sweep.created_at))]);
+    h("a", { href: `/${path(entity, project, "sweeps", sweep.id)}` }, sweep.name),
+    stateLabel(sweep.state),
+    sweep.method,
+    count(sweep),
+    sweep.metric,
+    sweep.best === null ? "" : number(sweep.best),
+    h("time", { title: moment(sweep.created_at) }, ago(sweep.created_at)),
+  ]);
   return plainTable(columns, rows);
 }
 
@@ -41,7 +51,13 @@ export function showSweep(main, entity, project, id) {
   const draw = async () => {
     const sweep = await getJson(source);
     const text = JSON.stringify(sweep);
-    if (main.source !== text) main.replaceChildren(...sweepPage(base, sweep, async (action) => { await post(`${source}/${action}`); await draw(); }));
+    if (main.source !== text)
+      main.replaceChildren(
+        ...sweepPage(base, sweep, async (action) => {
+          await post(`${source}/${action}`);
+          await draw();
+        }),
+      );
     main.source = text;
     return WAIT_MS;
   };
@@ -50,16 +66,42 @@ export function showSweep(main, entity, project, id) {
 
 function sweepPage(base, sweep, ask) {
   const action = (name, text, danger) => button(text, () => ask(name), { class: danger ? "danger" : null });
-  const buttons = OVER.has(sweep.state) ? [] : [sweep.state === "PAUSED" ? action("resume", "Resume") : action("pause", "Pause"), action("finish", "Finish"), action("cancel", "Cancel", true)];
-  const rows = sweep.members.map((run) => ({ ...run, values: { ...Object.fromEntries(flat(run.config)), [sweep.metric]: Object.fromEntries(flat(run.summary))[sweep.metric] } }));
+  const buttons = OVER.has(sweep.state)
+    ? []
+    : [
+        sweep.state === "PAUSED" ? action("resume", "Resume") : action("pause", "Pause"),
+        action("finish", "Finish"),
+        action("cancel", "Cancel", true),
+      ];
+  const rows = sweep.members.map((run) => ({
+    ...run,
+    values: { ...Object.fromEntries(flat(run.config)), [sweep.metric]: Object.fromEntries(flat(run.summary))[sweep.metric] },
+  }));
   const address = (run) => `${base}/runs/${encodeURIComponent(run.id)}`;
-  const facts = [["Method", sweep.method], ["Runs", count(sweep)], ["Metric", sweep.metric ? `${sweep.metric}, ${sweep.maximize ? "more" : "less"} is better` : ""], ["Best", sweep.best === null ? "" : number(sweep.best)]];
+  const facts = [
+    ["Method", sweep.method],
+    ["Runs", count(sweep)],
+    ["Metric", sweep.metric ? `${sweep.metric}, ${sweep.maximize ? "more" : "less"} is better` : ""],
+    ["Best", sweep.best === null ? "" : number(sweep.best)],
+  ];
   const table = h("div");
   const list = (ids) => table.replaceChildren(runTable(sweep, ids ? rows.filter((row) => ids.has(row.id)) : rows, address));
   list(null);
   return [
-    h("div", { class: "head" }, h("h1", null, sweep.name), stateLabel(sweep.state), buttons, h("span", { class: "space" }), h("a", { class: "button", href: `${base}?filter=${encodeURIComponent(JSON.stringify({ sweep: sweep.id }))}` }, "Charts of its runs")),
-    h("p", { class: "facts" }, facts.filter(([, text]) => text).map(([label, text]) => h("span", null, `${label} `, h("b", null, text)))),
+    h(
+      "div",
+      { class: "head" },
+      h("h1", null, sweep.name),
+      stateLabel(sweep.state),
+      buttons,
+      h("span", { class: "space" }),
+      h("a", { class: "button", href: `${base}?filter=${encodeURIComponent(JSON.stringify({ sweep: sweep.id }))}` }, "Charts of its runs"),
+    ),
+    h(
+      "p",
+      { class: "facts" },
+      facts.filter(([, text]) => text).map(([label, text]) => h("span", null, `${label} `, h("b", null, text))),
+    ),
     chart(sweep, rows, (row) => location.assign(address(row)), list),
     h("h2", null, "Runs"),
     table,
@@ -79,9 +121,21 @@ function chart(sweep, rows, open, chosen) {
   const done = rows.filter((row) => typeof row.values[sweep.metric] === "number");
   const axes = axesOf(sweep, rows);
   if (done.length < 2 || axes.length < 2) return null;
-  return h("div", { class: "sweep-charts" },
-    h("section", { class: "card scroll", "aria-label": "Parallel coordinates" }, parallelCoordinates(axes, done, { maximize: sweep.maximize, open, chosen })),
-    h("section", { class: "card", "aria-label": "Importance" }, h("h2", null, `What matters for ${sweep.metric}`), importanceTable(axes, sweep.metric, done)));
+  return h(
+    "div",
+    { class: "sweep-charts" },
+    h(
+      "section",
+      { class: "card scroll", "aria-label": "Parallel coordinates" },
+      parallelCoordinates(axes, done, { maximize: sweep.maximize, open, chosen }),
+    ),
+    h(
+      "section",
+      { class: "card", "aria-label": "Importance" },
+      h("h2", null, `What matters for ${sweep.metric}`),
+      importanceTable(axes, sweep.metric, done),
+    ),
+  );
 }
 
 function runTable(sweep, rows, address) {
@@ -91,5 +145,13 @@ function runTable(sweep, rows, address) {
   const order = (row) => (typeof row.values[sweep.metric] === "number" ? sign * row.values[sweep.metric] : Infinity);
   const sorted = [...rows].sort((a, b) => order(a) - order(b) || 0);
   const columns = [["Name"], ["State"], ["Ran for", "number"], ...axes.map((axis) => [axis, "number"])];
-  return plainTable(columns, sorted.map((row) => [h("a", { href: address(row) }, row.name), stateLabel(row.state), duration(row.seconds), ...axes.map((axis) => value(row.values[axis]))]));
+  return plainTable(
+    columns,
+    sorted.map((row) => [
+      h("a", { href: address(row) }, row.name),
+      stateLabel(row.state),
+      duration(row.seconds),
+      ...axes.map((axis) => value(row.values[axis])),
+    ]),
+  );
 }

@@ -1,15 +1,17 @@
 // A project's runs: the table on one side, the charts of the runs that are shown on the other.
 
-import { getJson, path, postJson, repeat } from "./api.js";
+import { getJson, path, repeat } from "./api.js";
+import { BulkBar, SHOWN_MAX } from "./bulk.js";
 import { colorOf } from "./colors.js";
 import { columnChooser } from "./columns.js";
-import { button, h, icon, iconButton, setText, setTrail } from "./dom.js";
+import { h, icon, iconButton, setText, setTrail } from "./dom.js";
 import { FilterBar, withSearch } from "./filters.js";
 import { count, number } from "./format.js";
-import { ChartPanel, saveAs } from "./panels.js";
-import { ask, askText, openBeside } from "./popover.js";
+import { ChartPanel } from "./panels.js";
+import { openBeside } from "./popover.js";
 import { projectHead } from "./project.js";
 import { FACTS, RunTable, groupColors, groupName } from "./runtable.js";
+import { saveAs } from "./save.js";
 import { View, remember, remembered } from "./url.js";
 
 const LIVE_WAIT_MS = 2000;
@@ -18,11 +20,14 @@ const PAGE = 1000;
 const RUNS_MAX = 10_000;
 // Shown in the charts where nobody chose, and at most.
 const SHOWN_STANDARD = 10;
-const SHOWN_MAX = 100;
 const NONE = "-";
 const FACT_COLUMNS = ["created_at", "seconds", "tags"];
 const ORDERS = { name: "display_name", id: "name" };
-const MODES = [["split", "Table and charts"], ["table", "Table only"], ["chart", "Charts only"]];
+const MODES = [
+  ["split", "Table and charts"],
+  ["table", "Table only"],
+  ["chart", "Charts only"],
+];
 
 export function showWorkspace(main, entity, project) {
   setTrail([entity, "/"], [project]);
@@ -41,22 +46,67 @@ class Workspace {
     this.answer = { runs: [], matching: 0, total: 0, columns: [] };
     this.wanted = PAGE;
     this.table = new RunTable(this);
-    this.panel = new ChartPanel({ fetch: (question) => this.#fetch(question), highlighted: (id) => this.table.mark(id) }, { note: "Charts appear here for the runs that are shown. Pick some with the eyes in the table." });
+    this.panel = new ChartPanel(
+      { fetch: (question) => this.#fetch(question), highlighted: (id) => this.table.mark(id) },
+      { note: "Charts appear here for the runs that are shown. Pick some with the eyes in the table." },
+    );
     this.#build(entity, project);
   }
 
   #build(entity, project) {
     this.count = h("span", { class: "hint" });
-    const search = h("input", { type: "search", placeholder: "Search runs", "aria-label": "Search runs", value: this.view.get("q"), oninput: () => this.view.set({ q: search.value }) });
-    this.filter = new FilterBar(() => this.columns(), (filter) => this.view.set({ filter }));
+    const search = h("input", {
+      type: "search",
+      placeholder: "Search runs",
+      "aria-label": "Search runs",
+      value: this.view.get("q"),
+      oninput: () => this.view.set({ q: search.value }),
+    });
+    this.filter = new FilterBar(
+      () => this.columns(),
+      (filter) => this.view.set({ filter }),
+    );
     this.filter.set(this.view.get("filter"));
-    this.grouping = h("button", { type: "button", class: "with-icon", "aria-haspopup": "dialog", onclick: () => this.#openGroups() }, icon("group"), h("span"));
-    const columns = h("button", { type: "button", class: "with-icon", "aria-haspopup": "dialog", onclick: () => this.#openColumns(columns) }, icon("columns"), "Columns");
-    const save = iconButton("download", "Save the table as CSV", () => saveAs(`${project}.csv`, new Blob([this.table.csv()], { type: "text/csv" })));
-    this.modes = h("span", { class: "segments", role: "group", "aria-label": "Layout" }, MODES.map(([mode, text]) => h("button", { type: "button", title: text, "aria-label": text, "data-mode": mode, onclick: () => this.view.set({ mode }) }, icon(mode))));
-    const tools = h("div", { class: "tools" }, search, this.filter.element, this.grouping, columns, this.count, h("span", { class: "space" }), save, this.modes);
-    this.bulk = h("div", { class: "bulk", role: "toolbar", "aria-label": "The selected runs", hidden: true });
-    this.side = h("section", { class: "side", "aria-label": "Runs" }, this.bulk, this.table.element);
+    this.grouping = h(
+      "button",
+      { type: "button", class: "with-icon", "aria-haspopup": "dialog", onclick: () => this.#openGroups() },
+      icon("group"),
+      h("span"),
+    );
+    const columns = h(
+      "button",
+      { type: "button", class: "with-icon", "aria-haspopup": "dialog", onclick: () => this.#openColumns(columns) },
+      icon("columns"),
+      "Columns",
+    );
+    const save = iconButton("download", "Save the table as CSV", () =>
+      saveAs(`${project}.csv`, new Blob([this.table.csv()], { type: "text/csv" })),
+    );
+    this.modes = h(
+      "span",
+      { class: "segments", role: "group", "aria-label": "Layout" },
+      MODES.map(([mode, text]) =>
+        h(
+          "button",
+          { type: "button", title: text, "aria-label": text, "data-mode": mode, onclick: () => this.view.set({ mode }) },
+          icon(mode),
+        ),
+      ),
+    );
+    const tools = h(
+      "div",
+      { class: "tools" },
+      search,
+      this.filter.element,
+      this.grouping,
+      columns,
+      this.count,
+      h("span", { class: "space" }),
+      save,
+      this.modes,
+    );
+    this.bulk = new BulkBar(this);
+    this.side = h("section", { class: "side", "aria-label": "Runs" }, this.bulk.element, this.table.element);
     this.divider = this.#divider();
     this.charts = h("section", { class: "charts", "aria-label": "Charts" }, this.panel.element);
     this.body = h("div", { class: "workspace" }, this.side, this.divider, this.charts);
@@ -66,9 +116,18 @@ class Workspace {
   }
 
   #divider() {
-    const bar = h("div", { class: "divider", role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the table", tabindex: "0" });
+    const bar = h("div", {
+      class: "divider",
+      role: "separator",
+      "aria-orientation": "vertical",
+      "aria-label": "Width of the table",
+      tabindex: "0",
+    });
     bar.addEventListener("pointerdown", (event) => bar.setPointerCapture(event.pointerId));
-    bar.addEventListener("pointermove", (event) => event.buttons && remember("side", this.#setWidth(event.clientX - this.body.getBoundingClientRect().left)));
+    bar.addEventListener(
+      "pointermove",
+      (event) => event.buttons && remember("side", this.#setWidth(event.clientX - this.body.getBoundingClientRect().left)),
+    );
     bar.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -40, ArrowRight: 40 }[event.key];
       if (step) remember("side", this.#setWidth(this.side.offsetWidth + step));
@@ -79,7 +138,12 @@ class Workspace {
   #setWidth(pixels) {
     const width = Math.round(Math.max(220, Math.min(pixels, innerWidth - 320)));
     this.body.style.setProperty("--side", `${width}px`);
-    for (const [name, item] of [["now", width], ["min", 220], ["max", innerWidth - 320]]) this.divider.setAttribute(`aria-value${name}`, String(item));
+    for (const [name, item] of [
+      ["now", width],
+      ["min", 220],
+      ["max", innerWidth - 320],
+    ])
+      this.divider.setAttribute(`aria-value${name}`, String(item));
     return width;
   }
 
@@ -90,7 +154,7 @@ class Workspace {
 
   start() {
     repeat(async () => {
-      await this.#load();
+      await this.load();
       return this.answer.runs.some((run) => run.state === "running") ? LIVE_WAIT_MS : QUIET_WAIT_MS;
     });
   }
@@ -102,7 +166,7 @@ class Workspace {
 
   // --- Loading -----------------------------------------------------------------------------
 
-  async #load() {
+  async load() {
     const query = new URLSearchParams({ order: this.#order(), first: this.wanted });
     const filter = withSearch(this.view.get("filter"), this.view.get("q"));
     if (Object.keys(filter).length) query.set("filters", JSON.stringify(filter));
@@ -128,24 +192,34 @@ class Workspace {
   }
 
   draw() {
-    const { runs, matching, total, may_change: mayChange } = this.answer;
-    this.mayChange = mayChange;
+    const { runs, matching, total } = this.answer;
     setText(this.count, matching === total ? count(total, "run") : `${number(matching)} of ${count(total, "run")}`);
-    setText(this.grouping.lastChild, this.view.get("group") ? `Grouped by ${this.view.get("group").replace(/^(config|summary)\./, "")}` : "Group");
+    setText(
+      this.grouping.lastChild,
+      this.view.get("group") ? `Grouped by ${this.view.get("group").replace(/^(config|summary)\./, "")}` : "Group",
+    );
     const group = this.view.get("group") || null;
     this.colors = group ? groupColors(runs, group) : new Map();
     this.#chooseShown();
     const chosen = this.view.get("columns");
     const columns = chosen.length ? chosen : [...FACT_COLUMNS, ...(this.automatic ?? [])];
     const numeric = new Set(columns.filter((key) => runs.some((run) => typeof run.values[key] === "number")));
-    this.table.update({ runs, matching: Math.min(matching, RUNS_MAX), columns, order: this.view.get("order"), group, colors: this.colors, numeric });
-    this.#drawBulk();
+    this.table.update({
+      runs,
+      matching: Math.min(matching, RUNS_MAX),
+      columns,
+      order: this.view.get("order"),
+      group,
+      colors: this.colors,
+      numeric,
+    });
+    this.bulk.draw();
   }
 
   more() {
     if (this.wanted >= RUNS_MAX || this.answer.runs.length < this.wanted) return;
     this.wanted = Math.min(RUNS_MAX, this.wanted + PAGE);
-    this.#load();
+    this.load();
   }
 
   // --- Which runs the charts show ----------------------------------------------------------
@@ -173,7 +247,9 @@ class Workspace {
     const shown = this.answer.runs.filter((run) => this.shown.has(run.id)).slice(0, SHOWN_MAX);
     const group = this.view.get("group");
     const runs = shown.map((run) => ({
-      id: run.id, name: run.name, version: run.version,
+      id: run.id,
+      name: run.name,
+      version: run.version,
       color: group ? this.colors.get(groupName(run, group)) : colorOf(run.number),
       ...(group ? { group: groupName(run, group) } : {}),
     }));
@@ -205,7 +281,7 @@ class Workspace {
   }
 
   select() {
-    this.#drawBulk();
+    this.bulk.draw();
   }
 
   #changed(changed) {
@@ -214,7 +290,7 @@ class Workspace {
     if (is("filter")) this.filter.set(this.view.get("filter"));
     if (is("q", "filter", "order")) this.table.element.scrollTop = 0;
     this.draw();
-    if (is("q", "filter", "order", "columns", "group")) this.#load();
+    if (is("q", "filter", "order", "columns", "group")) this.load();
     else this.#showCharts();
   }
 
@@ -223,54 +299,38 @@ class Workspace {
   async #openColumns(anchor) {
     const { columns } = await this.columns();
     const chosen = this.view.get("columns");
-    openBeside(anchor, "Columns", (close) => columnChooser(close, { chosen: chosen.length ? chosen : [...FACT_COLUMNS, ...(this.automatic ?? [])], known: columns, changed: (next) => this.view.set({ columns: next }) }));
+    openBeside(anchor, "Columns", (close) =>
+      columnChooser(close, {
+        chosen: chosen.length ? chosen : [...FACT_COLUMNS, ...(this.automatic ?? [])],
+        known: columns,
+        changed: (next) => this.view.set({ columns: next }),
+      }),
+    );
   }
 
   async #openGroups() {
     const { columns } = await this.columns();
     const varied = columns.filter((column) => column.varied && column.key.startsWith("config.")).map((column) => column.key);
-    const choose = (close, key) => () => { close(); this.view.set({ group: key, runs: [] }); };
+    const choose = (close, key) => () => {
+      close();
+      this.view.set({ group: key, runs: [] });
+    };
     const current = this.view.get("group");
-    openBeside(this.grouping, "Group by", (close) => h("div", { class: "menu" }, [["", "No groups"], ["group", "Group"], ["job_type", "Job type"], ["state", "State"], ["tags", "Tags"], ["sweep", "Sweep"], ["user", "User"], ...varied.map((key) => [key, key.slice("config.".length)])].map(([key, text]) =>
-      h("button", { type: "button", "aria-pressed": String(key === current), onclick: choose(close, key) }, text))));
-  }
-
-  #drawBulk() {
-    const ids = [...this.table.selected];
-    this.bulk.hidden = !ids.length;
-    if (!ids.length) return;
-    const change = this.mayChange ? [
-      button("Tag…", () => this.#tag(ids, "add_tags")), button("Untag…", () => this.#tag(ids, "remove_tags")), button("Group…", () => this.#regroup(ids)),
-      button("Stop", () => this.#stop(ids)), button("Delete…", () => this.#delete(ids), { class: "danger" }),
-    ] : [];
-    const compare = button("Compare", () => location.assign(`${this.home}/compare?runs=${ids.map(encodeURIComponent).join(",")}`), { class: "primary", disabled: ids.length < 2 });
-    this.bulk.replaceChildren(h("b", null, count(ids.length, "run")), compare, button("Show only these", () => this.view.set({ runs: ids.slice(0, SHOWN_MAX) })), ...change, button("Clear", () => this.table.clearSelection(), { class: "quiet" }));
-  }
-
-  async #ask(body) {
-    await postJson(`${this.base}/runs/change`, body);
-    await this.#load();
-  }
-
-  async #tag(runs, what) {
-    const known = [...new Set(this.answer.runs.flatMap((run) => run.tags))].sort();
-    const text = await askText(what === "add_tags" ? `Tag ${count(runs.length, "run")}` : `Take a tag from ${count(runs.length, "run")}`, "Tag", "", what === "add_tags" ? "Add tag" : "Remove tag", known);
-    if (text) await this.#ask({ runs, [what]: [text] });
-  }
-
-  async #regroup(runs) {
-    const known = [...new Set(this.answer.runs.map((run) => run.group).filter(Boolean))].sort();
-    const text = await askText(`Move ${count(runs.length, "run")} to a group`, "Group", "", "Move", known);
-    if (text !== undefined) await this.#ask({ runs, group: text });
-  }
-
-  async #stop(runs) {
-    if (await ask(`Stop ${count(runs.length, "run")}?`, "The programs of those that run are interrupted as if by Ctrl-C.", "Stop")) await this.#ask({ runs, stop: true });
-  }
-
-  async #delete(runs) {
-    if (!(await ask(`Delete ${count(runs.length, "run")}?`, "Their rows, console output and files are deleted for good. Artifacts that they logged stay.", "Delete"))) return;
-    this.table.clearSelection();
-    await this.#ask({ runs, delete: true });
+    openBeside(this.grouping, "Group by", (close) =>
+      h(
+        "div",
+        { class: "menu" },
+        [
+          ["", "No groups"],
+          ["group", "Group"],
+          ["job_type", "Job type"],
+          ["state", "State"],
+          ["tags", "Tags"],
+          ["sweep", "Sweep"],
+          ["user", "User"],
+          ...varied.map((key) => [key, key.slice("config.".length)]),
+        ].map(([key, text]) => h("button", { type: "button", "aria-pressed": String(key === current), onclick: choose(close, key) }, text)),
+      ),
+    );
   }
 }
