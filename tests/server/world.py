@@ -21,8 +21,8 @@ DIGEST = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
 class World:
     """`ids` are the variables of all operations."""
 
-    def __init__(self, data: Path) -> None:
-        self.server = LiveServer(data)
+    def __init__(self, data: Path, **options: Any) -> None:
+        self.server = LiveServer(data, **options)
         self.keys: Dict[str, str] = {}
         self.ids: Dict[str, Any] = {"entity": TEAM, "project": PROJECT}
 

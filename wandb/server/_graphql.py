@@ -64,12 +64,35 @@ def _with_context(resolver: Resolver) -> Resolver:
     return resolve
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise GraphQLError(f"a text is expected, not {value!r:.100}")
+    return value
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
+        raise GraphQLError(f"a whole number is expected, not {value!r:.100}")
+    if not -(2**63) <= value < 2**63:
+        raise GraphQLError(f"{value!r:.100} has more than 64 bits")
+    return int(value)
+
+
+# What a client may give for the schema's own scalars; JSON is anything.
+_SCALARS: dict[str, Callable[[Any], Any]] = {
+    "JSONString": _text, "DateTime": _text, "Int64": _whole_number, "Duration": _whole_number,
+}  # fmt: skip
+
+
 class GraphQLExecutor:
     """Runs documents; knows nothing about what the fields mean."""
 
     def __init__(self, resolvers: Resolvers) -> None:
         text = (Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8")
         self._schema = build_schema(text)
+        for name, parse_value in _SCALARS.items():
+            for method in ("parse_value", "coerce_input_value"):  # the library's older name and its newer one
+                setattr(self._schema.type_map[name], method, parse_value)
         for type_name, fields in resolvers.items():
             graphql_type = self._schema.type_map[type_name]
             if isinstance(graphql_type, (GraphQLInterfaceType, GraphQLUnionType)):

@@ -235,7 +235,9 @@ def _create_files(_: None, context: RequestContext, input: dict[str, Any]) -> di
         artifact_now = artifact_by_id(context.connection, artifact_id)
         if artifact_now is not None and artifact_now.state == PENDING:
             pin_entries(context.connection, artifact_id, needed)
-    return {"files": {"edges": [{"node": node, "cursor": str(index)} for index, node in enumerate(nodes)]}}
+    edges = [{"node": node, "cursor": str(index)} for index, node in enumerate(nodes)]
+    info = {"endCursor": None, "hasNextPage": False}
+    return {"files": {"edges": edges, "pageInfo": info, "totalCount": len(edges)}}
 
 
 def _file_to_upload(

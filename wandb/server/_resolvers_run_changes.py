@@ -246,7 +246,9 @@ def _alert(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str,
 
 def _run_of_names(context: RequestContext, input: dict[str, Any]) -> Run:
     entity = allowed_entity(context, input.get("entityName"))
-    return _existing_run(context, RunKey(input["runName"], input.get("projectName") or DEFAULT_PROJECT, entity))
+    return _existing_run(
+        context, RunKey(input.get("runName") or "", input.get("projectName") or DEFAULT_PROJECT, entity)
+    )
 
 
 CHANGE_RESOLVERS: Resolvers = {
