@@ -16,6 +16,7 @@ from ._retry import Attempts
 from ._send_artifacts import ArtifactSender
 from ._send_files import FileSender
 from ._watch import LiveFiles
+from ._writer import writer_of
 
 # A worker waits so long for a file before it looks after another run.
 FILE_WAIT_SECONDS = 0.2
@@ -62,7 +63,7 @@ class Attachments:
         now = self._clock()
         if now < self._due or cursor.bucket is None:
             return False
-        sources = self._live.due(state.files, cursor, now)
+        sources = [one for one in self._live.due(state.files, cursor, now) if writer_of(state.start).wants(one.path)]
         if self._files is None and sources:
             self._files = FileSender(destination, cursor, self._save)
         try:

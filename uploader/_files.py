@@ -56,7 +56,8 @@ def run_files(folder: Path, cursor: Cursor, state: RunState, console: ConsoleTex
     saved = [path for path in sorted(state.files) if path not in generated]
     standard = [path for path in STANDARD_FILES * writer.primary if path not in saved and (root / path).is_file()]
     sources = [Source(path, opener, False) for path, opener in generated.items()]
-    return sources + [source_of(root, path) for path in [*saved, *standard]]
+    sources += [source_of(root, path) for path in [*saved, *standard]]
+    return [source for source in sources if writer.wants(source.path)]
 
 
 def files_of(folder: Path, state: RunState) -> Dict[str, Callable[[], BinaryIO]]:

@@ -6,10 +6,11 @@ writers apart by the identity of their logs, and numbers the lines of each by th
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import json
 import re
-from typing import Any, Dict, Mapping, NamedTuple
+from typing import Any, Dict, Mapping, NamedTuple, Tuple
 
 from wandb_storage import RunStart
 
@@ -21,6 +22,7 @@ class Writer(NamedTuple):
     label: str = ""  # tells its system metrics and console lines from theirs
     primary: bool = True  # brings the files that the client makes itself: one writer's metadata, config, summary
     ends: bool = True  # says how the run ended
+    ignored: Tuple[str, ...] = ()  # patterns of the paths of files that stay where they are
 
     def headers(self, log_uuid: str) -> Mapping[str, str]:
         """With which each request to the run's stream goes, or one that makes or changes the run."""
@@ -36,6 +38,10 @@ class Writer(NamedTuple):
             return row
         own = f"/l:{self.label}"
         return {f"{name}{own}" if name.startswith("system.") else name: value for name, value in row.items()}
+
+    def wants(self, path: str) -> bool:
+        """Whether a file goes to the server."""
+        return not any(fnmatch.fnmatchcase(path, pattern) for pattern in self.ignored)
 
     def line(self, text: str) -> str:
         """A console line that says whose it is."""
@@ -59,7 +65,7 @@ def _parsed(settings: str) -> Writer:
         values = json.loads(settings or "{}")
         return Writer(
             values.get("shared") is True, str(values.get("x_label") or ""), values.get("x_primary") is not False,
-            values.get("x_update_finish_state") is not False,
+            values.get("x_update_finish_state") is not False, tuple(map(str, values.get("ignore_globs") or ())),
         )  # fmt: skip
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         return Writer()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, List, Optional, cast
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
 
 from . import errors
 from ._before_init import BeforeInit
@@ -85,6 +85,9 @@ __version__ = "1.0.0.dev0"
 run: Optional[Run] = None
 config: Config = cast(Any, BeforeInit("config"))
 summary: Summary = cast(Any, BeforeInit("summary"))
+
+# Where libraries look whether somebody else brings their values into the run: what `tensorboard.patch` was called with.
+patched: Dict[str, List[Any]] = {"gym": [], "keras": [], "tensorboard": []}
 
 # Where the names live that are loaded on first use.
 _HOMES = {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Optional
 
 from .errors import Error
@@ -32,6 +33,7 @@ def patch(
 
     writers.install()  # what is written before the run begins belongs to it as well
     _tensorboard.request = _tensorboard.Request(root_logdir, save)
+    sys.modules["wandb"].patched["tensorboard"].append(root_logdir)
 
 
 def unpatch() -> None:
@@ -40,6 +42,7 @@ def unpatch() -> None:
     >>> unpatch()
     """
     _tensorboard.request = None
+    sys.modules["wandb"].patched["tensorboard"].clear()
 
 
 def log(tf_summary_str_or_pb: Any, history: Any = None, step: int = 0, namespace: str = "", **kwargs: Any) -> None:

@@ -54,6 +54,33 @@ with wandb.init(id="stopped") as run:
     assert server.run("stopped")["state"] == "killed"
 
 
+def test_the_stop_button_calls_what_the_program_wants(server: Server) -> None:
+    program = """
+import threading, wandb
+stop = threading.Event()
+with wandb.init(id="asked", settings={"stop_fn": stop.set}) as run:
+    while not stop.wait(0.01):
+        run.log({"a": 1})
+"""
+    script = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    storage_id = eventually(lambda: server.run("asked").get("historyLineCount") and server.run("asked")["id"])
+    server.stop(storage_id)
+    _, said = script.communicate(timeout=60)
+    assert script.returncode == 0, said
+
+
+def test_files_that_are_to_be_ignored_stay_here(server: Server, own_place: Path) -> None:
+    for name in ("model.pt", "model.txt"):
+        Path(name).write_text("weights")
+    with wandb.init(id="ignoring", settings={"ignore_globs": ["*.pt", "requirements.txt"]}) as run:
+        run.save("model.*", policy="now")
+    assert Path(run.dir, "model.pt").exists()
+    edges = server.run("ignoring", "files { edges { node { name } } }")["files"]["edges"]
+    found = {edge["node"]["name"] for edge in edges}
+    assert "model.txt" in found
+    assert not {"model.pt", "requirements.txt"} & found
+
+
 def test_a_server_that_is_away_holds_nobody_up(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)

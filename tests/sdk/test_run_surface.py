@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -161,6 +162,22 @@ def test_a_run_shows_itself_in_a_notebook(run: wandb.Run) -> None:
     assert run.display() is False
 
 
+def test_messages_of_loggers_are_console_lines_while_the_run_lasts() -> None:
+    levels = {"app": "INFO", "app.part": logging.ERROR}
+    with wandb.init(mode="offline", settings={"console": "off", "capture_loggers": levels}) as run:
+        logging.getLogger("app").warning("first")
+        logging.getLogger("app.part").error("both hear it")
+        logging.getLogger("other").error("nobody hears it")
+    logging.getLogger("app").warning("too late")
+    assert [record.text for record in records_of(run, Console)] == [
+        "WARNING:app:first\n",
+        "ERROR:app.part:both hear it\n",
+        "ERROR:app.part:both hear it\n",
+    ]
+    with pytest.raises(wandb.UsageError, match="no level of logging"):
+        wandb.init(mode="offline", settings={"capture_loggers": {"app": "loud"}})
+
+
 def test_functions_imported_before_init_work_after_it() -> None:
     program = (
         "from wandb import init, log, finish\nimport wandb\ninit(mode='offline', id='x')\nlog({'a': 1})\n"
@@ -176,11 +193,11 @@ def test_functions_of_a_run_say_that_there_is_none(name: str) -> None:
 
 
 def test_arguments_without_a_meaning_here_are_accepted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
-    run = wandb.init(mode="offline", monitor_gym=True, magic=True, anonymous="allow")
+    run = wandb.init(mode="offline", monitor_gym=True, magic=True, sync=True, anonymous="allow")
     run.log({"a": 1})
     said = capsys.readouterr().err
     (line,) = [line for line in said.splitlines() if "without an effect" in line]
-    for argument in ("monitor_gym", "magic", "anonymous"):
+    for argument in ("monitor_gym", "magic", "sync", "anonymous"):
         assert argument in line
 
 

@@ -130,8 +130,8 @@ def _run_start(settings: Settings, start: float, restored: Restored) -> RunStart
 
 
 def _writer(settings: Settings) -> Dict[str, Any]:
-    """What the log says of its writer, where it isn't one that writes a run alone and without a label."""
-    said = {"shared": settings.shared, "x_label": settings.x_label}
+    """What the log says of its writer, where it isn't one that writes a run alone, without a label, and whole."""
+    said = {"shared": settings.shared, "x_label": settings.x_label, "ignore_globs": list(settings.ignore_globs)}
     allowed = {name: getattr(settings, name) for name in ("x_primary", "x_update_finish_state")}
     return {
         **{name: value for name, value in said.items() if value},

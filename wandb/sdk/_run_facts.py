@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import time
 from pathlib import Path
@@ -33,7 +34,7 @@ class SyncStatus(NamedTuple):
 
     sync_items_total: int
     sync_items_pending: int
-    sync_time: Optional[float]  # of the last time that the server acknowledged some, where it is known
+    sync_time: Optional[datetime.datetime]  # of the last record that the server has, in local time
 
 
 class RunFacts:
@@ -254,8 +255,10 @@ class RunFacts:
         """How far the upload is."""
         total = self._last_record()
         known = None if self.offline else upload_status(self._folder, self._settings.base_url)
-        acknowledged = known.sequence_acked if known is not None else 0
-        return SyncStatus(total, max(0, total - acknowledged), None)
+        if known is None:
+            return SyncStatus(total, total, None)
+        until = datetime.datetime.fromtimestamp(known.acked_time) if known.acked_time else None
+        return SyncStatus(total, max(0, total - known.sequence_acked), until)
 
     def _last_record(self) -> int:
         """The number of the last record of the run's log."""

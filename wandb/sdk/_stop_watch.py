@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 from pathlib import Path
+from typing import Callable
 
 from ._periodic import Periodic
 from ._terminal import termwarn
@@ -12,8 +13,11 @@ from ._terminal import termwarn
 _LOOK_SECONDS = 1.0
 
 
-def stop_watch(folder: Path, base_url: str, since: float) -> Periodic:
-    """Looks whether the server wants the run to stop: one look at a file, which the uploader writes."""
+def stop_watch(
+    folder: Path, base_url: str, since: float, stop: Callable[[], None] = _thread.interrupt_main
+) -> Periodic:
+    """Looks whether the server wants the run to stop, and calls `stop`: one look at a file, which the uploader
+    writes."""
 
     def look() -> bool:
         from wandb_uploader import stop_requested
@@ -21,7 +25,7 @@ def stop_watch(folder: Path, base_url: str, since: float) -> Periodic:
         if not stop_requested(folder, base_url, since):
             return True
         termwarn("the run is stopped from its page")
-        _thread.interrupt_main()
+        stop()
         return False
 
     return Periodic("wandb-stop", _LOOK_SECONDS, look)

@@ -55,6 +55,7 @@ def init(
     settings: Union[None, Settings, Mapping[str, Any]] = None,
     anonymous: Optional[str] = None,
     magic: Any = None,
+    sync: Any = None,
 ) -> Run:
     """Start a run, or go on with one.
 
@@ -81,7 +82,7 @@ def init(
     run's log may be in this folder, or the server has the run: it is asked for `resume_timeout` seconds.
     save_code: keep a copy of the program with the run; of a notebook, its cells.
     sync_tensorboard, or tensorboard: log what the program writes for TensorBoard, too: docs/tensorboard.md.
-    monitor_gym, anonymous, magic: accepted for callers of other versions, with a warning.
+    monitor_gym, anonymous, magic, sync: accepted for callers of other versions, with a warning.
     settings: more of them, by name; the arguments here are stronger. docs/settings.md lists all.
 
     Returns the run, whose identity is then durable. Raises UsageError for arguments that make no sense. Where no run
@@ -93,6 +94,7 @@ def init(
         "run_group": group, "run_job_type": job_type, "mode": mode, "resume": resume, "resume_from": resume_from,
         "fork_from": fork_from, "root_dir": dir, "reinit": reinit, "allow_val_change": allow_val_change,
         "force": force, "save_code": save_code, "monitor_gym": monitor_gym, "anonymous": anonymous, "magic": magic,
+        "sync": sync,
         "sync_tensorboard": tensorboard if sync_tensorboard is None else sync_tensorboard,
     }  # fmt: skip
     chosen = merged((INIT_SETTINGS, settings), (INIT, arguments))

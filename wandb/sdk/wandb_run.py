@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, 
 from wandb_storage import (
     UNKNOWN_LAYOUT,
     ConfigChange,
+    Console,
     Exit,
     Log,
     LogClosed,
@@ -20,6 +21,7 @@ from wandb_storage import (
     MetricDefinition,
     Record,
     RowFlag,
+    Stream,
     SummaryChange,
     UnstorableValue,
     dump_json,
@@ -46,10 +48,11 @@ if TYPE_CHECKING:
     from wandb_storage import MetricRules
 
     from ._console_redirect import RedirectedConsole
+    from ._logger_capture import LoggerCapture
     from ._run_history import History
     from ._tensorboard._sync import TensorBoardSync
 
-    Watcher = Union[ConsoleCapture, Periodic, RedirectedConsole, Surroundings, TensorBoardSync]
+    Watcher = Union[ConsoleCapture, LoggerCapture, Periodic, RedirectedConsole, Surroundings, TensorBoardSync]
 
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
@@ -97,7 +100,12 @@ class Run(RunActions):
         if not self._settings.x_disable_stats:
             self._watchers.append(system_sampler(self._append_quietly, self._settings))
         if not self.offline:
-            self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start))
+            stop = (self._settings.stop_fn,) if self._settings.stop_fn is not None else ()
+            self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start, *stop))
+        if self._settings.capture_loggers:
+            from ._logger_capture import LoggerCapture
+
+            self._watchers.append(LoggerCapture(self._print_quietly, self._settings.capture_loggers))
         if self._settings.sync_tensorboard or "wandb.tensorboard" in sys.modules:
             self._follow_tensorboard()
         self._watchers.append(Surroundings(self._append_quietly, files, self._settings, self._start))
@@ -223,6 +231,9 @@ class Run(RunActions):
             else:
                 self._metrics.summarize(values, self._latest)
             self._history.add(values)
+
+    def _print_quietly(self, text: str) -> None:
+        self._append_quietly(Console(time=time.time(), stream=Stream.STDOUT, text=text))
 
     def define_metric(
         self,

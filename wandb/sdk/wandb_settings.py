@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
 from ..errors import UsageError
 from ._folders import wandb_folder
@@ -109,6 +109,11 @@ class Settings(OfficialSettings):
     allow_val_change: bool = setting(
         kinds.flag, "Let `init` change config values of a run that it resumes.", default=False
     )
+    stop_fn: Optional[Callable[[], None]] = setting(
+        kinds.anything,
+        "Called in a thread when the run is stopped from its page, instead of interrupting the program.",
+        default=None,
+    )
     force: bool = setting(kinds.flag, "Raise where there is no API key, instead of logging offline.", default=False)
     relogin: bool = setting(kinds.flag, "Ask for an API key even where there is one.", default=False)
     finish_timeout: float = setting(
@@ -165,6 +170,14 @@ class Settings(OfficialSettings):
         "code write to the descriptors; all others, what passes Python's stdout and stderr.",
         default="auto",
         policy=True,
+    )
+    capture_loggers: Optional[Mapping[str, Union[int, str]]] = setting(
+        kinds.levels,
+        "Python's loggers whose messages are in the run's console, by name (`root` for all), with the lowest level.",
+        default=None,
+    )
+    ignore_globs: Tuple[str, ...] = setting(
+        kinds.texts, "Files that are not uploaded, by patterns of their paths in the run.", default=()
     )
     sync_tensorboard: Optional[bool] = setting(
         kinds.flag, "Log what the program writes for TensorBoard.", default=None, policy=True

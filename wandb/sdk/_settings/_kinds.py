@@ -86,6 +86,19 @@ def mapping(value: Any) -> Dict[str, Any]:
     return dict(found)
 
 
+def levels(value: Any) -> Dict[str, int]:
+    """Levels of `logging` by name or number, for names of loggers."""
+    import logging
+
+    found = {}
+    for name, level in mapping(value).items():
+        number = level if isinstance(level, int) else logging.getLevelName(str(level).upper())
+        if not isinstance(number, int):
+            raise ValueError(f"{level!r} is no level of logging, for the logger {name}")
+        found[name] = number
+    return found
+
+
 def anything(value: Any) -> Any:
     return value
 

@@ -6,7 +6,7 @@ effect stands in `wandb_settings`; a setting moves there when it does.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional
 
 from . import _kinds as kinds
 from ._field import accepted
@@ -22,7 +22,6 @@ class OfficialSettings(Layered):
     anonymous: Optional[str] = accepted(kinds.anything, default=None)
     app_url_override: Optional[str] = accepted(kinds.text, default=None)
     azure_account_url_to_access_key: Optional[Mapping[str, str]] = accepted(kinds.mapping, default=None, secret=True)
-    capture_loggers: Optional[Mapping[str, str]] = accepted(kinds.mapping, default=None)
     code_dir: Optional[str] = accepted(kinds.text, default=None)
     console_chunk_max_bytes: int = accepted(kinds.integer, default=0)
     console_chunk_max_seconds: int = accepted(kinds.integer, default=0)
@@ -33,7 +32,6 @@ class OfficialSettings(Layered):
     finish_timeout_raises: bool = accepted(kinds.flag, default=False)
     heartbeat_seconds: int = accepted(kinds.integer, default=30)
     identity_token_file: Optional[str] = accepted(kinds.text, default=None)
-    ignore_globs: Tuple[str, ...] = accepted(kinds.texts, default=())
     init_timeout: float = accepted(kinds.seconds, default=90.0)
     insecure_disable_ssl: bool = accepted(kinds.flag, default=False)
     job_name: Optional[str] = accepted(kinds.text, default=None)
@@ -48,7 +46,6 @@ class OfficialSettings(Layered):
     resumed: bool = accepted(kinds.flag, default=False)
     sagemaker_disable: bool = accepted(kinds.flag, default=False)
     show_emoji: Optional[bool] = accepted(kinds.flag, default=None)
-    stop_fn: Optional[Callable[[], None]] = accepted(kinds.anything, default=None)
     stop_on_fatal_error: bool = accepted(kinds.flag, default=False)
     summary_timeout: int = accepted(kinds.integer, default=60)
     summary_warnings: int = accepted(kinds.integer, default=5)
@@ -112,6 +109,7 @@ class OfficialSettings(Layered):
     monitor_gym: Optional[bool] = accepted(kinds.flag, default=None)
     show_console: bool = accepted(kinds.flag, default=True)
     start_method: Optional[str] = accepted(kinds.text, default=None)
+    sync: Any = accepted(kinds.anything, default=None)
     summary_errors: Optional[int] = accepted(kinds.integer, default=None)
     system_sample_seconds: int = accepted(kinds.integer, default=2)
     system_samples: int = accepted(kinds.integer, default=15)
