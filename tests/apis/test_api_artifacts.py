@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Set
 
 import pytest
 from live_server import LiveServer
@@ -13,17 +13,32 @@ import wandb
 from wandb import Artifact, CommError
 from wandb.apis.public import ArtifactCollection
 
+_logged: Set[str] = set()
 
-@pytest.fixture
-def collection(server: LiveServer, request: pytest.FixtureRequest) -> str:
-    """The path of an artifact with three versions, in a project of the test's own."""
-    project = request.node.name.replace("_", "-")[:100]
+
+def logged(project: str) -> str:
+    """The path of an artifact with three versions, in a project of two runs."""
     with wandb.init(project=project, name="maker") as run:
         for version in range(3):
             run.log_artifact(dataset(version), aliases=[f"a{version}"], tags=["even"] if version % 2 == 0 else ["odd"])
     with wandb.init(project=project, name="other"):
         pass
     return f"{project}/digits"
+
+
+@pytest.fixture
+def collection(server: LiveServer, request: pytest.FixtureRequest) -> str:
+    """An artifact that the test may change."""
+    return logged(request.node.name.replace("_", "-")[:100])
+
+
+@pytest.fixture
+def fixed(server: LiveServer) -> str:
+    """An artifact that stays as it is."""
+    if server.url not in _logged:
+        _logged.add(server.url)
+        logged("fixed")
+    return "fixed/digits"
 
 
 def run_named(collection: str, name: str) -> Any:
@@ -35,21 +50,21 @@ def names(artifacts: Any) -> List[str]:
     return [artifact.name for artifact in artifacts]
 
 
-def test_versions_are_listed_page_by_page_the_latest_first(collection: str) -> None:
+def test_versions_are_listed_page_by_page_the_latest_first(fixed: str) -> None:
     api = wandb.Api()
-    versions = api.artifacts("dataset", collection, per_page=2)
+    versions = api.artifacts("dataset", fixed, per_page=2)
     assert (len(versions), versions.more) == (3, True)
     assert names(versions) == ["digits:v2", "digits:v1", "digits:v0"]
     assert [one.metadata for one in versions[1:]] == [{"version": 1}, {"version": 0}]
     assert [one.tags for one in versions] == [["even"], ["odd"], ["even"]]
-    first = api.artifacts("dataset", collection, per_page=2)
+    first = api.artifacts("dataset", fixed, per_page=2)
     first.next()
-    assert names(api.artifacts("dataset", collection, start=first.cursor)) == ["digits:v0"]
-    assert names(api.artifacts("dataset", collection, order="+versionIndex"))[0] == "digits:v0"
-    assert names(api.artifacts("dataset", collection, tags=["even"])) == ["digits:v2", "digits:v0"]
-    assert names(api.artifacts("dataset", collection, tags=["odd"], per_page=1)) == ["digits:v1"]
-    assert names(api.artifact_versions("dataset", collection)) == names(versions)
-    assert versions[0].id == api.artifact(collection).id
+    assert names(api.artifacts("dataset", fixed, start=first.cursor)) == ["digits:v0"]
+    assert names(api.artifacts("dataset", fixed, order="+versionIndex"))[0] == "digits:v0"
+    assert names(api.artifacts("dataset", fixed, tags=["even"])) == ["digits:v2", "digits:v0"]
+    assert names(api.artifacts("dataset", fixed, tags=["odd"], per_page=1)) == ["digits:v1"]
+    assert names(api.artifact_versions("dataset", fixed)) == names(versions)
+    assert versions[0].id == api.artifact(fixed).id
 
 
 def test_a_collection_can_be_changed(collection: str) -> None:
@@ -94,8 +109,8 @@ def test_a_run_of_a_server_uses_and_logs_versions(collection: str) -> None:
     assert names(run_named(collection, "maker").logged_artifacts(per_page=2)) == ["digits:v0", "digits:v1", "digits:v2"]
 
 
-def test_what_a_run_cannot_use_or_log(collection: str) -> None:
-    run = run_named(collection, "other")
+def test_what_a_run_cannot_use_or_log(fixed: str) -> None:
+    run = run_named(fixed, "other")
     draft: Any = wandb.Artifact("draft", "dataset")
     for call, wrong in ((run.use_artifact, "digits:v0"), (run.use_artifact, draft), (run.log_artifact, draft)):
         with pytest.raises(ValueError, match=r"takes an artifact|at no server"):
@@ -106,7 +121,7 @@ def test_what_a_run_cannot_use_or_log(collection: str) -> None:
         pass
     (other,) = wandb.Api().runs("elsewhere")
     with pytest.raises(ValueError, match="its own project"):
-        other.log_artifact(wandb.Api().artifact(collection))
+        other.log_artifact(wandb.Api().artifact(fixed))
     assert names(other.used_artifacts()) == []
 
 
@@ -127,9 +142,9 @@ def test_a_portfolio_holds_links(collection: str) -> None:
     assert not api.artifact_exists(f"{project}/chosen:v0")
 
 
-def test_types_and_collections_of_a_project(collection: str) -> None:
+def test_types_and_collections_of_a_project(fixed: str) -> None:
     api = wandb.Api()
-    project = collection.split("/")[0]
+    project = fixed.split("/")[0]
     assert [kind.name for kind in api.artifact_types(project)] == ["dataset"]
     kind = api.artifact_type("dataset", project)
     assert [one.name for one in kind.collections()] == ["digits"]
@@ -141,16 +156,16 @@ def test_types_and_collections_of_a_project(collection: str) -> None:
         lambda: kind.collection("nothing"),
         lambda: api.artifact_type("nothing", project),
         lambda: list(api.artifact_types("no-such-project")),
-        lambda: list(api.artifacts("model", collection)),
-        lambda: api.artifact(collection, type="model"),
+        lambda: list(api.artifacts("model", fixed)),
+        lambda: api.artifact(fixed, type="model"),
         lambda: api.artifact("a/b/c/d:v0"),
     ):
         with pytest.raises(ValueError, match=r"there is no|has no|no such|not 'model'|is no artifact"):
             missing()
 
 
-def test_files_of_a_version(collection: str, tmp_path: Path) -> None:
-    artifact = wandb.Api().artifact(f"{collection}:v1")
+def test_files_of_a_version(fixed: str, tmp_path: Path) -> None:
+    artifact = wandb.Api().artifact(f"{fixed}:v1")
     files = artifact.files(per_page=1)
     assert (len(files), files.path, [file.name for file in files]) == (
         2, [artifact.entity, artifact.project, "digits:v1"], ["deep/more.txt", "labels.txt"],

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 import pandas
 import polars
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from live_server import LiveServer
 
@@ -65,6 +65,7 @@ gaps = st.lists(st.one_of(st.just(1), st.integers(1, 5), st.integers(1, 3000)), 
 @given(
     gaps=gaps, first=st.integers(0, 5000), size=st.integers(1, 40), keys=st.sampled_from([None, ["loss"], ["third"]])
 )
+@example([1, 253, 1, 1, 1, 1, 2], 254, 1, ["third"])
 def test_every_row_comes_once_and_in_order(gaps: List[int], first: int, size: int, keys: Optional[List[str]]) -> None:
     steps = [first + sum(gaps[:place]) for place in range(len(gaps) + 1)]
     server = Sampler(steps, most=4 * size)

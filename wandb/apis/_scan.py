@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence
+from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from ._errors import TooMuchError
 from ._paths import RunPath
@@ -63,6 +63,11 @@ class _Range(NamedTuple):
     stop: int
 
 
+class _Answer(NamedTuple):
+    rows: List[Row]
+    count: int  # of rows that came, of which some may lack keys
+
+
 def scan_pages(
     server: Asks, run: RunPath, keys: Optional[Sequence[str]], min_step: int, stop_step: int, page_size: int
 ) -> Iterator[Row]:
@@ -81,7 +86,7 @@ def scan_pages(
 
 def _ranges(ask: _Ask, pool: ThreadPoolExecutor, whole: _Range, size: int) -> Iterator[Row]:
     width, start = size, whole.start
-    waiting: Deque[tuple[_Range, Future[List[Row]]]] = deque()
+    waiting: Deque[Tuple[_Range, Future[_Answer]]] = deque()
     while waiting or start < whole.stop:
         while len(waiting) < AHEAD and start < whole.stop:
             asked = _Range(start, min(start + width, whole.stop))
@@ -90,18 +95,18 @@ def _ranges(ask: _Ask, pool: ThreadPoolExecutor, whole: _Range, size: int) -> It
         asked, future = waiting.popleft()
         steps = asked.stop - asked.start
         try:
-            rows = future.result()
+            rows, count = future.result()
         except TooMuchError:
             if steps < 2:
                 raise
             yield from _ranges(ask, pool, asked, max(1, size // _GROWTH))
             continue
-        if steps > size and len(rows) * _FULL >= size:
+        if steps > size and count * _FULL >= size:
             yield from _ranges(ask, pool, asked, size)
             width = size
             continue
         yield from rows
-        sparse = len(rows) * _SPARSE < size
+        sparse = count * _SPARSE < size
         width = min(max(width, steps * _GROWTH), size * _GROWN_MAX) if sparse else size
 
 
@@ -112,22 +117,23 @@ class _Ask:
         self._server, self._keys = server, keys
         self._variables = {"entity": run.entity, "project": run.project, "run": run.id}
 
-    def __call__(self, asked: _Range) -> List[Row]:
+    def __call__(self, asked: _Range) -> _Answer:
         if self._keys:
             return self._values(asked, self._keys)
         # The range as a whole fits: there are hardly more rows than steps.
         page = {"minStep": asked.start, "maxStep": asked.stop, "pageSize": asked.stop - asked.start}
         lines = self._run(_ROWS, page)["history"]
         rows: List[Row] = json.loads(f"[{','.join(lines)}]")
-        return rows
+        return _Answer(rows, len(rows))
 
-    def _values(self, asked: _Range, keys: Sequence[str]) -> List[Row]:
+    def _values(self, asked: _Range, keys: Sequence[str]) -> _Answer:
         spec = {
             "keys": list(dict.fromkeys((*keys, "_step"))), "minStep": asked.start, "maxStep": asked.stop - 1,
             "samples": asked.stop - asked.start,
         }  # fmt: skip
         found = self._run(_VALUES, {"spec": json.dumps(spec)})["sampledHistory"][0]
-        return [numbers_read({key: row[key] for key in keys}) for row in found if all(key in row for key in keys)]
+        rows = [numbers_read({key: row[key] for key in keys}) for row in found if all(key in row for key in keys)]
+        return _Answer(rows, len(found))
 
     def first_step(self) -> int:
         """Where the history begins, as far as the server tells; 0 where it doesn't."""
