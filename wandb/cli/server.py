@@ -167,8 +167,11 @@ def backup(data: Path, target: Path) -> None:
     _import_server()
     from wandb.server._backup import BackupError, back_up
 
+    from ._progress import shown
+
     try:
-        count = back_up(data.expanduser(), target)
+        with shown("copying", "bytes") as show:
+            count = back_up(data.expanduser(), target.expanduser(), show)
     except BackupError as error:
         _fail(str(error))
     except OSError as error:
