@@ -23,8 +23,8 @@ export function redrawCharts() {
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawCharts);
 
-// One for all charts; it lies over everything, so that no card cuts it off.
-const tip = h("div", { class: "tip", role: "status", hidden: true });
+// One for all charts; it lies over everything, dialogs too, so that nothing cuts it off.
+const tip = h("div", { class: "tip", role: "status", popover: "manual" });
 document.body.append(tip);
 
 export class Chart {
@@ -206,7 +206,7 @@ export class Chart {
 
   #leave() {
     if (this.drag) return;
-    tip.hidden = true;
+    if (tip.matches(":popover-open")) tip.hidePopover();
     this.panel.highlight(null);
     this.panel.point(this.axis, null);
   }
@@ -257,7 +257,7 @@ export class Chart {
     if (sorted.length > shown.length)
       rows.push(h("tr", null, h("td", { colspan: "3", class: "hint" }, `${sorted.length - shown.length} more`)));
     tip.replaceChildren(h("div", { class: "hint" }, this.#placeName(this.cursor)), h("table", null, h("tbody", null, rows)));
-    tip.hidden = false;
+    if (!tip.matches(":popover-open")) tip.showPopover();
     const { left, top } = this.above.getBoundingClientRect();
     const center = left + this.scales.toX(this.cursor);
     const { offsetWidth: width, offsetHeight: height } = tip;

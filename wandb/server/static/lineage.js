@@ -25,8 +25,8 @@ export class LineagePanel {
 
 function picture({ nodes, edges, middle, cut }) {
   const places = placed(nodes, edges);
-  const columns = Math.max(...places.values().map(({ column }) => column)) + 1;
-  const rows = Math.max(...places.values().map(({ row }) => row)) + 1;
+  const columns = Math.max(...[...places.values()].map(({ column }) => column)) + 1;
+  const rows = Math.max(...[...places.values()].map(({ row }) => row)) + 1;
   const [width, height] = [columns * (WIDTH + GAP_X) - GAP_X + 8, rows * (HEIGHT + GAP_Y) + 8];
   const x = (id) => 4 + places.get(id).column * (WIDTH + GAP_X);
   const y = (id) => 4 + places.get(id).row * (HEIGHT + GAP_Y);

@@ -17,7 +17,9 @@ import { View, remember, remembered } from "./url.js";
 // A request holds so many charts: the first of a page appear before the last are read.
 const KEYS_PER_REQUEST = 12;
 const POINTS_WIDE = 1024;
-const POINTS_OF_MANY = 400;
+const LEGEND_MAX = 30;
+const POINTS_OF_SOME = 400;
+const POINTS_OF_MANY = 200;
 
 export class ChartPanel {
   // `prefix` keeps the addresses of several panels of a page apart; `named` says of each key its section.
@@ -265,7 +267,7 @@ export class ChartPanel {
         const [axis, range] = this.#place(stale[0]);
         const keys = stale.filter((key) => this.axisOf(key) === axis).slice(0, KEYS_PER_REQUEST);
         const runs = this.runs.filter((run) => keys.some((key) => this.#entry(axis, range, run).columns.get(key)?.version !== run.version));
-        const points = this.runs.length > 4 ? POINTS_OF_MANY : POINTS_WIDE;
+        const points = this.runs.length > 30 ? POINTS_OF_MANY : this.runs.length > 4 ? POINTS_OF_SOME : POINTS_WIDE;
         const answer = await this.source.fetch({ axis, range, keys, points, runs: runs.map((run) => run.id) });
         for (const run of runs) this.#keep(axis, range, run, keys, answer);
         keys.forEach((key) => this.charts.has(key) && this.#fill(key));
@@ -350,6 +352,7 @@ export class ChartPanel {
       chart.name,
       (finish) => [
         this.large.element,
+        legend(chart.lines),
         h(
           "div",
           { class: "buttons" },
@@ -362,4 +365,15 @@ export class ChartPanel {
       this.large = null;
     });
   }
+}
+
+// The names of the lines, where there are few enough to be read.
+function legend(lines) {
+  if (lines.length < 2 || lines.length > LEGEND_MAX) return "";
+  const named = lines.map(({ name, color }) => {
+    const swatch = h("i", { class: "swatch" });
+    swatch.style.color = color;
+    return h("span", { class: "layer" }, swatch, name);
+  });
+  return h("div", { class: "legend" }, named);
 }
