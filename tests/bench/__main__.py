@@ -31,6 +31,7 @@ MEASUREMENTS = {
     "appends": "appends",
     "busy": "busy",
     "long": "many_rows",
+    "replay": "replay",
     "uploader": "uploader",
     "server": "server",
     "dashboard": "dashboard",

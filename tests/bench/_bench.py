@@ -40,6 +40,7 @@ class Sizes:
     busy_steady_seconds: float = 10.0
     long_marks: Tuple[int, ...] = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
     recovery_megabytes: int = 256
+    replay_rows: int = 1_000_000
     server_runs: Tuple[int, ...] = (1, 10, 100)
     server_rows: int = 200_000
     server_paced_seconds: float = 20.0
@@ -90,6 +91,7 @@ QUICK = Sizes(
     busy_steady_seconds=0.2,
     long_marks=(10_000, 20_000, 50_000, 100_000),
     recovery_megabytes=4,
+    replay_rows=10_000,
     server_runs=(1, 10),
     server_rows=2_000,
     server_paced_seconds=2.0,

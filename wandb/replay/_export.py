@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 from itertools import compress, repeat
 from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from wandb_storage import Column, Columns, ConsoleLine, LogDamaged, Record
 
 from ._history import holding
-from ._json import strict_json
+from ._json import compact_json, strict_json
 from ._replay import Replay, order_keys
 from ._scan import Scan, Session
 from ._selection import Selection
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # The last lines of the console that a JSON document holds.
 CONSOLE_LINES = 100
-_NUMBERS = ("float64", "int64")
 
 
 def write_json(replays: Sequence[Replay], selection: Selection, file: IO[str]) -> None:
@@ -45,20 +45,30 @@ def _write_document(replay: Replay, selection: Selection, file: IO[str]) -> None
     for name, value in _facts(replay).items():
         file.write(f"{json.dumps(name)}: {strict_json(value)},\n")
     file.write('"history": [')
-    before = "\n"
+    before = b"\n"
     for row in _rows(replay, selection):
-        file.write(before + strict_json(row))
-        before = ",\n"
+        file.write((before + row).decode())
+        before = b",\n"
     file.write("\n]}\n")
 
 
-def _rows(replay: Replay, selection: Selection) -> Iterator[Dict[str, Any]]:
+def _rows(replay: Replay, selection: Selection) -> Iterator[bytes]:
+    """Each row as JSON."""
     for batch in selection.batches(replay):
-        if selection.keys is None:
+        keys = order_keys(batch.columns)
+        if selection.keys is None and all(
+            _is_plain(column) and column.present is None for column in batch.columns.values()
+        ):
+            import orjson
+
+            for values in zip(*(_numbers(batch.columns[key]) for key in keys)):
+                yield orjson.dumps(dict(zip(keys, values)))
+        elif selection.keys is None:
             for row in batch.dicts():
-                yield {key: row[key] for key in order_keys(row)}
+                yield compact_json({key: row[key] for key in keys if key in row}).encode()
         else:
-            yield from holding(batch, selection.keys)
+            for row in holding(batch, selection.keys):
+                yield compact_json(row).encode()
 
 
 def write_csv(replays: Sequence[Replay], selection: Selection, file: IO[str]) -> None:
@@ -76,13 +86,32 @@ def write_csv(replays: Sequence[Replay], selection: Selection, file: IO[str]) ->
 
 
 def _cells(column: Optional[Column], rows: int) -> Iterable[object]:
-    """A column as the module `csv` writes it; of numbers it writes the shortest text that reads as the same."""
+    """A column as texts; numbers are the shortest ones that read as the same."""
     if column is None:
         return repeat("", rows)
-    values: Iterable[object] = column.values if column.dtype in _NUMBERS else map(_cell, column.objects())
+    if _is_plain(column) and column.dtype != "bool":
+        import orjson
+
+        # A list of numbers at once takes a fifth of the time that they take one by one.
+        texts: Iterable[object] = orjson.dumps(list(column.values)).decode()[1:-1].split(",")
+    elif column.dtype in ("float64", "int64"):
+        texts = column.values
+    else:
+        texts = map(_cell, column.objects())
     if column.present is None:
-        return values
-    return (value if there else "" for value, there in zip(values, column.present))
+        return texts
+    return (text if there else "" for text, there in zip(texts, column.present))
+
+
+def _is_plain(column: Column) -> bool:
+    """Whether all of its values are truths or numbers that JSON has; one sum tells."""
+    values: Any = column.values
+    return column.dtype in ("bool", "int64") or (column.dtype == "float64" and math.isfinite(sum(values)))
+
+
+def _numbers(column: Column) -> Iterable[Any]:
+    values: Any = column.values
+    return map(bool, values) if column.dtype == "bool" else values
 
 
 def _rows_with(batch: Columns, keys: Sequence[str]) -> Iterable[int]:

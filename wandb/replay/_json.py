@@ -15,6 +15,14 @@ def strict_json(value: Any, indent: Optional[int] = None) -> str:
         return json.dumps(_named(value), allow_nan=False, indent=indent)
 
 
+def compact_json(value: Any) -> str:
+    """The same, without spaces: for rows by the million."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_named(value), allow_nan=False, separators=(",", ":"))
+
+
 def _named(value: Any) -> Any:
     """The value with names for the numbers that JSON lacks."""
     if isinstance(value, float) and not math.isfinite(value):
