@@ -25,10 +25,10 @@ def measure(bench: Bench) -> Section:
         "replay",
         "Replay, and how soon commands answer",
         "A closed log of ten random scalars a row, replayed into each form on one core, each in a process of its own. "
-        "The figures hold the interpreter's start and both passes, the one that looks and the one that writes. `moment` "
-        "is the run as it was at half of its steps, one key of it as CSV; `diff` compares the log with itself. Memory is "
-        "the largest that was resident, in megabytes. Commands: milliseconds from the shell, median (least to largest) "
-        f"of {bench.sizes.start_rounds} rounds, `ls` in a folder of {_RUNS} runs.",
+        "The figures hold the interpreter's start and both passes: the one that looks and the one that writes. "
+        "`moment` is the run as it was at half of its steps, one key of it as CSV; `diff` compares the log with itself. "
+        "Memory is the largest that was resident, in megabytes. Commands: milliseconds from the shell, median (least "
+        f"to largest) of {bench.sizes.start_rounds} rounds, `ls` in a folder of {_RUNS} runs.",
         [_table(figures), _command_table(bench, commands)],
         {"forms": {str(count): own for count, own in figures.items()}, "commands": commands},
         [*_memory_aims(figures), *_start_aims(commands)],

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
-from wandb_storage import LogError, LogNotFound, Reader, RunStart, find_import, find_run_id
+from wandb_storage import LogError, LogNotFound, Reader, RunStart, find_run_id
 
 from .._run_folders import RUN_FOLDER_NAME, RunFolder, run_folders
 
@@ -54,6 +54,8 @@ def find_run(run: AnyPath = _LATEST, directory: Optional[AnyPath] = None) -> Pat
         return _find_latest(wandb_directory(directory))
     folder = _holding_folder(Path(text).expanduser())
     if folder is not None:
+        from wandb_storage import find_import  # which knows the official client's records, and is slow to load
+
         return find_import(folder) or folder
     home = wandb_directory(directory)
     runs = run_folders(home)
