@@ -26,7 +26,7 @@ def measure(bench: Bench) -> Section:
         "Replay, and how soon commands answer",
         "A closed log of ten random scalars a row, replayed into each form on one core, each in a process of its own. "
         "The figures hold the interpreter's start and both passes: the one that looks and the one that writes. "
-        "`moment` is the run as it was at half of its steps, one key of it as CSV; `diff` compares the log with itself. "
+        "`moment` is the run as it was at half of its steps, one key of it as CSV; `diff` compares it with itself. "
         "Memory is the largest that was resident, in megabytes. Commands: milliseconds from the shell, median (least "
         f"to largest) of {bench.sizes.start_rounds} rounds, `ls` in a folder of {_RUNS} runs.",
         [_table(figures), _command_table(bench, commands)],
