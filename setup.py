@@ -38,11 +38,15 @@ MEDIA = [
     "plotly>=5.18",
     "soundfile>=0.12",
 ]
+# What references of artifacts lead to.
+AWS = ["boto3>=1.28"]
+GCP = ["google-cloud-storage>=2.14"]
 DEMO = ["scikit-learn>=1.3"]
 DEV = [
     "absl-py>=2.0",
     "axe-playwright-python>=0.1",
     "flatbuffers>=24.3",
+    "gcp-storage-emulator>=2024.8",
     "hypothesis>=6.100",
     "ipykernel>=6.29",
     "moto[server]>=5",
@@ -104,13 +108,15 @@ setup(
         "server": SERVER,
         "postgresql": [*SERVER, *POSTGRESQL],
         "s3": [*SERVER, *S3],
+        "aws": AWS,
+        "gcp": GCP,
         "parquet": PARQUET,
         "sweeps": SWEEPS,
         "tensorboard": TENSORBOARD,
         "view": VIEW,
         "demo": [*SERVER, *DEMO],
         "media": MEDIA,
-        "dev": [*SERVER, *POSTGRESQL, *S3, *PARQUET, *TENSORBOARD, *VIEW, *MEDIA, *DEMO, *DEV],
+        "dev": [*SERVER, *POSTGRESQL, *S3, *PARQUET, *TENSORBOARD, *VIEW, *MEDIA, *AWS, *GCP, *DEMO, *DEV],
     },
     entry_points={
         "console_scripts": [

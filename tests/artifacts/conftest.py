@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 from live_server import LiveServer
+from stores import WebServer, running_stores
 
 import wandb
 
@@ -37,3 +38,17 @@ def server(the_server: LiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("WANDB_API_KEY", the_server.key)
     monkeypatch.setenv("WANDB_PROJECT", tmp_path.name)
     return the_server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Any]:
+    """A client of the S3 server; beside it there is one of Google Cloud Storage."""
+    with running_stores() as client:
+        yield client
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    server = WebServer()
+    yield server
+    server.close()

@@ -58,6 +58,7 @@ _COMMANDS: Dict[str, _Place] = {
     "offline": _Place("mode", "offline", "Keep this folder's runs here.", _MODES),
     "enabled": _Place("mode", "enabled", "Record this folder's runs again, and upload them.", _MODES),
     "disabled": _Place("mode", "disabled", "Record nothing of this folder's runs.", _MODES),
+    "artifact": _Place("artifact", "artifact", "Make, download and list versions of artifacts."),
     "sweep": _Place("sweeps", "sweep", "Make, change, pause or end a sweep."),
     "agent": _Place("sweeps", "agent", "Run trials of a sweep."),
     "controller": _Place("sweeps", "controller", "Decide what a sweep tries, in its server's place."),

@@ -46,6 +46,7 @@ def uploader_environment(settings: Settings) -> Dict[str, str]:
     """This process's environment, with the key and the proxies that settings name."""
     chosen = {
         "WANDB_API_KEY": settings.api_key, "http_proxy": settings.http_proxy, "https_proxy": settings.https_proxy,
+        "WANDB_CACHE_LIMIT": settings.cache_limit,
     }  # fmt: skip
     return {**os.environ, **{name: value for name, value in chosen.items() if value}}
 

@@ -157,6 +157,12 @@ class Settings(OfficialSettings):
         "What the runs of a wandb folder may take, such as 20GB: beyond it, uploaded parts of logs go.",
         default=None,
     )
+    cache_limit: Optional[str] = setting(
+        kinds.size,
+        "What the cache of artifacts' files may take, 50GB where nothing is said: beyond it, those go that were used "
+        "longest ago.",
+        default=None,
+    )
     save_code: bool = setting(
         kinds.flag, "Keep a copy of the program, of a notebook its cells.", default=False, policy=True
     )
