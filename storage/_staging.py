@@ -63,9 +63,10 @@ class StagedEntry(NamedTuple):
         for name, value in zip(_OPTIONAL, (self.file, self.ref, self.birth, self.extra, self.skip_cache)):
             if value:
                 fields[name] = value
-        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+        return _encode(fields).encode() + b"\n"
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _OPTIONAL = ("file", "ref", "birth", "extra", "skip_cache")
 
 
@@ -82,7 +83,7 @@ class StagedHeader:
     staging: int = _VERSION
 
     def line(self) -> bytes:
-        return json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode() + b"\n"
+        return _encode(dataclasses.asdict(self)).encode() + b"\n"
 
 
 class Staged:

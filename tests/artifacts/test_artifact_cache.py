@@ -88,7 +88,7 @@ sys.path[:0] = [sys.argv[1]]
 from test_artifact_cache import put
 from wandb_storage import ObjectCache
 cache = ObjectCache(Path(sys.argv[2]), 50_000)
-for number in range(300):
+for number in range(120):
     content = (number % 120).to_bytes(2, "big") * 500
     path = put(cache, content)
     file = cache.open(path, len(content))

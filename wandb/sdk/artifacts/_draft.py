@@ -120,7 +120,8 @@ class ArtifactDraft(ArtifactFacts):
         if not os.path.isdir(root):
             advice = "; add_file takes it" if os.path.isfile(root) else ""
             raise ArtifactError(f"add_dir: {root!r} is no folder{advice}")
-        below = "" if name is None or not str(name) else entry_path(name)
+        below = "" if name is None or not str(name) else f"{entry_path(name)}/"
+        length = len(os.path.join(root, ""))  # of what a path in the folder begins with
         chosen, skip = _checked(policy), bool(skip_cache)
         paths = list(_files_below(root))
         with Progress(f"adding {root}", len(paths), "files") as progress, ThreadPoolExecutor(_READERS) as readers:
@@ -128,8 +129,7 @@ class ArtifactDraft(ArtifactFacts):
             def take(part: List[str]) -> None:
                 for path in part:
                     added = self._take_file(path, chosen)
-                    target = f"{below}/{os.path.relpath(path, root)}" if below else os.path.relpath(path, root)
-                    self._add_entry(entry_path(target), added, path, skip, merge)
+                    self._add_entry(entry_path(below + path[length:]), added, path, skip, merge)
                     progress.advance(1)
 
             parts = [paths[start : start + _FILES_PER_TASK] for start in range(0, len(paths), _FILES_PER_TASK)]
@@ -285,7 +285,7 @@ class ArtifactDraft(ArtifactFacts):
 
     def _take_file(self, path: str, policy: str) -> Added:
         writer = self._writer()
-        known = _unchanged.find(path, self._algorithm.short)
+        known = _unchanged.find(path, self._algorithm.short) if _unchanged else None
         if known is not None:
             with contextlib.suppress(OSError):  # it is gone meanwhile, or on another disk
                 return writer.link_staged(*known)

@@ -22,6 +22,8 @@ _SEPARATORS = frozenset("/:")
 # Which names of these types are made by the client itself.
 _RESERVED = {"job": "", "run_table": "run-", "code": "source-"}
 _VERSION = re.compile(r"v\d+")
+# A path as most are: parts that are neither empty nor dots, without anything that another system would read otherwise.
+_PLAIN_PATH = re.compile(r"(?:(?!\.{1,2}/)[^/\\:\0]+/)*(?!\.{1,2}\Z)[^/\\:\0]+")
 
 Texts = Union[None, str, Iterable[str]]
 
@@ -107,6 +109,8 @@ def _first_odd(value: Any, path: str = "") -> str:
 
 def entry_path(path: Any) -> str:
     """A path within an artifact: relative, with slashes, and leading nowhere else. Raises ArtifactError."""
+    if type(path) is str and _PLAIN_PATH.fullmatch(path):
+        return path
     text = path.as_posix() if hasattr(path, "as_posix") else str(path)
     pure = PurePosixPath(text)
     windows = PureWindowsPath(text) if "\\" in text or ":" in text else None

@@ -35,6 +35,9 @@ class Unchanged:
         self._known: OrderedDict[Tuple[int, int], _Known] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def note(self, source: str, staged: Path, hashing: Hashing) -> None:
         """A file has been copied, and the copy is being hashed."""
         try:
