@@ -8,7 +8,7 @@ Each client runs in an environment of its own under `.tox/peers/`, made on deman
 own, offline, with its defaults, a home folder that is thrown away, and no way to the network.
 
     log_call, kinds, around, floor, start, disk, kept, memory, appends, busy, many_rows, replay, uploader,
-    api, sweep_search
+    api, artifacts, sweep_search
                 one measurement each: `measure(bench)` returns a report's section
     _bench      sizes, the clients, running their jobs       _peers     the clients and their environments
     _report     sections and tables to Markdown              _machine   what the figures were measured on

@@ -36,6 +36,7 @@ MEASUREMENTS = {
     "server": "server",
     "dashboard": "dashboard",
     "api": "api",
+    "artifacts": "artifacts",
     "search": "sweep_search",
 }
 

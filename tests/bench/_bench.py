@@ -70,6 +70,8 @@ class Sizes:
     search_trials: int = 50
     search_seeds: int = 20
     search_calls: int = 10
+    artifact_files: int = 10_000
+    artifact_bytes: int = 2 << 30
 
 
 QUICK = Sizes(
@@ -121,6 +123,8 @@ QUICK = Sizes(
     search_trials=8,
     search_seeds=2,
     search_calls=2,
+    artifact_files=100,
+    artifact_bytes=4 << 20,
 )
 
 
