@@ -17,6 +17,7 @@ from ._decode import Undecodable, parse_object
 from ._errors import UnstorableValue
 from ._format import SHAPES_MAX
 from ._log import Log
+from ._official_artifacts import ArtifactImport
 from ._records import (
     ConfigChange,
     Console,
@@ -59,10 +60,11 @@ class Kept:
 class OfficialFold:
     """Writes official records into a log as ours."""
 
-    def __init__(self, log: Log, start: RunStart, kept: Kept) -> None:
+    def __init__(self, log: Log, start: RunStart, kept: Kept, artifacts: ArtifactImport) -> None:
         self.state = RunState()
         self.kept = kept
         self._log = log
+        self._artifacts = artifacts
         self._time = start.time
         self._exit: Optional[Tuple[int, float]] = None
         # A summary that follows from a row, kept until that row is there.
@@ -272,6 +274,9 @@ class OfficialFold:
         for saved in official.files(body, self._time):
             self._append(saved)
 
+    def _artifact(self, body: bytes) -> None:
+        self._append(self._artifacts.take(body, self._time))
+
     def _timed(self, decode: Callable[[bytes, float], Record], body: bytes) -> None:
         """A record of ours that has a time of its own, where theirs has none or another."""
         record = decode(body, self._time)
@@ -311,7 +316,7 @@ _HANDLERS: Dict[int, Callable[[OfficialFold, bytes], None]] = {
     official.CONFIG: OfficialFold._config,
     official.FILES: OfficialFold._files,
     official.STATS: _at_time(official.system_metrics),
-    official.ARTIFACT: _at_time(official.artifact),
+    official.ARTIFACT: OfficialFold._artifact,
     official.USE_ARTIFACT: _at_time(official.used_artifact),
     official.ALERT: _at_time(official.alert),
     official.TELEMETRY: OfficialFold._telemetry,

@@ -7,7 +7,8 @@ made: a second import of the same file finds the first, and one of a file that h
 
 The official folder is only read. Of its files, what lies in the folder gets a second name, or a copy where the disk has
 none. A link out of it, as `run.save` makes them, is followed where it leads into the folder that holds the wandb
-directory, the project's; whoever sends somebody a folder must not be able to fetch other files with it.
+directory, the project's; whoever sends somebody a folder must not be able to fetch other files with it. Artifacts are
+staged as ours are (`_official_artifacts.py`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ._errors import ForeignFile, LogDamaged, LogInUse, LogNotFound, LogUnavaila
 from ._filesystem import filesystem_of
 from ._folder import IMPORT_SUFFIX, is_log_file
 from ._log import Log
+from ._official_artifacts import ArtifactImport
 from ._official_fold import Kept, OfficialFold
 from ._official_frames import FrameDamage, is_official_file, official_frames
 from ._reader import Reader
@@ -162,7 +164,8 @@ def _write_log(file: BinaryIO, source: _Source, building: Path, result: Official
         folder = building
         if not filesystem_of(building).holds_live_logs:
             folder = Path(undo.enter_context(tempfile.TemporaryDirectory()))
-        sequence = _fold(file, source, folder, start, result)
+        artifacts = ArtifactImport(building.parent, building, result.files_left_out)
+        sequence = _fold(file, source, folder, start, artifacts, result)
         if folder != building:
             shutil.copytree(folder, building, dirs_exist_ok=True)
     if not result.kept.records:
@@ -174,9 +177,11 @@ def _write_log(file: BinaryIO, source: _Source, building: Path, result: Official
     return sequence
 
 
-def _fold(file: BinaryIO, source: _Source, folder: Path, start: RunStart, result: OfficialImport) -> int:
+def _fold(
+    file: BinaryIO, source: _Source, folder: Path, start: RunStart, artifacts: ArtifactImport, result: OfficialImport
+) -> int:
     with Log.create(folder, result.run_id) as log:
-        fold = OfficialFold(log, start, result.kept)
+        fold = OfficialFold(log, start, result.kept, artifacts)
         for raw in _records(file, source.size, result.damage):
             fold.add(raw)
         fold.end(_lost(source, result))

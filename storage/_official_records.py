@@ -50,14 +50,14 @@ def parse_item(raw: bytes) -> Tuple[Path, Any]:
     if len(raw) > 4 and raw[0] in (0x0A, 0x12) and raw[1] < 128:
         value_at = 2 + raw[1]
         if raw[value_at : value_at + 2] == b"\x82\x01" and raw[value_at + 2] + value_at + 3 == len(raw):
-            return (_text(raw[2:value_at]),), _json(raw[value_at + 3 :])
+            return (text_of(raw[2:value_at]),), json_of(raw[value_at + 3 :])
     keys: List[str] = []
     value: Any = None
     known = False
     for number, field in fields(raw):
         if number in (1, 2) and isinstance(field, bytes):
             if field or number == 2:
-                keys.append(_text(field))
+                keys.append(text_of(field))
         elif number in _VALUES:
             value, known = _VALUES[number](field), True
     if not keys or not known:
@@ -65,20 +65,20 @@ def parse_item(raw: bytes) -> Tuple[Path, Any]:
     return tuple(keys), value
 
 
-def _text(raw: Union[int, bytes]) -> str:
+def text_of(raw: Union[int, bytes]) -> str:
     if isinstance(raw, int):
         raise Undecodable("a number where a text should be")
     return raw.decode("utf-8", "replace")
 
 
-def _number(field: Union[int, bytes]) -> int:
+def number_of(field: Union[int, bytes]) -> int:
     if isinstance(field, bytes):
         raise Undecodable("bytes where a number should be")
     return field
 
 
-def _json(raw: Union[int, bytes]) -> Any:
-    text = _text(raw)
+def json_of(raw: Union[int, bytes]) -> Any:
+    text = text_of(raw)
     try:
         value, end = _scan(text, 0)
     except (StopIteration, ValueError, RecursionError):
@@ -91,11 +91,11 @@ def _json(raw: Union[int, bytes]) -> Any:
 _VALUES: Dict[int, Callable[[Union[int, bytes]], Any]] = {
     3: lambda field: None,
     4: bool,
-    5: lambda field: zigzag(_number(field)),
+    5: lambda field: zigzag(number_of(field)),
     6: lambda field: double(field) if isinstance(field, bytes) else float(field),
-    7: _text,
-    8: _json,
-    16: _json,
+    7: text_of,
+    8: json_of,
+    16: json_of,
 }
 
 
@@ -114,7 +114,7 @@ def items(body: bytes) -> Items:
         if number == 1 and isinstance(value, bytes):
             updates.append(value)
         elif number == 2 and isinstance(value, bytes):
-            removed.append(tuple(_text(key) for tag, key in fields(value) if tag in (1, 2) and key))
+            removed.append(tuple(text_of(key) for tag, key in fields(value) if tag in (1, 2) and key))
     return Items(updates, [path for path in removed if path])
 
 
@@ -136,8 +136,8 @@ def row_items(body: bytes) -> List[bytes]:
 
 
 def timestamp(raw: Union[int, bytes]) -> float:
-    parts = dict(_fields_of(raw))
-    return signed(_number(parts.get(1, 0))) + signed(_number(parts.get(2, 0))) / 1e9
+    parts = dict(fields_of(raw))
+    return signed(number_of(parts.get(1, 0))) + signed(number_of(parts.get(2, 0))) / 1e9
 
 
 def metric(body: bytes) -> Optional[MetricDefinition]:
@@ -145,19 +145,19 @@ def metric(body: bytes) -> Optional[MetricDefinition]:
     found = dict(fields(body))
     if found.get(10):
         return None
-    options = dict(_fields_of(found.get(6, b"")))
-    summaries = {number for number, value in _fields_of(found.get(7, b"")) if value}
-    name = _text(found.get(2, b"")) or _text(found.get(1, b""))
+    options = dict(fields_of(found.get(6, b"")))
+    summaries = {number for number, value in fields_of(found.get(7, b"")) if value}
+    name = text_of(found.get(2, b"")) or text_of(found.get(1, b""))
     if not name:
         raise Undecodable("a metric without a name")
     return MetricDefinition(
         name=name,
-        step_metric=_text(found[4]) if found.get(4) else None,
+        step_metric=text_of(found[4]) if found.get(4) else None,
         step_sync=bool(options.get(1)),
         hidden=bool(options.get(2)),
         summary=[title for number, title in _SUMMARIES.items() if number in summaries],
-        goal=_GOALS.get(_number(found.get(8, 0))),
-        overwrite=bool(dict(_fields_of(found.get(9, b""))).get(1)),
+        goal=_GOALS.get(number_of(found.get(8, 0))),
+        overwrite=bool(dict(fields_of(found.get(9, b""))).get(1)),
     )
 
 
@@ -174,36 +174,40 @@ def system_metrics(body: bytes, time: float) -> SystemMetrics:
 def console(body: bytes, time: float) -> Console:
     found = dict(fields(body))
     stream = Stream.STDOUT if found.get(1) == 1 else Stream.STDERR
-    return Console(time=timestamp(found[2]) if 2 in found else time, stream=stream, text=_text(found.get(3, b"")))
+    return Console(time=timestamp(found[2]) if 2 in found else time, stream=stream, text=text_of(found.get(3, b"")))
 
 
 def console_line(body: bytes, time: float) -> Console:
     """What the program gave to the console's log without writing it to the terminal."""
-    return Console(time=time, stream=Stream.STDOUT, text=_text(dict(fields(body)).get(1, b"")).rstrip("\n") + "\n")
+    return Console(time=time, stream=Stream.STDOUT, text=text_of(dict(fields(body)).get(1, b"")).rstrip("\n") + "\n")
 
 
 def files(body: bytes, time: float) -> List[FileSaved]:
     saved = []
     for number, value in fields(body):
         if number == 1:
-            found = dict(_fields_of(value))
-            policy = _number(found.get(2, 0))
+            found = dict(fields_of(value))
+            policy = number_of(found.get(2, 0))
             if found.get(1):
-                saved.append(FileSaved(_text(found[1]), _POLICIES[policy] if policy < len(_POLICIES) else "end", time))
+                saved.append(
+                    FileSaved(text_of(found[1]), _POLICIES[policy] if policy < len(_POLICIES) else "end", time)
+                )
     return saved
 
 
 def alert(body: bytes, time: float) -> Alert:
     found = dict(fields(body))
-    wait = signed(_number(found.get(4, 0))) / 1000  # milliseconds
-    return Alert(_text(found.get(1, b"")), _text(found.get(2, b"")), _text(found.get(3, b"")) or "INFO", wait, time)
+    wait = signed(number_of(found.get(4, 0))) / 1000  # milliseconds
+    return Alert(
+        text_of(found.get(1, b"")), text_of(found.get(2, b"")), text_of(found.get(3, b"")) or "INFO", wait, time
+    )
 
 
 def exit_code(body: bytes) -> Tuple[int, float]:
     """The code, and the seconds that the run lasted."""
     found = dict(fields(body))
-    code = signed(_number(found.get(1, 0)))
-    return max(-(1 << 31), min(code, (1 << 31) - 1)), float(signed(_number(found.get(2, 0))))
+    code = signed(number_of(found.get(1, 0)))
+    return max(-(1 << 31), min(code, (1 << 31) - 1)), float(signed(number_of(found.get(2, 0))))
 
 
 def telemetry(body: bytes) -> Telemetry:
@@ -211,63 +215,16 @@ def telemetry(body: bytes) -> Telemetry:
     found: Dict[str, Any] = {}
     for number, value in fields(body):
         if number in (1, 2, 3, 8, 10):
-            found[str(number)] = [inner for inner, on in _fields_of(value) if on and isinstance(on, int)]
+            found[str(number)] = [inner for inner, on in fields_of(value) if on and isinstance(on, int)]
         elif number in (4, 5, 6, 12, 13):
-            found[str(number)] = _text(value)
+            found[str(number)] = text_of(value)
     return Telemetry(json=dump_json(found))
-
-
-def artifact(body: bytes, time: float) -> Artifact:
-    """One that the run logged, with its manifest, the ids that media refer to, and where its files were staged."""
-    found = dict(fields(body))
-    aliases = [_text(value) for number, value in fields(body) if number == 11]
-    about: Dict[str, Any] = {
-        name: _text(found[number])
-        for number, name in (
-            (7, "description"),
-            (15, "client_id"),
-            (16, "sequence_client_id"),
-            (20, "digest_algorithm"),
-        )
-        if found.get(number)
-    }
-    if found.get(8):
-        about["metadata"] = _json(found[8])
-    about["manifest"] = _manifest(found.get(12, b""))
-    return Artifact(
-        False,
-        _text(found.get(5, b"")),
-        _text(found.get(4, b"")),
-        _text(found.get(6, b"")),
-        aliases,
-        dump_json(about),
-        time,
-    )
 
 
 def used_artifact(body: bytes, time: float) -> Artifact:
     found = dict(fields(body))
-    about = {"id": _text(found[1])} if found.get(1) else {}
-    return Artifact(True, _text(found.get(3, b"")), _text(found.get(2, b"")), "", [], dump_json(about), time)
-
-
-def _manifest(raw: Union[int, bytes]) -> Dict[str, Any]:
-    manifest: Dict[str, Any] = {"version": 0, "contents": []}
-    for number, value in _fields_of(raw):
-        if number == 1:
-            manifest["version"] = value
-        elif number == 2:
-            manifest["storage_policy"] = _text(value)
-        elif number == 4:
-            entry = dict(_fields_of(value))
-            texts = {name: _text(entry[key]) for key, name in _ENTRY_TEXTS.items() if entry.get(key)}
-            manifest["contents"].append({**texts, "size": _number(entry.get(4, 0))})
-        elif number == 5:
-            manifest["manifest_file_path"] = _text(value)
-    return manifest
-
-
-_ENTRY_TEXTS = {1: "path", 2: "digest", 3: "ref", 6: "local_path"}
+    about = {"id": text_of(found[1])} if found.get(1) else {}
+    return Artifact(True, text_of(found.get(3, b"")), text_of(found.get(2, b"")), "", [], dump_json(about), time)
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -302,17 +259,17 @@ def run(body: bytes) -> OfficialRun:
     found = dict(listed)
 
     def text(number: int) -> Optional[str]:
-        return _text(found[number]) if found.get(number) else None
+        return text_of(found[number]) if found.get(number) else None
 
     nothing = Items([], [])
-    used = _fields_of(found.get(19, b""))
-    git = dict(_fields_of(found.get(21, b"")))
+    used = fields_of(found.get(19, b""))
+    git = dict(fields_of(found.get(21, b"")))
     return OfficialRun(
-        text(1) or "", text(2), text(3), text(8), text(9), [_text(value) for number, value in listed if number == 10],
+        text(1) or "", text(2), text(3), text(8), text(9), [text_of(value) for number, value in listed if number == 10],
         text(6), text(7), text(12), text(13) or "", timestamp(found[17]) if 17 in found else 0.0,
-        signed(_number(found.get(14, 0))), bool(found.get(18)),
-        next((_text(value) for number, value in used if number == 5), ""),
-        _text(git.get(2, b"")), _text(git.get(1, b"")),
+        signed(number_of(found.get(14, 0))), bool(found.get(18)),
+        next((text_of(value) for number, value in used if number == 5), ""),
+        text_of(git.get(2, b"")), text_of(git.get(1, b"")),
         items(_bytes(found[4])) if 4 in found else nothing, items(_bytes(found[5])) if 5 in found else nothing,
         telemetry(_bytes(found[19])) if 19 in found else None,
     )  # fmt: skip
@@ -323,33 +280,33 @@ def environment(body: bytes) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for number, value in fields(body):
         if number in _ENVIRONMENT_TEXTS:
-            found[_ENVIRONMENT_TEXTS[number]] = _text(value)
+            found[_ENVIRONMENT_TEXTS[number]] = text_of(value)
         elif number in _ENVIRONMENT_NUMBERS:
-            found[_ENVIRONMENT_NUMBERS[number]] = _number(value)
+            found[_ENVIRONMENT_NUMBERS[number]] = number_of(value)
         elif number == 3:
             found["startedAt"] = datetime.fromtimestamp(timestamp(value), timezone.utc).isoformat()
         elif number == 5:
-            found.setdefault("args", []).append(_text(value))
+            found.setdefault("args", []).append(text_of(value))
         elif number == 9:
-            git = dict(_fields_of(value))
-            found["git"] = {"remote": _text(git.get(1, b"")), "commit": _text(git.get(2, b""))}
+            git = dict(fields_of(value))
+            found["git"] = {"remote": text_of(git.get(1, b"")), "commit": text_of(git.get(2, b""))}
         elif number == 20:
-            entry = dict(_fields_of(value))
-            disk = dict(_fields_of(entry.get(2, b"")))
+            entry = dict(fields_of(value))
+            disk = dict(fields_of(entry.get(2, b"")))
             # In that file sizes are texts: a 64-bit number is more than JSON readers agree on.
-            sizes = {"total": str(_number(disk.get(1, 0))), "used": str(_number(disk.get(2, 0)))}
-            found.setdefault("disk", {})[_text(entry.get(1, b""))] = sizes
+            sizes = {"total": str(number_of(disk.get(1, 0))), "used": str(number_of(disk.get(2, 0)))}
+            found.setdefault("disk", {})[text_of(entry.get(1, b""))] = sizes
         elif number == 21:
-            found["memory"] = {"total": str(_number(dict(_fields_of(value)).get(1, 0)))}
+            found["memory"] = {"total": str(number_of(dict(fields_of(value)).get(1, 0)))}
         elif number == 22:
-            found["cpu"] = {"model": _text(dict(_fields_of(value)).get(3, b""))}
+            found["cpu"] = {"model": text_of(dict(fields_of(value)).get(3, b""))}
         elif number == 24:
-            gpu = dict(_fields_of(value))
-            known = {"name": _text(gpu.get(1, b"")), "memoryTotal": str(_number(gpu.get(2, 0)))}
+            gpu = dict(fields_of(value))
+            known = {"name": text_of(gpu.get(1, b"")), "memoryTotal": str(number_of(gpu.get(2, 0)))}
             found.setdefault("gpu_nvidia", []).append(known)
         elif number == 27:
-            entry = dict(_fields_of(value))
-            found.setdefault("slurm", {})[_text(entry.get(1, b""))] = _text(entry.get(2, b""))
+            entry = dict(fields_of(value))
+            found.setdefault("slurm", {})[text_of(entry.get(1, b""))] = text_of(entry.get(2, b""))
     return found
 
 
@@ -366,5 +323,5 @@ def _bytes(value: Union[int, bytes]) -> bytes:
     return value
 
 
-def _fields_of(value: Union[int, bytes]) -> Iterable[Field]:
+def fields_of(value: Union[int, bytes]) -> Iterable[Field]:
     return fields(_bytes(value))

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from ._budget import keep_budget, parse_size, read_budget
     from ._config_wire import config_document, wire_config
     from ._credentials import check_api_key, find_api_key, netrc_path, save_api_key
+    from ._cursor import ArtifactProgress
     from ._destination import Destination
     from ._errors import (
         CredentialError,
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
 # Loaded on first use: starting a run needs no HTTP.
 _HOMES = {
     "CACHE_LIMIT_DEFAULT": "._artifact_cache",
+    "ArtifactProgress": "._cursor",
     "Attempts": "._retry",
     "CredentialError": "._errors",
     "CredentialsRefused": "._errors",
@@ -153,6 +155,7 @@ _HOMES = {
 
 __all__ = [
     "CACHE_LIMIT_DEFAULT",
+    "ArtifactProgress",
     "Attempts",
     "CredentialError",
     "CredentialsRefused",

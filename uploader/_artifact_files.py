@@ -26,6 +26,9 @@ _HASH_BYTES = 1 << 20
 # Of one artifact, so many files or parts are with the threads at once.
 UNDER_WAY_MAX = 16
 
+# A server may put the parts together, and hash the whole, before it answers: so long it may take.
+_COMPLETION_SECONDS, _COMPLETION_BYTES_PER_SECOND = 60.0, 20e6
+
 Open = Callable[[StagedEntry, int, int], BinaryIO]  # so many bytes of an entry from an offset on
 Parts = Dict[str, str]  # part number -> what the server calls it, of those that have arrived
 
@@ -49,6 +52,11 @@ def part_size(size: int) -> int:
     """Bytes of each part of a file, but of the last."""
     least = math.ceil(size / PARTS_MAX / _PART_BYTES_MULTIPLE) * _PART_BYTES_MULTIPLE
     return max(PART_BYTES, least)
+
+
+def _part_bytes(entry: StagedEntry, number: int) -> int:
+    """Of a part; the first has the number 1."""
+    return min(part_size(entry.size), entry.size - (number - 1) * part_size(entry.size))
 
 
 def hash_parts(open_entry: Open, entry: StagedEntry) -> List[Dict[str, Any]]:
@@ -107,16 +115,18 @@ class FileUploads:
     def left(self) -> bool:
         return bool(self._waiting or self._under_way or self._failure)
 
-    def add(self, upload: Upload) -> None:
+    def add(self, upload: Upload) -> int:
+        """Let a file go out; return how many bytes of it have arrived before."""
         if upload.parts is None:
             self._waiting.append(_Task(lambda: self._put(upload), self._count))
-            return
+            return 0
         sent = self._sent_parts.setdefault(upload.parts["uploadID"], {})
         missing = [part for part in upload.parts["uploadUrlParts"] if str(part["partNumber"]) not in sent]
         for part in missing:
             self._waiting.append(self._part(upload, part, sent))
         if not missing:
             self._waiting.append(self._completion(upload, sent))
+        return upload.entry.size - sum(_part_bytes(upload.entry, int(part["partNumber"])) for part in missing)
 
     def advance(self, seconds: float) -> bool:
         """Take what has arrived, waiting so long for the first, and send more; whether something has moved.
@@ -161,7 +171,7 @@ class FileUploads:
     def _part(self, upload: Upload, part: Dict[str, Any], sent: Parts) -> _Task:
         entry, number = upload.entry, int(part["partNumber"])
         start = (number - 1) * part_size(entry.size)
-        count = min(part_size(entry.size), entry.size - start)
+        count = _part_bytes(entry, number)
 
         def send() -> str:
             with self._open(entry, start, count) as file:
@@ -189,8 +199,9 @@ class FileUploads:
         def complete() -> None:
             try:
                 self._destination.transport().graphql(
-                    "CompleteMultipartUploadArtifact", COMPLETE_UPLOAD, {"input": values}
-                )
+                    "CompleteMultipartUploadArtifact", COMPLETE_UPLOAD, {"input": values},
+                    seconds=_COMPLETION_SECONDS + upload.entry.size / _COMPLETION_BYTES_PER_SECOND,
+                )  # fmt: skip
             except Refused:
                 sent.clear()  # the server may have lost some: what tries it again sends them all
                 raise

@@ -50,6 +50,16 @@ class ArtifactUnderWay:
 
 
 @dataclasses.dataclass
+class ArtifactProgress:
+    """What is told of the artifact that is under way. Sizes are bytes."""
+
+    name: str
+    size: int = 0
+    done: int = 0  # that the server has
+    beats: int = 0  # which go on while something is being done, be it hashing
+
+
+@dataclasses.dataclass
 class Trouble:
     """Why nothing moves at the moment. Times are seconds since the epoch."""
 
@@ -85,6 +95,8 @@ class Cursor:
     alerting: float = 0.0  # wall time of the first attempt at the next one; 0: none yet
     artifacts: int = 0  # records about artifacts that the server has, or that are parked
     artifact: Optional[ArtifactUnderWay] = None  # of the next one
+    artifact_progress: Optional[ArtifactProgress] = None
+    artifact_files: int = 0  # of those that the server has
     artifact_ids: Dict[str, str] = dataclasses.field(default_factory=dict)  # the client's id -> the server's
     parked_artifacts: Dict[str, str] = dataclasses.field(default_factory=dict)  # number of the record -> reason
     artifacts_again: List[int] = dataclasses.field(default_factory=list)  # parked ones that are tried again
@@ -97,7 +109,7 @@ class Cursor:
     def save(self, path: Path) -> None:
         """Raises OSError where the disk refuses."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        for name in ("artifact", "bucket", "earlier", "trouble"):
+        for name in ("artifact", "artifact_progress", "bucket", "earlier", "trouble"):
             fields[name] = None if fields[name] is None else dataclasses.asdict(fields[name])
         write_atomically(path, json.dumps({"version": _VERSION, **fields}).encode())
 
@@ -114,6 +126,8 @@ class Cursor:
             cursor.earlier = Earlier(**fields["earlier"])
             cursor.trouble = Trouble(**fields["trouble"]) if fields["trouble"] else None
             cursor.artifact = ArtifactUnderWay(**fields["artifact"]) if fields.get("artifact") else None
+            progress = fields.get("artifact_progress")
+            cursor.artifact_progress = ArtifactProgress(**progress) if progress else None
             return cursor
         except FileNotFoundError:
             return None

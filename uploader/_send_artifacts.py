@@ -39,7 +39,7 @@ from . import _artifact_documents as documents
 from ._artifact_cache import artifact_cache
 from ._artifact_files import PARTS_BYTES_MIN, FileUploads, Open, Upload, file_specs, hash_parts
 from ._artifact_manifest import NAME, ManifestFile, headers_of
-from ._cursor import ArtifactUnderWay, Cursor
+from ._cursor import ArtifactProgress, ArtifactUnderWay, Cursor
 from ._destination import Destination
 from ._errors import Refused, TransientError
 from ._send_files import TRANSIENT_ERRNOS
@@ -47,7 +47,7 @@ from ._send_files import TRANSIENT_ERRNOS
 # Files whose addresses are asked for at once, and how many may wait for the threads: addresses expire.
 FILES_PER_REQUEST = 1000
 _FILES_WAITING_MAX = 2000
-# The cursor is kept at most this often while parts go out: a crash repeats at most so much.
+# The cursor is kept so often while an artifact is under way: a crash repeats at most so much.
 _SAVE_SECONDS = 1.0
 _XXHASH_FEATURE = "ARTIFACT_DIGEST_ALGORITHM"
 
@@ -93,6 +93,7 @@ class ArtifactSender:
                 self._steps = None
                 raise
             moved |= stepped
+            self._beat()
             if time.monotonic() >= until:
                 break
         return moved
@@ -114,11 +115,14 @@ class ArtifactSender:
             cursor.artifacts_again.pop(0)
         else:
             cursor.artifacts += 1
-        cursor.artifact = None
+        cursor.artifact = cursor.artifact_progress = None
         self._save()
 
-    def _save_sometimes(self) -> None:
+    def _beat(self) -> None:
+        """Tell, now and then, that the artifact is being worked on, and keep how far it has come."""
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            if self._cursor.artifact_progress is not None:
+                self._cursor.artifact_progress.beats += 1
             self._save()
             self._saved_at = time.monotonic()
 
@@ -176,7 +180,9 @@ class ArtifactSender:
     # --- one that was logged ------------------------------------------------------------------------------------------
 
     def _send(self, record: Artifact, about: Dict[str, Any], staged: Staged) -> Steps[None]:
+        progress = self._cursor.artifact_progress = ArtifactProgress(record.name)
         header = yield from self._finished(staged)
+        progress.size = header.size
         under_way = self._cursor.artifact
         if under_way is None:
             if header.algorithm != MD5 and not self._takes(header.algorithm):
@@ -194,6 +200,7 @@ class ArtifactSender:
             self._use(under_way.id, record.name)
         if self._release:
             yield from self._in_thread(lambda: _to_cache(staged, header, artifact_cache(self._destination.environment)))
+        self._cursor.artifact_files += header.files
 
     def _finished(self, staged: Staged) -> Steps[StagedHeader]:
         """Wait until the process that logged it has hashed it; where that has died, hash it here."""
@@ -269,9 +276,7 @@ class ArtifactSender:
             under_way.manifest = str(self._create_manifest(under_way, kind, "", False)["id"])
             self._save()
         opener = _opener(staged, artifact_cache(self._destination.environment))
-        uploads = FileUploads(
-            self._destination, opener, under_way.id, under_way.parts, self._save_sometimes, self._count
-        )
+        uploads = FileUploads(self._destination, opener, under_way.id, under_way.parts, self._beat, self._count_sent)
         manifest = ManifestFile(about.get("region"), self._server_id)
         try:
             entries = staged.entries()
@@ -304,9 +309,13 @@ class ArtifactSender:
                 if node.get("uploadUrl"):
                     in_parts = node.get("uploadMultipartUrls") if entry.path in parts else None
                     path = str(node.get("storagePath") or "")
-                    uploads.add(Upload(entry, node["uploadUrl"], headers_of(node), path, in_parts))
+                    self._count(uploads.add(Upload(entry, node["uploadUrl"], headers_of(node), path, in_parts)))
+                else:
+                    self._count(entry.size)
         for entry in group:
             manifest.add(entry, births.get(entry.path, entry.birth))
+            if entry.path not in births:
+                self._count(entry.size)
         yield True
         while uploads.waiting > _FILES_WAITING_MAX:
             yield uploads.advance(0.05)
@@ -350,9 +359,15 @@ class ArtifactSender:
         except (KeyError, TypeError):
             raise TransientError("CreateArtifactManifest: the reply holds no manifest") from None
 
-    def _count(self, size: int) -> None:
+    def _count_sent(self, size: int) -> None:
         self._cursor.bytes += size
-        self._save_sometimes()
+        self._count(size)
+
+    def _count(self, size: int) -> None:
+        """So many bytes more of the artifact are at the server."""
+        if self._cursor.artifact_progress is not None:
+            self._cursor.artifact_progress.done += size
+        self._beat()
 
 
 def _about(record: Artifact) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from wandb_storage import LogElsewhere, LogError, Reader, RunStart, find_run_id
 
-from ._cursor import Cursor, Trouble
+from ._cursor import ArtifactProgress, Cursor, Trouble
 from ._errors import NotUploadable
 from ._home import STATES_FOLDER, Home, normalize_url
 from ._target import SEPARATOR
@@ -48,6 +48,8 @@ class RunStatus:
     parked_files: Dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
     parked_items: Dict[str, str] = dataclasses.field(default_factory=dict)  # line or alert -> reason
     artifacts: Dict[str, ArtifactOutcome] = dataclasses.field(default_factory=dict)  # by their own ids
+    artifact_files_acked: int = 0
+    artifact: Optional[ArtifactProgress] = None  # that is under way
     redirected: bool = False  # sent elsewhere than the log says, or in part
     stopped: bool = False  # the server wants the run to stop
     entity: str = ""
@@ -158,6 +160,8 @@ def status_of(folder: Path, cursor: Cursor, shared: Optional[Trouble] = None) ->
         parked_files=dict(cursor.parked_files),
         parked_items={**cursor.parked_items, **_parked_artifacts(cursor)},
         artifacts=_artifacts(cursor),
+        artifact_files_acked=cursor.artifact_files,
+        artifact=cursor.artifact_progress,
         stopped=cursor.stopped,
         entity=bucket.entity if bucket else "",
         project=bucket.project if bucket else "",

@@ -118,14 +118,16 @@ class Transport:
         self._session.close()
 
     def graphql(
-        self, operation: str, document: str, variables: Mapping[str, Any], headers: Headers = NO_HEADERS
-    ) -> Dict[str, Any]:
-        """The `data` of the reply. Raises Refused where the server answers with errors."""
+        self, operation: str, document: str, variables: Mapping[str, Any], headers: Headers = NO_HEADERS,
+        seconds: Optional[float] = None,
+    ) -> Dict[str, Any]:  # fmt: skip
+        """The `data` of the reply, for which `seconds` are waited. Raises Refused where the server answers with
+        errors."""
         body = json.dumps({"operationName": operation, "query": document, "variables": variables}).encode()
         what = f"{operation} at {self.host}"
         raw, _ = self._send(
             "POST", f"{self.base_url}/graphql", body, {"Content-Type": "application/json", **headers},
-            self._manner.graphql_seconds, what, self._auth(), conflict_passes=operation == "UpsertBucket",
+            seconds or self._manner.graphql_seconds, what, self._auth(), conflict_passes=operation == "UpsertBucket",
         )  # fmt: skip
         value = _json_object(raw, what)
         if value.get("errors"):

@@ -51,6 +51,15 @@ def test_what_was_logged_is_at_the_server(server: LiveServer) -> None:
     assert (maker.id, [user.id for user in users]) == (run.id, [run.id])
 
 
+def test_a_run_finds_what_it_has_logged_itself(server: LiveServer) -> None:
+    with wandb.init() as run:
+        for version in range(2):
+            run.log_artifact(made(files={"a.txt": bytes([version])}))
+            assert contents(run.use_artifact("ds:latest").download(str(version))) == {"a.txt": bytes([version])}
+        run.log_artifact(wandb.Artifact("ds", type="model"))  # is refused
+        assert run.use_artifact("ds:latest").version == "v1"
+
+
 def test_files_leave_the_runs_folder_for_the_cache_when_the_server_has_them(server: LiveServer, tmp_path: Path) -> None:
     with wandb.init() as run:
         run.log_artifact(made()).wait(60)

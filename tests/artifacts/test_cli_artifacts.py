@@ -36,7 +36,7 @@ def test_a_folder_becomes_a_version_that_is_listed_and_downloaded(server: LiveSe
     [
         (["put", "absent", "-n", "p/x"], "absent is no file, no folder and no address"),
         (["put", "file"], "put the project before the name"),
-        (["get", "p/absent:v0"], "absent"),
+        (["get", "p/absent:v0"], "there is no project"),
         (["cache", "cleanup", "much"], "'much' is no size"),
     ],
 )

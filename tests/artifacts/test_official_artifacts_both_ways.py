@@ -14,6 +14,8 @@ from made_artifacts import contents, write
 from peer import VERSIONS, Peer
 
 import wandb
+from wandb_storage import import_official
+from wandb_uploader import upload
 
 # What both clients run: `make` puts an artifact together in the folder that the test has written.
 MAKE = """
@@ -56,6 +58,14 @@ with wandb.init(project="both") as run:
     artifact = run.log_artifact(make("official"), aliases=["best"], tags=["t"])
     artifact.wait()
     run.log_artifact(make("shared"))
+"""
+)
+
+LOG_OFFLINE = (
+    MAKE
+    + """
+with wandb.init(project="both", mode="offline") as run:
+    run.log_artifact(make("carried"), aliases=["best"], tags=["t"])
 """
 )
 
@@ -157,3 +167,24 @@ def test_each_reads_what_the_other_has_logged(
     own = json.loads(json.dumps(read.manifest.to_manifest_json()["contents"]))
     assert without(dict(found["manifest"]), "birthArtifactID") == without(own, "birthArtifactID")  # type: ignore[call-overload]
     assert os.path.exists("down")
+
+
+@pytest.mark.peer
+def test_what_the_official_client_has_logged_offline_is_brought_by_ours(
+    server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = Peer("0.31.0", server, tmp_path / "peer")
+    files = written(tmp_path / "peer")
+    peer.run(LOG_OFFLINE)
+    [folder] = (tmp_path / "peer" / "wandb").glob("offline-run-*")
+    found = import_official(folder)
+    assert found.files_left_out == {}
+    upload(found.folder, server.url)
+    monkeypatch.chdir(tmp_path / "peer")
+    with wandb.init(project="both") as run:
+        read = run.use_artifact("carried:best")
+    assert (read.digest, read.tags) == (ours(MAKE)["make"]("carried").digest, ["t"])
+    assert contents(read.download("down", path_prefix="again/")) == {f"again/{path}": files[path] for path in files}
+    maker = read.logged_by()
+    assert maker is not None
+    assert maker.id == found.run_id

@@ -32,7 +32,7 @@ sys.stdin.readline()
     assert script.returncode == 0
     assert f"{server.url}/" in said
     assert "/runs/live" in said
-    assert "Synced 4 W&B file(s), 0 media file(s) and 0 other file(s)" in said
+    assert "Synced 4 W&B file(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)" in said
     assert server.run("live")["state"] == "finished"
     assert server.run("live")["commit"] == "abc123"  # found out while the run went on
 

@@ -111,7 +111,7 @@ def _say_upload(run: Run, status: Any) -> None:
         termlog(f"🚀 View run {run.name} at: {status.url}")
         project, _, _ = status.url.rpartition("/runs/")
         termlog(f"⭐️ View project at: {project}")
-        termlog(f"Synced {_counted(status.files_acked)}")
+        termlog(f"Synced {_counted(status.files_acked, status.artifact_files_acked)}")
         return
     if status is not None and status.parked_reason:
         termwarn(f"the server refuses the run: {status.parked_reason}. Nothing is lost; see `wandb status`")
@@ -121,8 +121,9 @@ def _say_upload(run: Run, status: Any) -> None:
     termlog(f"or finish it here with: wandb sync {run.sync_dir}")
 
 
-def _counted(paths: Sequence[str]) -> str:
+def _counted(paths: Sequence[str], artifact_files: int) -> str:
     """How many files of each sort the server has."""
     own = sum(path in _OWN_FILES for path in paths)
     media = sum(path.startswith("media/") for path in paths)
-    return f"{own} W&B file(s), {media} media file(s) and {len(paths) - own - media} other file(s)"
+    other = len(paths) - own - media
+    return f"{own} W&B file(s), {media} media file(s), {artifact_files} artifact file(s) and {other} other file(s)"

@@ -14,7 +14,7 @@ from ._terminal import colourful, termlog
 from ._upload import upload_status
 
 if TYPE_CHECKING:
-    from wandb_uploader import RunStatus
+    from wandb_uploader import ArtifactProgress, RunStatus
 
 _POLL_SECONDS = 0.1
 # Between two lines of progress where there is no terminal to draw a bar on.
@@ -41,7 +41,7 @@ class UploadProgress:
         if status is None:
             return
         before, self._status = self._status, status
-        if before is None or (before.sequence_acked, before.bytes_acked) != (status.sequence_acked, status.bytes_acked):
+        if before is None or _moving(before) != _moving(status):
             self.moved_at = now
         self.done = min(status.sequence_acked, self.total)
         self._steps.append((now, status.sequence_acked, status.rows_acked))
@@ -60,7 +60,7 @@ class UploadProgress:
         if rows:
             said.append(f"{rows:,.0f} rows/s")
         if self.done >= self.total:
-            said.append("files")
+            said.append("files" if status.artifact is None else _artifact(status.artifact))
         elif seconds and records:
             left = int((self.total - self.done) / records)
             said.append(f"{left // 60}:{left % 60:02} left")
@@ -168,6 +168,17 @@ def follow_upload(folder: Path, base_url: str, total: int, timeout: float) -> Op
         status = upload_status(folder, base_url)
     view.close()
     return status
+
+
+def _moving(status: RunStatus) -> Tuple[object, ...]:
+    """What changes as long as an upload goes on."""
+    return status.sequence_acked, status.bytes_acked, status.artifact and (status.artifact.name, status.artifact.beats)
+
+
+def _artifact(progress: ArtifactProgress) -> str:
+    if not progress.size:
+        return f"artifact {progress.name}"
+    return f"artifact {progress.name}: {_bytes(min(progress.done, progress.size))} of {_bytes(progress.size)}"
 
 
 def _bytes(count: int) -> str:

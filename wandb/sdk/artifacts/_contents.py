@@ -39,7 +39,11 @@ class ArtifactContents(ArtifactDraft):
 
     def get_entry(self, name: StrPath) -> ArtifactManifestEntry:
         """The entry of a file, or of an object by the name under which it was added. Raises KeyError where there is
-        none, ArtifactNotLoggedError."""
+        none, ArtifactNotLoggedError.
+
+        >>> version.get_entry("0/a.png").size
+        4
+        """
         self._known("get_entry()")
         path = entry_path(name)
         entry = self.manifest.entries.get(path) or self._object_entry(path)[0]
@@ -49,11 +53,19 @@ class ArtifactContents(ArtifactDraft):
         return entry
 
     def get_path(self, name: StrPath) -> ArtifactManifestEntry:
-        """`get_entry`, as older callers call it."""
+        """`get_entry`, as older callers call it.
+
+        >>> version.get_path("0/a.png").download()
+        'artifacts/digits:v0/0/a.png'
+        """
         return self.get_entry(name)
 
     def get(self, name: str) -> Optional[WBValue]:
-        """The object that was added under `name`; None where there is none. Raises CommError, OSError."""
+        """The object that was added under `name`; None where there is none. Raises CommError, OSError.
+
+        >>> version.get("labels").data
+        [['seven']]
+        """
         self._known("get()")
         entry, kind = self._object_entry(entry_path(name))
         if entry is None or kind is None:
@@ -110,6 +122,9 @@ class ArtifactContents(ArtifactDraft):
     ) -> ArtifactFiles:
         """The files and references, or those that are named.
 
+        >>> [file.name for file in version.files()]
+        ['0/a.png', '1/b.png', 'labels.table.json']
+
         start: the `cursor` at which an earlier list had arrived, to go on from there.
         """
         from ...apis.public import ArtifactFiles
@@ -118,7 +133,11 @@ class ArtifactContents(ArtifactDraft):
         return ArtifactFiles(self._client, self, names, per_page, start)
 
     def json_encode(self) -> Dict[str, Any]:
-        """What stands for the version in a run's config."""
+        """What stands for the version in a run's config.
+
+        >>> version.json_encode()["sequenceName"]
+        'digits'
+        """
         known = self._known("json_encode()")
         return {
             "_type": "artifactVersion", "_version": "v0", "id": self.id, "version": known.source.version,
@@ -136,6 +155,11 @@ class ArtifactContents(ArtifactDraft):
         multipart: Optional[bool] = None,
     ) -> str:
         """Bring all files below a folder, several at a time; return the folder.
+
+        >>> version.download("everything")
+        'everything'
+        >>> version.download("zeros", path_prefix="0/")
+        'zeros'
 
         root: `./artifacts/NAME:VERSION` where it isn't given (WANDB_ARTIFACT_DIR is another `./artifacts`). Files that
         are there already with their content are left as they are, and others that lie there too: `checkout` removes
@@ -158,7 +182,11 @@ class ArtifactContents(ArtifactDraft):
 
     def checkout(self, root: Optional[str] = None) -> str:
         """Make a folder hold exactly the files of the version: others in it are REMOVED. Returns the folder,
-        `./artifacts/NAME` where none is given."""
+        `./artifacts/NAME` where none is given.
+
+        >>> version.checkout("exactly")
+        'exactly'
+        """
         known = self._known("checkout()")
         folder = root or str(artifact_dir() / known.source.collection)
         for path in self._strangers(folder):
@@ -167,6 +195,8 @@ class ArtifactContents(ArtifactDraft):
 
     def verify(self, root: Optional[str] = None) -> None:
         """Look whether a folder holds the version: every file with its content, and no other.
+
+        >>> version.verify(version.download())
 
         References are not looked at. Raises ArtifactError, which names the first file that is wrong.
         """
@@ -201,7 +231,11 @@ class ArtifactContents(ArtifactDraft):
         return found
 
     def file(self, root: Optional[str] = None) -> str:
-        """Download the only file of the version; return its path. Raises ArtifactError where there are several."""
+        """Download the only file of the version; return its path. Raises ArtifactError where there are several.
+
+        >>> run.use_artifact("model:latest").file()
+        'artifacts/model:v0/model.pt'
+        """
         self._known("file()")
         entries = self.manifest.entries
         if len(entries) != 1:

@@ -71,7 +71,13 @@ class ArtifactDraft(ArtifactFacts):
             )
 
     def finalize(self) -> None:
-        """Let nothing be added any more. Logging does it."""
+        """Let nothing be added any more. Logging does it.
+
+        >>> artifact.finalize()
+        >>> artifact.add_file("model.pt")  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        wandb.sdk.artifacts.exceptions.ArtifactFinalizedError: ...
+        """
         self._final = True
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -86,6 +92,9 @@ class ArtifactDraft(ArtifactFacts):
         overwrite: bool = False,
     ) -> ArtifactManifestEntry:
         """Add a file, under its own name or under `name`.
+
+        >>> artifact.add_file("model.pt", name="weights/best.pt").path
+        'weights/best.pt'
 
         policy: "mutable" takes the file as it is now, whatever becomes of it later; "immutable" promises that nobody
         changes it before it is uploaded, and spares the copy of a large one. is_tmp: call it by its content.
@@ -112,6 +121,10 @@ class ArtifactDraft(ArtifactFacts):
         merge: bool = False,
     ) -> None:
         """Add all files below a folder, under their paths from there on, or below `name`.
+
+        >>> artifact.add_dir("data", name="images")
+        >>> sorted(artifact.manifest.entries)
+        ['images/0/a.png', 'images/1/b.png']
 
         Links are followed. merge: replace files that are there already. The rest is as for `add_file`.
         """
@@ -142,6 +155,9 @@ class ArtifactDraft(ArtifactFacts):
     ) -> Iterator[IO[Any]]:
         """A file to write to, which is added when the block ends.
 
+        >>> with artifact.new_file("labels.txt") as file:
+        ...     print("zero one two", file=file)
+
         mode: "x" refuses a name that is there already, "w" replaces it, "a" adds to its end; with "b" for bytes.
         Raises ArtifactError, and adds nothing where the block raises.
         """
@@ -163,7 +179,13 @@ class ArtifactDraft(ArtifactFacts):
         self._add_entry(target, added, None, True, "x" not in mode, chosen)
 
     def remove(self, item: Union[StrPath, ArtifactManifestEntry]) -> None:
-        """Take a file, an entry or a folder out of the artifact. Raises FileNotFoundError where it isn't there."""
+        """Take a file, an entry or a folder out of the artifact. Raises FileNotFoundError where it isn't there.
+
+        >>> artifact.add_dir("data")
+        >>> artifact.remove("1")
+        >>> list(artifact.manifest.entries)
+        ['0/a.png']
+        """
         self._must_be_open("remove")
         if isinstance(item, ArtifactManifestEntry):
             self.manifest.remove_entry(item)
@@ -177,7 +199,12 @@ class ArtifactDraft(ArtifactFacts):
             self.manifest.remove_entry(one)
 
     def get_added_local_path_name(self, local_path: str) -> Optional[str]:
-        """Under which name a local file was added; None where it wasn't."""
+        """Under which name a local file was added; None where it wasn't.
+
+        >>> _ = artifact.add_file("model.pt", name="weights/best.pt")
+        >>> artifact.get_added_local_path_name("model.pt")
+        'weights/best.pt'
+        """
         entry = self._added_paths.get(os.fspath(local_path))
         return None if entry is None else entry.path
 
@@ -192,6 +219,9 @@ class ArtifactDraft(ArtifactFacts):
     ) -> Sequence[ArtifactManifestEntry]:
         """Add what lies elsewhere, without its bytes: an address (s3, gs, http, https, file), or another artifact's
         entry.
+
+        >>> [entry.path for entry in artifact.add_reference("s3://bucket/train", name="train", checksum=False)]
+        ['train']
 
         A folder or a prefix becomes an entry for each file, up to `max_objects` (10 million). checksum: ask the store
         for the digests; without it the address stands for the content, and nobody is asked. `s3://…?versionId=` and
@@ -216,6 +246,9 @@ class ArtifactDraft(ArtifactFacts):
 
     def add(self, obj: WBValue, name: StrPath, overwrite: bool = False) -> ArtifactManifestEntry:
         """Add an object, a `wandb.Table` or `wandb.Image` say, under `name` and the suffix of its kind.
+
+        >>> artifact.add(wandb.Table(columns=["label"], data=[["seven"]]), "labels").path
+        'labels.table.json'
 
         `get(name)` returns it again. An object that another artifact holds is added as a reference to there. Returns
         the entry; raises TypeError for what is no such object.

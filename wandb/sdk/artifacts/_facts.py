@@ -301,7 +301,11 @@ class ArtifactFacts:
         return "PENDING" if self._version is None else self._version.state
 
     def is_draft(self) -> bool:
-        """Whether it has no number yet: it is still put together, or on its way to the server."""
+        """Whether it has no number yet: it is still put together, or on its way to the server.
+
+        >>> artifact.is_draft(), version.is_draft()
+        (True, False)
+        """
         if self._version is None:
             self._look_locally()
         return self._version is None

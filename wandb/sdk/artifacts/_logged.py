@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from wandb_storage import Staged
 
@@ -42,9 +43,9 @@ class Logged:
             return LocalVersion(self.staged, header, 0, ["latest", *header.about.get("aliases", ())])
         return local_of(self._run_folder.parent, self.staged) if self.is_local else None
 
-    def wait(self, timeout: Optional[float]) -> Optional[Tuple[Client, str]]:
-        """The server and its id there, when the server has all of it; None after `timeout` seconds. Raises CommError
-        where it was refused."""
+    def wait(self, timeout: Optional[float], patient: bool = True) -> Optional[Tuple[Client, str]]:
+        """The server and its id there, when the server has all of it; None after `timeout` seconds, or, without
+        patience, while the server can't be reached. Raises CommError where it was refused."""
         from wandb_uploader import run_status
 
         from ...apis._client import client_for
@@ -65,6 +66,8 @@ class Logged:
                     if outcome.refused:
                         raise CommError(f"the server didn't take the artifact: {outcome.refused}")
                     return client_for(self._settings), outcome.id
+                if status.last_error and not patient:
+                    return None
             waited = time.monotonic() - began
             if timeout is not None and waited >= timeout:
                 return None
@@ -73,3 +76,20 @@ class Logged:
                 why = f": {status.last_error}" if status is not None and status.last_error else ""
                 termlog(f"waiting until the artifact is at {self._settings.base_url}{why}")
             time.sleep(_POLL_SECONDS)
+
+
+# By the run's folder and the collection, what this process has logged last.
+_latest: Dict[Tuple[Path, str], Logged] = {}
+
+
+def note_logged(run_folder: Path, name: str, logged: Logged) -> None:
+    _latest[run_folder, name] = logged
+
+
+def wait_for_own(run_folder: Path, name: str) -> None:
+    """Let a run that asks for a version see what it has logged itself, as far as the server can be reached."""
+    logged = _latest.get((run_folder, name))
+    if logged is not None:
+        with contextlib.suppress(CommError):  # one that was refused is no version
+            logged.wait(None, patient=False)
+            _latest.pop((run_folder, name), None)

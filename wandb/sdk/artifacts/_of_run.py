@@ -14,7 +14,7 @@ from ...errors import CommError, Error
 from ._facts import new_client_id
 from ._finishing import finished, start_finishing
 from ._local import find_local
-from ._logged import Logged
+from ._logged import Logged, note_logged, wait_for_own
 from ._names import ArtifactPath, Texts, check_aliases, check_metadata, check_tags
 from ._place import staging_home
 from ._remote import wire_ttl
@@ -55,6 +55,8 @@ def log(
     record = _record(about, staged, Path(run.sync_dir))
     run._append(record)
     artifact._logged = Logged(staged, Path(run.sync_dir), about["client_id"], run.settings)
+    if finalize and not artifact._logged.is_local:
+        note_logged(Path(run.sync_dir), about["name"], artifact._logged)
     return artifact
 
 
@@ -251,6 +253,7 @@ def _find(run: RunFacts, path: ArtifactPath) -> Artifact:
     from ...apis._client import client_for
 
     client = client_for(settings)
+    wait_for_own(Path(run.sync_dir), path.name)
     entity = path.entity or run.entity or _default_entity(client)
     return Artifact._find(client, path._replace(project=project, entity=entity))
 

@@ -30,6 +30,10 @@ class ArtifactVersions(ArtifactContents):
         """Log a draft: to the active run, or to a run that is made for it in `project`. Of a version, bring changes of
         aliases, tags, description, metadata and ttl to the server.
 
+        >>> version.aliases.append("reviewed")
+        >>> version.description = "Handwritten digits"
+        >>> version.save()
+
         Raises CommError, and ArtifactError for what can't be changed.
         """
         if self._version is None and self._logged is None:
@@ -65,7 +69,11 @@ class ArtifactVersions(ArtifactContents):
     def wait(self, timeout: Optional[float] = None) -> Artifact:
         """Return when the version has its number: at once for one that was logged offline, otherwise when the server
         has all of it. Raises WaitTimeoutError after `timeout` seconds, CommError where the server has refused it, and
-        ArtifactNotLoggedError."""
+        ArtifactNotLoggedError.
+
+        >>> run.log_artifact("model.pt", name="model", type="model").wait().version
+        'v0'
+        """
         if self.is_draft() and self._logged is not None:
             found = self._logged.wait(timeout)
             if found is None:
@@ -79,7 +87,13 @@ class ArtifactVersions(ArtifactContents):
         return self._self()
 
     def new_draft(self) -> Artifact:
-        """A draft that begins with what this version holds, for the next version."""
+        """A draft that begins with what this version holds, for the next version.
+
+        >>> draft = version.new_draft()
+        >>> draft.remove("1/b.png")
+        >>> run.log_artifact(draft).wait().version
+        'v1'
+        """
         from .artifact import Artifact
 
         known = self._known("new_draft()")
@@ -102,7 +116,11 @@ class ArtifactVersions(ArtifactContents):
 
     def link(self, target_path: str, aliases: Optional[Iterable[str]] = None) -> Artifact:
         """Let a collection, `PROJECT/NAME` or `wandb-registry-REGISTRY/NAME`, hold this version too; return it as it is
-        there. A draft is logged first. Raises CommError, ArtifactError."""
+        there. A draft is logged first. Raises CommError, ArtifactError.
+
+        >>> version.link("wandb-registry-dataset/digits", aliases=["production"]).is_link
+        True
+        """
         if self._version is None:
             if self._logged is None:
                 self.save()
@@ -122,7 +140,10 @@ class ArtifactVersions(ArtifactContents):
 
     def unlink(self) -> None:
         """Take a link out of its collection; the version stays where it was made. Raises ArtifactError for what is no
-        link, CommError."""
+        link, CommError.
+
+        >>> version.link("collected/digits").unlink()
+        """
         known = self._known("unlink()")
         if not known.is_link:
             raise ArtifactError(f"{known.place.qualified_name} is no link, but where it was made; delete() removes it")
@@ -135,7 +156,10 @@ class ArtifactVersions(ArtifactContents):
 
     def delete(self, delete_aliases: bool = False) -> None:
         """Delete the version at the server; of a link, only the link. Raises CommError where it has aliases, unless
-        `delete_aliases` says that they go too."""
+        `delete_aliases` says that they go too.
+
+        >>> run.use_artifact("old:v0").delete(delete_aliases=True)
+        """
         known = self._known("delete()")
         if known.is_link:
             self.unlink()
@@ -163,12 +187,20 @@ class ArtifactVersions(ArtifactContents):
     # --- lineage ------------------------------------------------------------------------------------------------------
 
     def logged_by(self) -> Optional[ApiRun]:
-        """The run that made it, as the public Api has it; None where none did. Raises CommError."""
+        """The run that made it, as the public Api has it; None where none did. Raises CommError.
+
+        >>> version.logged_by().name
+        'maker'
+        """
         path = remote.logged_by(self._server(), self._known("logged_by()").id)
         return None if path is None else self._api_run(path)
 
     def used_by(self) -> List[ApiRun]:
-        """The runs that used it, as the public Api has them. Raises CommError."""
+        """The runs that used it, as the public Api has them. Raises CommError.
+
+        >>> [run.name for run in version.used_by()]
+        ['user']
+        """
         return [self._api_run(path) for path in remote.used_by(self._server(), self._known("used_by()").id)]
 
     def _api_run(self, path: Any) -> ApiRun:
