@@ -49,6 +49,7 @@ DEV = [
     "gcp-storage-emulator>=2024.8",
     "hypothesis>=6.100",
     "ipykernel>=6.29",
+    "ml_dtypes>=0.4",
     "moto[server]>=5",
     "mypy>=1.13",
     "nbclient>=0.10",

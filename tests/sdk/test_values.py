@@ -35,6 +35,13 @@ def test_every_kind_of_number_has_a_histogram(kind: str) -> None:
     assert sum(found["values"]) == 100
 
 
+def test_floats_that_numpy_has_from_another_library_are_numbers_too() -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    assert storable(np.array([0.5], bfloat16), "x") == storable(bfloat16(0.5), "x") == 0.5
+    assert storable(np.arange(4).astype(bfloat16), "x") == [0.0, 1.0, 2.0, 3.0]
+    assert sum(storable(np.ones(200_000, bfloat16), "x")["values"]) == 200_000
+
+
 @pytest.mark.parametrize(
     ("values", "counted"),
     [

@@ -326,7 +326,12 @@ def _array(value: Any, path: str, walk: _Walk) -> Any:
         return _convert(_called(value.tolist, path), path, walk)  # not one of the four, but it knows its elements
     if size == 1:
         return _convert(_called(value.item, path), path, walk)
-    kind = getattr(getattr(value, "dtype", None), "kind", "O")
+    dtype = getattr(value, "dtype", None)
+    kind = getattr(dtype, "kind", "O")
+    if kind == "V" and "float" in str(dtype):  # bfloat16 and smaller ones, which NumPy has from another library
+        import numpy
+
+        value, kind = numpy.asarray(value).astype(numpy.float32), "f"
     if size <= LISTED_MAX or walk.for_config or kind not in "biuf":
         return _list(_called(value.tolist, path) if size <= ELEMENTS_MAX else (), size, path, walk)
     import numpy
