@@ -310,10 +310,10 @@ def _compared(browser: Browser, server: _Server) -> Dict[str, Dict[str, float]]:
     static = Path(__file__).resolve().parents[2] / "wandb" / "server" / "static"
     own = sum((static / name).stat().st_size for name in ("chart.js", "plot.js", "scale.js", "smoothing.js"))
     figures = {"this canvas": {"milliseconds": min(page.evaluate(_OURS, _OVERLAID) for _ in range(3)), "bytes": own}}
-    response = page.goto(f"{server.url}/sandbox/plotly.min.js")
+    response = page.goto(f"{server.url}/sandbox/scripts/plotly.min.js")
     assert response is not None
     size = len(response.body())
-    page.goto(f"{server.url}/sandbox/figure")
+    page.goto(f"{server.url}/sandbox/figures/plotly")
     page.wait_for_function("() => window.Plotly")
     drawn = page.evaluate(_PLOTLY, {**_OVERLAID, "type": "scatter"})
     figures["plotly"] = {"milliseconds": drawn, "bytes": size}

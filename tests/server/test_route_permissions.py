@@ -64,8 +64,8 @@ WAYS: Dict[str, Way] = {
     ),
     "GET /api/account": Way(OPEN, "/api/account"),
     "POST /api/teams/{team}": Way(LEAD, f"/api/teams/{TEAM}", {"user": "newcomer", "role": "viewer"}),
-    "GET /sandbox/figure": Way(NOBODY, "/sandbox/figure"),
-    "GET /sandbox/plotly.min.js": Way(NOBODY, "/sandbox/plotly.min.js"),
+    "GET /sandbox/figures/{library}": Way(NOBODY, "/sandbox/figures/plotly"),
+    "GET /sandbox/scripts/{name}": Way(NOBODY, "/sandbox/scripts/plotly.min.js"),
     "GET /sandbox/files/{entity}/{project}/{run}/{name:path}": Way(READ, f"/sandbox/files/{RUN}/a.txt"),
     "GET /artifactsV2/{region}/{entity}/{project}/{collection}/{birth}/{digest}/{name:path}": Way(
         READ, f"/artifactsV2/default/{PROJECT}/ds/BIRTH/DIGEST/file"

@@ -145,6 +145,11 @@ def test_a_logged_page_is_shut_off_and_compressed_answers_are_the_same(server: L
     assert "allow-same-origin" not in allowed.headers["Content-Security-Policy"]
     assert "sandbox allow-scripts" in allowed.headers["Content-Security-Policy"]
     assert requests.get(page.url, timeout=30).status_code == 401
+    for library in ("plotly", "bokeh"):
+        policy = server.get(f"/sandbox/figures/{library}").headers["Content-Security-Policy"]
+        assert "sandbox allow-scripts;" in policy
+        assert "connect-src" not in policy
+    assert server.get("/sandbox/scripts/secret").status_code == 404
     some_runs(server)
     plain = server.get(f"/api/projects/{server.user}/demo/runs", headers={"Accept-Encoding": "identity"})
     packed = server.get(f"/api/projects/{server.user}/demo/runs", headers={"Accept-Encoding": "gzip"})

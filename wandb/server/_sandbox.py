@@ -1,10 +1,10 @@
-"""What could run scripts of strangers, shut off: HTML that a run logged, and figures drawn by plotly.
+"""What could run scripts of strangers, shut off: HTML that a run logged, and figures of plotly and bokeh.
 
 Both are documents of their own with an opaque origin, by the ``sandbox`` directive of their content policy: they hold
 for whoever opens the address, in a frame or not. Such a document has no cookie, reads nothing of the dashboard, and
 reaches no network, unless the reader allows it for a page that wants scripts from elsewhere.
 
-plotly.js comes with the Python package ``plotly``; nothing is fetched.
+The scripts of plotly and bokeh come with the Python packages of these names; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ALONE = "; ".join(
 # What a reader allowed to load from elsewhere: still without an origin, so still without the reader's session.
 _WITH_NETWORK = f"default-src https: http: data: blob: 'unsafe-inline' 'unsafe-eval'; {_FRAMED}"
 
-# plotly makes functions of texts for what it draws with WebGL, and styles as it goes.
+# Both make functions of texts for some of what they draw, and styles as they go.
 _FIGURES = "; ".join(
     (
         "default-src 'none'",
@@ -50,8 +50,6 @@ _FIGURES = "; ".join(
         _FRAMED,
     )
 )
-
-PLOTLY_MISSING = "Figures and 3D are drawn by plotly. On the server's machine: pip install plotly"
 
 
 def _run_page(request: Request) -> Response:
@@ -73,21 +71,36 @@ def _run_page(request: Request) -> Response:
 
 
 def _figures(request: Request) -> Response:
-    """The document that draws figures: it takes them as messages from the page around it."""
-    return HTMLResponse(page_text("figure.html"), headers={"Content-Security-Policy": _FIGURES})
+    """The document that draws figures of a library: it takes them as messages from the page around it."""
+    name = "bokeh.html" if request.path_params["library"] == "bokeh" else "figure.html"
+    return HTMLResponse(page_text(name), headers={"Content-Security-Policy": _FIGURES})
 
 
-def _plotly(request: Request) -> Response:
-    found = importlib.util.find_spec("plotly")
-    path = Path(found.origin or "").parent / "package_data" / "plotly.min.js" if found is not None else None
+def _script(request: Request) -> Response:
+    """A script of plotly or bokeh, out of the Python package that brings it."""
+    name = request.path_params["name"]
+    package, folder = _SCRIPTS.get(name, ("", ""))
+    found = importlib.util.find_spec(package) if package else None
+    path = None if found is None else Path(found.origin or "").parent / folder / name
     if path is None or not path.is_file():
-        raise HTTPException(404, PLOTLY_MISSING)
+        raise HTTPException(
+            404, f"on the server's machine: pip install {package}" if package else f"no script {name!r}"
+        )
     # Named by nothing but its content, so a browser asks whether it changed.
     return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
+_BOKEH = ("bokeh", "server/static/js")
+_SCRIPTS = {
+    "plotly.min.js": ("plotly", "package_data"),
+    "bokeh.min.js": _BOKEH,
+    "bokeh-gl.min.js": _BOKEH,
+    "bokeh-widgets.min.js": _BOKEH,
+    "bokeh-tables.min.js": _BOKEH,
+}
+
 SANDBOX_ROUTES = [
-    Route("/sandbox/figure", _figures),
-    Route("/sandbox/plotly.min.js", _plotly),
+    Route("/sandbox/figures/{library}", _figures),
+    Route("/sandbox/scripts/{name}", _script),
     Route("/sandbox/files/{entity}/{project}/{run}/{name:path}", _run_page),
 ]

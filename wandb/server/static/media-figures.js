@@ -1,4 +1,4 @@
-// Figures of plotly, point clouds, meshes and molecules: drawn by plotly in a document that is shut off from this one.
+// Figures of plotly and bokeh, point clouds, meshes and molecules: drawn in a document that is shut off from this one.
 
 import { h } from "./dom.js";
 import { moleculeScene, pointScene } from "./scenes.js";
@@ -6,11 +6,10 @@ import { meshScene } from "./meshes.js";
 import { themeOf } from "./plot.js";
 import { isDark } from "./url.js";
 
-const MISSING = "Figures and 3D are drawn by plotly. On the server's machine: pip install plotly";
 
 // A frame that draws what it is given: {element, draw(figure)}.
-export function figureFrame(title) {
-  const frame = h("iframe", { sandbox: "allow-scripts", src: "/sandbox/figure", title });
+export function figureFrame(title, library = "plotly") {
+  const frame = h("iframe", { sandbox: "allow-scripts", src: `/sandbox/figures/${library}`, title });
   const note = h("p", { class: "hint", role: "status" }, "Loading…");
   const element = h("div", { class: "figure-frame" }, frame, note);
   let [ready, figure] = [false, null];
@@ -28,7 +27,7 @@ export function figureFrame(title) {
     } else if (data.drawn) note.hidden = true;
     else if (data.problem) {
       note.hidden = false;
-      note.textContent = data.problem === "missing" ? MISSING : `The figure cannot be drawn: ${data.problem}`;
+      note.textContent = data.problem === "missing" ? `This is drawn by ${library}. On the server's machine: pip install ${library}` : `The figure cannot be drawn: ${data.problem}`;
     }
   });
   return {
@@ -40,17 +39,25 @@ export function figureFrame(title) {
   };
 }
 
-export function figureViewer({ key, panel }) {
-  const frame = figureFrame(key);
+export function bokehViewer(context) {
+  return viewer(context, "bokeh", (path, response) => readable(path, response).json());
+}
+
+export function figureViewer(context) {
+  return viewer(context, "plotly", figureOf);
+}
+
+function viewer({ key, panel }, library, read) {
+  const frame = figureFrame(key, library);
   const choice = h("select", { "aria-label": "Which", hidden: true });
   const element = h("div", { class: "figure" }, choice, frame.element);
   let paths = [];
-  const draw = async (path) => frame.draw(await figureOf(path, await fetch(panel.file(path))));
+  const draw = async (path) => frame.draw(await read(path, await fetch(panel.file(path))));
   choice.addEventListener("change", () => draw(paths[choice.selectedIndex]));
   async function show(value) {
     paths = value.path
       ? [value.path]
-      : (value.filenames ?? value.molecules ?? (value.objects ?? value.plotly ?? []).map((item) => item.path));
+      : (value.filenames ?? value.molecules ?? (value.objects ?? value.plotly ?? value.bokeh ?? []).map((item) => item.path));
     choice.hidden = paths.length < 2;
     choice.replaceChildren(...paths.map((_, index) => h("option", null, `${index + 1} of ${paths.length}`)));
     await draw(paths[0]);
@@ -58,8 +65,13 @@ export function figureViewer({ key, panel }) {
   return { element, show };
 }
 
-async function figureOf(path, response) {
+function readable(path, response) {
   if (!response.ok) throw new Error(`the server answered ${response.status} for ${path}`);
+  return response;
+}
+
+async function figureOf(path, response) {
+  readable(path, response);
   const kind = path.toLowerCase().match(/\.(plotly\.json|pts\.json|[a-z0-9]+)$/)[1];
   if (kind === "plotly.json") return response.json();
   if (kind === "pts.json") return pointScene(await response.json());

@@ -4,7 +4,7 @@ import { getJson } from "./api.js";
 import { empty, h, iconButton, setText } from "./dom.js";
 import { number } from "./format.js";
 import { chartViewer, isChartTable } from "./media-charts.js";
-import { figureViewer } from "./media-figures.js";
+import { bokehViewer, figureViewer } from "./media-figures.js";
 import { fileViewers } from "./media-files.js";
 import { histogramViewer } from "./media-histograms.js";
 import { imageViewer } from "./media-images.js";
@@ -26,6 +26,8 @@ const VIEWERS = {
   "incremental-table-file": tableViewer,
   "joined-table": tableViewer,
   "plotly-file": figureViewer,
+  "bokeh-file": bokehViewer,
+  bokeh: bokehViewer,
   plotly: figureViewer,
   "object3D-file": figureViewer,
   object3D: figureViewer,
