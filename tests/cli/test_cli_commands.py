@@ -321,6 +321,11 @@ def test_several_are_uploaded_at_a_time_and_older_options_choose(online: Shell) 
     assert (again.returncode, "done, 2 rows" in again.stdout) == (0, True)
     seen = online("sync", "--view", "--include-synced", "--include-online", "--show", "1").stdout
     assert seen.count("2 rows") == 1
+    listed = json.loads(online("sync", "--view", "--include-synced", "--json").stdout)["runs"]
+    assert {run["id"]: run["rows"] for run in listed} == {"many2": 2, "many3": 2}
+    planned = json.loads(online("sync", "many3", "--dry-run", "--json").stdout)["runs"]
+    assert (planned[0]["left"], planned[0]["done"]) == (5, False)
+    assert online("sync", "--json").returncode == 2
 
 
 def test_uploaded_folders_are_cleaned_under_the_older_name(online: Shell) -> None:

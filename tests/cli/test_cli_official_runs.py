@@ -3,38 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import official_files as official
-import pytest
 from live_server import LiveServer
+from shells import Shell
 
 NAME = "offline-run-20260105_120000-abc12345"
-
-
-class Shell:
-    """Runs the command in a project's folder."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.environment = {name: value for name, value in os.environ.items() if "WANDB" not in name}
-        self.environment.update(HOME=str(home), NETRC=str(home / "netrc"), WANDB_CONFIG_DIR=str(home / "config"))
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "wandb", *arguments],
-            cwd=self.home, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    home = tmp_path / "project"
-    home.mkdir()
-    return Shell(home)
 
 
 def write_run(home: Path, rows: int = 5, end: bool = True) -> Path:
@@ -43,7 +18,7 @@ def write_run(home: Path, rows: int = 5, end: bool = True) -> Path:
 
 
 def test_sync_imports_and_uploads_once(shell: Shell, tmp_path: Path) -> None:
-    folder = write_run(shell.home)
+    folder = write_run(shell.folder)
     with LiveServer(tmp_path / "data") as server:
         shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
         plan = shell("sync", "--dry-run")
@@ -61,14 +36,14 @@ def test_sync_imports_and_uploads_once(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_a_run_that_went_on_after_its_import_is_imported_anew(shell: Shell, tmp_path: Path) -> None:
-    folder = write_run(shell.home, 5, end=False)
+    folder = write_run(shell.folder, 5, end=False)
     with LiveServer(tmp_path / "data") as server:
         shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
         assert shell("sync").returncode == 0
         (folder / "run-abc12345.wandb").unlink()
         (folder / "files").rmdir()
         folder.rmdir()
-        write_run(shell.home, 9)
+        write_run(shell.folder, 9)
         again = shell("sync", f"wandb/{NAME}.imported")
         assert "imported 9 rows" in again.stderr, again.stderr
         run = server.run_api(name="abc12345", project="p")
@@ -76,7 +51,7 @@ def test_a_run_that_went_on_after_its_import_is_imported_anew(shell: Shell, tmp_
 
 
 def test_sync_says_what_of_a_damaged_file_it_left_out(shell: Shell, tmp_path: Path) -> None:
-    path = write_run(shell.home) / "run-abc12345.wandb"
+    path = write_run(shell.folder) / "run-abc12345.wandb"
     raw = bytearray(path.read_bytes())
     raw[raw.index(b"loss")] ^= 1
     path.write_bytes(raw)
@@ -88,17 +63,22 @@ def test_sync_says_what_of_a_damaged_file_it_left_out(shell: Shell, tmp_path: Pa
 
 
 def test_sync_fails_for_a_file_without_a_record(shell: Shell) -> None:
-    official.write_official(shell.home, [])
+    official.write_official(shell.folder, [])
     done = shell("sync")
     assert done.returncode == 1
     assert "no record in them" in done.stderr
 
 
-def test_replay_tells_the_command_and_then_the_import(shell: Shell, tmp_path: Path) -> None:
-    write_run(shell.home)
-    before = shell("replay", f"wandb/{NAME}")
-    assert before.returncode == 1
-    assert "written by the official client; `wandb sync FOLDER` imports" in before.stderr
+def test_replay_tells_a_run_of_the_official_client_and_then_its_import(shell: Shell, tmp_path: Path) -> None:
+    folder = write_run(shell.folder)
+    before = shell("replay", f"wandb/{NAME}", "--json")
+    assert before.returncode == 0, before.stderr
+    assert len(json.loads(before.stdout)["history"]) == 5
+    assert "written by the official client 0.31.0" in " ".join(shell("replay").stdout.split())
+    assert [path.name for path in folder.parent.iterdir()] == [NAME], "and nothing is written"
+    assert [run["state"] for run in json.loads(shell("ls", "--json").stdout)["runs"]] == ["official"]
+    followed = shell("replay", "--follow")
+    assert (followed.returncode, "written by the official client" in followed.stderr) == (1, True)
     with LiveServer(tmp_path / "data") as server:
         shell.environment.update(WANDB_BASE_URL=server.url, WANDB_API_KEY=server.key)
         assert shell("sync").returncode == 0

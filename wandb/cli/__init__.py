@@ -164,18 +164,20 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 @click.group(cls=_LazyGroup, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Track experiments: log locally without losing a number, upload, look back.
 
     WANDB_DIR is the folder whose `wandb` directory holds the runs; WANDB_DEBUG=true shows tracebacks.
     """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        context.color = False
 
 
 def complain(message: str) -> None:
     """Say what went wrong, and go on."""
-    plain = bool(os.environ.get("NO_COLOR"))
     prefix = click.style("wandb:", fg="blue", bold=True) + " " + click.style("ERROR", fg="red")
-    click.echo(f"{prefix} {message}", err=True, color=False if plain else None)
+    click.echo(f"{prefix} {message}", err=True)
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

@@ -33,8 +33,9 @@ class Output(NamedTuple):
 
 def load(names: Sequence[str], directory: Optional[Path] = None) -> List[Replay]:
     """The runs that these names mean, each read once, with a bar where that takes long."""
-    from wandb.replay import Replay, find_runs
+    from wandb.replay import find_runs
     from wandb.replay._fetch import server_path
+    from wandb.replay._replay import open_run
     from wandb.replay._scan import Listeners
     from wandb_storage import LogError, Reader
 
@@ -45,7 +46,7 @@ def load(names: Sequence[str], directory: Optional[Path] = None) -> List[Replay]
             fetched = fetch_run(elsewhere)
             runs[fetched.folder] = fetched
         else:
-            runs.update((folder, Replay(folder)) for folder in find_runs([name], directory))
+            runs.update((folder, open_run(folder)) for folder in find_runs([name], directory))
     for run in runs.values():
         last = 0
         with contextlib.suppress(LogError), Reader(run.folder) as reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -42,45 +43,62 @@ def report(folder: Path, result: UploadResult) -> bool:
     return not parked
 
 
-def show_plan(folders: Sequence[Path], base_url: str) -> None:
+def show_plan(folders: Sequence[Path], base_url: str, as_json: bool) -> None:
     """What would be uploaded, without asking the server."""
     from wandb.replay._words import count, size
     from wandb_storage import disk_use
     from wandb_uploader import run_status
 
+    plan = []
     for folder in folders:
         status = run_status(folder, base_url)
         records = _records(folder)
         left = max(0, records - (status.sequence_acked if status is not None else 0))
-        if status is not None and status.done and not left:
+        parked = status.parked_reason if status is not None else ""
+        there = status is not None and status.done and not left
+        use = disk_use(folder).total
+        plan.append({
+            "folder": str(folder), "destination": base_url, "records": records, "left": left, "bytes": use,
+            "done": there, "parked": parked or None,
+        })  # fmt: skip
+        if as_json:
+            continue
+        if there:
             click.echo(f"{folder.name}: nothing, it is at {base_url}")
             continue
-        parked = f"; parked: {status.parked_reason}" if status is not None and status.parked_reason else ""
+        refused = f"; parked: {parked}" if parked else ""
         click.echo(
-            f"{folder.name}: {left:,} of {count(records, 'record')}, {size(disk_use(folder).total)} here, "
-            f"to {base_url}{parked}"
-        )
+            f"{folder.name}: {left:,} of {count(records, 'record')}, {size(use)} here, to {base_url}{refused}"
+        )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps({"runs": plan}, indent=2))
 
 
-def view(folders: Sequence[Path]) -> None:
+def view(folders: Sequence[Path], as_json: bool) -> None:
     """What the runs are, from their logs."""
+    from wandb.replay import Replay
     from wandb.replay._words import clean, count
-    from wandb_storage import Reader, RunState
 
+    listed = []
     for folder in folders:
-        state = RunState()
-        with Reader(folder) as reader:
-            for entry in reader.entries():
-                state.apply(entry.record)
-        state.complete_row()
-        start = state.start
+        run = Replay(folder)
+        state, start = run.scan().state, run.start
+        facts = {
+            "folder": str(folder), "id": run.run_id, "name": start.name, "entity": start.entity,
+            "project": start.project, "state": run.state, "rows": run.rows, "config_keys": len(run.config),
+            "files": len(run.files), "console_lines": state.console.count, "runtime": state.runtime,
+        }  # fmt: skip
+        listed.append(facts)
+        if as_json:
+            continue
         place = "/".join(part for part in (start.entity, start.project, start.run_id) if part)
-        click.echo(f"{folder.name}: {clean(start.name or start.run_id, 40)} ({clean(place)}), {state.status}")
+        click.echo(f"{folder.name}: {clean(start.name or start.run_id, 40)} ({clean(place)}), {run.state}")
         click.echo(
-            f"  {count(state.rows, 'row')}, {count(len(state.config), 'config key')}, "
-            f"{count(len(state.files), 'file')}, {count(state.console.count, 'console line')}, "
-            f"{state.runtime:,.0f} s"
+            f"  {count(run.rows, 'row')}, {count(len(run.config), 'config key')}, {count(len(run.files), 'file')}, "
+            f"{count(state.console.count, 'console line')}, {state.runtime:,.0f} s"
         )
+    if as_json:
+        click.echo(json.dumps({"runs": listed}, indent=2))
 
 
 def _records(folder: Path) -> int:

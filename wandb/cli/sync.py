@@ -64,6 +64,7 @@ _CLEAN = "Only remove folders of uploaded runs, untouched for HOURS [24]; withou
 @option("--mark-synced/--no-mark-synced", default=False, help="Leave a file run-ID.wandb.synced.")
 @option("--dry-run", is_flag=True, together=_LOOK, help="Only say what would be uploaded.")
 @option("--view", "only_view", is_flag=True, together=_LOOK, help="Only say what the runs are.")
+@option("--json", "as_json", is_flag=True, together=_LOOK, help="With --dry-run or --view: as a JSON document.")
 @option("--show", type=click.IntRange(min=0), metavar="N", together=_LOOK, help="With --view: so many of them.")
 @option("--clean", "only_clean", is_flag=True, together=_CLEAN, help="Only remove folders of uploaded runs.")
 @option(
@@ -80,7 +81,7 @@ def sync(
     project: Optional[str], entity: Optional[str], job_type: Optional[str], replace_tags: Optional[str],
     from_step: Optional[int], to_step: Optional[int], live: bool, retry_parked: bool, workers: int,
     mark_synced: bool, dry_run: bool, only_view: bool, show: Optional[int], only_clean: bool,
-    clean_old_hours: float, clean_force: bool, give_up: float, verbose: bool, yes: bool,
+    clean_old_hours: float, clean_force: bool, give_up: float, verbose: bool, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Upload runs and wait until the server has them.
 
@@ -92,6 +93,8 @@ def sync(
     from wandb.sdk.wandb_settings import merged
 
     tags = _renamed(replace_tags)
+    if as_json and not (dry_run or only_view):
+        raise click.UsageError("--json goes with --dry-run or --view")
     settings = merged(("--url", {"base_url": url} if url else {}))
     base_url = settings.base_url
     if paths:
@@ -110,9 +113,9 @@ def sync(
         return
     folders, complete = imported(folders, make=not (only_view or dry_run))
     if only_view:
-        view(folders[-show:] if show else folders)
+        view(folders[-show:] if show else folders, as_json)
     elif dry_run:
-        show_plan(folders, base_url)
+        show_plan(folders, base_url, as_json)
     else:
         if run_id and len(folders) > 1:
             fail(f"--id names one run, and these are {len(folders)}; name the one that you mean")

@@ -103,7 +103,7 @@ def fetch(where: ServerPath, progress: Callable[[int, int], object] = max) -> Re
     folder.mkdir()
     _write(run, folder, progress)
     said = _ended(run)
-    return Replay(folder, origin=run.url, said=said, keep=place)
+    return Replay(folder, origin=f"{run.url}, as it was there a moment ago", said=said, keep=place)
 
 
 def _stamp(run: Run) -> str:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Optional
 
-from wandb_storage import LogElsewhere, LogError, Reader, RunStart, RunState, beginning
+from wandb_storage import ForeignFile, LogElsewhere, LogError, Reader, RunStart, RunState, beginning
 
 from .._run_folders import RunFolder
 from ._ended import explain
@@ -27,7 +27,9 @@ class Glance:
     folder: Path
     run_id: str
     offline: bool
-    state: str  # as `Ended.state`, `unreadable`, or `elsewhere` for a log on another machine
+    # As `Ended.state`; `unreadable`; `elsewhere` for a log on another machine; `official` for one of the official
+    # client, which `wandb sync` imports.
+    state: str
     bytes: int  # on disk, with its files
     name: Optional[str] = None
     project: Optional[str] = None
@@ -48,7 +50,15 @@ def glance(run: RunFolder) -> Glance:
     except LogElsewhere as error:
         return Glance(run.path, run.run_id, run.offline, "elsewhere", size, error=error)
     except LogError as error:
-        return Glance(run.path, run.run_id, run.offline, "unreadable", size, error=error)
+        return Glance(run.path, run.run_id, run.offline, _why_not(run.path, error), size, error=error)
+
+
+def _why_not(folder: Path, error: LogError) -> str:
+    if not isinstance(error, ForeignFile):
+        return "unreadable"
+    from wandb_storage import official_file  # which only such a file needs, and is slow to load
+
+    return "unreadable" if official_file(folder) is None else "official"
 
 
 def _fold(run: RunFolder, reader: Reader, size: int) -> Glance:

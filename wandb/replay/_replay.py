@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence
 
-from wandb_storage import Alert, Artifact, Columns, ConsoleLine, LogError, RunStart
+from wandb_storage import Alert, Artifact, Columns, ConsoleLine, ForeignFile, LogError, Reader, RunStart
 
 from ._ended import Ended, explain
 from ._folders import AnyPath, find_run
@@ -37,8 +37,8 @@ class Replay:
         said: Optional[Ended] = None,
         keep: object = None,
     ) -> None:
-        """`origin`: the address of the run that a server gave, and what it `said` of its end; `keep` goes with the
-        last object that reads the folder."""
+        """`origin`: where the run is really, if this is a copy, and what a server `said` of its end; `keep` goes with
+        the last object that reads the folder."""
         self.folder = Path(folder)
         self.origin, self._said, self._keep = origin, said, keep
         self._until = until
@@ -281,9 +281,24 @@ def replay(run: AnyPath = "latest", directory: Optional[AnyPath] = None) -> Repl
     from ._fetch import fetch, server_path
 
     elsewhere = server_path(os.fspath(run))
-    found = Replay(find_run(run, directory)) if elsewhere is None else fetch(elsewhere)
+    found = open_run(find_run(run, directory)) if elsewhere is None else fetch(elsewhere)
     found.scan()
     return found
+
+
+def open_run(folder: Path) -> Replay:
+    """The run in a folder, whichever client wrote it."""
+    try:
+        Reader(folder).close()
+    except ForeignFile:
+        from ._official import official_run
+
+        found = official_run(folder)
+        if found is not None:
+            return found
+    except LogError:
+        pass  # which whoever reads it is told
+    return Replay(folder)
 
 
 _CLOCKS = ("_runtime", "_timestamp")

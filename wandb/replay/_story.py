@@ -180,7 +180,7 @@ def _sessions(replay: Replay) -> Text:
 
 
 def _log_facts(replay: Replay, found: Scan) -> Text:
-    text = Text(clean(f"{replay.origin}, as it was there a moment ago" if replay.origin else str(replay.folder)))
+    text = Text(clean(replay.origin or str(replay.folder)))
     records = found.last_sequence - found.first_sequence + 1
     text.append(f" · {count(records, 'record')}")
     if found.first_sequence > 1:
