@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import threading
 from pathlib import Path
 from typing import Iterator, List
 
 import pytest
+from live_server import LiveServer
 from logged_runs import Clock
 from w_b_server import KEY, Fault, ServedRun, WBServer
 
@@ -158,3 +162,13 @@ def test_a_file_that_cannot_be_written_is_not_the_servers_fault(failing: WBServe
     with pytest.raises(OSError, match="No space"):
         client(failing, clock).fetch(with_file(failing, b"content"), "a", write)
     assert not clock.sleeps
+
+
+def test_an_api_that_is_gone_has_left_nothing(server: LiveServer) -> None:
+    wandb.Api().viewer.username  # noqa: B018  # what is loaded once stays
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(30):
+        wandb.Api().viewer.username  # noqa: B018
+    gc.collect()
+    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) <= before

@@ -162,6 +162,34 @@ def test_runs_of_a_sweep_are_found_by_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sweep.best_run() is not None
 
 
+def test_an_offline_sweep_is_read_from_the_folder_of_its_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    name = wandb.sweep(
+        {
+            "method": "grid", "name": "tried", "metric": {"name": "loss", "goal": "maximize"}, "project": "p",
+            "parameters": {"lr": {"values": [1, 3, 2]}},
+        }
+    )  # fmt: skip
+
+    def train() -> None:
+        with wandb.init(project="p") as run:
+            run.log({"loss": run.config.lr})
+
+    api = wandb.Api(local=True)
+    sweep = api.sweep(f"p/{name}")
+    assert (sweep.state, sweep.expected_run_count, list(sweep.runs), sweep.best_run()) == ("PENDING", 3, [], None)
+    wandb.agent(name, function=train, project="p")
+    sweep.load(force=True)
+    assert (sweep.state, sweep.name, sweep.order) == ("FINISHED", "tried", "-summary_metrics.loss")
+    assert sorted(run.config["lr"] for run in sweep.runs) == [1, 2, 3]
+    best = sweep.best_run()
+    assert best is not None
+    assert best.config == {"lr": 3}
+    assert best.sweep is not None
+    assert best.sweep.config["method"] == "grid"
+    assert [one.id for one in api.project("p").sweeps()] == [sweep.id]
+
+
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ class _Range(NamedTuple):
 
 class _Answer(NamedTuple):
     rows: List[Row]
-    count: int  # of rows that came, of which some may lack keys
+    came: int  # rows, of which some may lack keys
 
 
 def scan_pages(
@@ -95,18 +95,18 @@ def _ranges(ask: _Ask, pool: ThreadPoolExecutor, whole: _Range, size: int) -> It
         asked, future = waiting.popleft()
         steps = asked.stop - asked.start
         try:
-            rows, count = future.result()
+            rows, came = future.result()
         except TooMuchError:
             if steps < 2:
                 raise
             yield from _ranges(ask, pool, asked, max(1, size // _GROWTH))
             continue
-        if steps > size and count * _FULL >= size:
+        if steps > size and came * _FULL >= size:
             yield from _ranges(ask, pool, asked, size)
             width = size
             continue
         yield from rows
-        sparse = count * _SPARSE < size
+        sparse = came * _SPARSE < size
         width = min(max(width, steps * _GROWTH), size * _GROWN_MAX) if sparse else size
 
 

@@ -23,14 +23,15 @@ def api_key_for(base_url: str) -> Optional[str]:
         raise AuthenticationError(str(error)) from None
 
 
-def ask_for_key(base_url: str, timeout: Optional[float] = None) -> bool:
+def ask_for_key(base_url: str, timeout: Optional[float] = None, reading: bool = False) -> bool:
     """Ask whoever sits at the terminal for a key and keep it; False where they want none, or don't answer for
-    `timeout` seconds."""
+    `timeout` seconds. `reading` says that it is to read runs, not to log them."""
     import getpass
 
     from wandb_uploader import CredentialError, save_api_key
 
-    termlog(f"To upload runs to {base_url}, paste an API key (nothing is shown), or press Enter to log offline.")
+    purpose, otherwise = ("read runs of", "go without") if reading else ("upload runs to", "log offline")
+    termlog(f"To {purpose} {base_url}, paste an API key (nothing is shown), or press Enter to {otherwise}.")
     while True:
         try:
             with _time_limit(timeout):

@@ -49,6 +49,7 @@ class LocalLogs:
         self._settings = settings
         user = settings.username or _user_name()
         self.owner = Owner(settings.entity or _ENTITY_DEFAULT, user)
+        self.project = settings.project
         self._lock = threading.Lock()
         self._known: Dict[Path, LocalRun] = {}
 
@@ -127,7 +128,7 @@ class LocalLogs:
     def execute(self, document: str, variables: Optional[Variables] = None, repeatable: bool = True) -> Answer:
         found = _OPERATION.search(document)
         operation = found.group(1) if found else ""
-        answer = _ANSWERS.get(operation) or _about_artifacts(operation)
+        answer = _ANSWERS.get(operation) or _about_others(operation)
         if answer is None:
             raise CommError(f"{operation} needs a server, and this Api reads the logs in {self.directory}")
         try:
@@ -170,7 +171,7 @@ class LocalLogs:
     def _list_runs(self, document: str, variables: Variables) -> Answer:
         where = (variables["entity"], variables["project"])
         views = [run.view() for run in self.runs() if (run.entity, run.project) == where]
-        if not views:
+        if not views and not self._has_sweeps(variables):
             return {"project": None}
         try:
             chosen = [view for view in views if matches(view, json.loads(variables.get("filters") or "{}"))]
@@ -182,6 +183,11 @@ class LocalLogs:
         for edge in page["edges"]:
             edge["node"] = edge["node"].attrs(full)
         return {"project": {"internalId": None, "readOnly": False, "runCount": len(chosen), "runs": page}}
+
+    def _has_sweeps(self, variables: Variables) -> bool:
+        from ._sweeps import sweeps_of
+
+        return bool(sweeps_of(self, variables))
 
     def _one_run(self, document: str, variables: Variables) -> Answer:
         run = self.find(variables)
@@ -247,20 +253,6 @@ class LocalLogs:
         edges = [{"node": console_node(line)} for line in lines]
         return _of({"logLineCount": total, "logLines": {"edges": edges, "pageInfo": info}})
 
-    def _sweep(self, document: str, variables: Variables) -> Answer:
-        """Sweeps are their server's: the logs know only which runs were trials of which."""
-        where = (variables["entity"], variables["project"], variables["name"])
-        runs = [run for run in self.runs() if (run.entity, run.project, run.replay.start.sweep_id) == where]
-        return {"project": {"sweep": _sweep_node(variables["name"], runs) if runs else None}}
-
-    def _sweeps(self, document: str, variables: Variables) -> Answer:
-        trials: Dict[str, List[LocalRun]] = {}
-        for run in self.runs():
-            if (run.entity, run.project) == (variables["entity"], variables["project"]) and run.replay.start.sweep_id:
-                trials.setdefault(run.replay.start.sweep_id, []).append(run)
-        edges = [{"node": _sweep_node(name, runs)} for name, runs in trials.items()]
-        return {"project": {"totalSweeps": len(edges), "sweeps": page_of(edges, variables)}}
-
     # --- changes ------------------------------------------------------------------------------------------------------
 
     def _update(self, document: str, variables: Variables) -> Answer:
@@ -320,16 +312,6 @@ class LocalLogs:
         return self._by_id(url2pathname(parts.path)), unquote(parts.fragment)
 
 
-def _sweep_node(name: str, runs: Sequence[LocalRun]) -> Answer:
-    states = {run.replay.state for run in runs}
-    return {
-        "id": name, "name": name, "displayName": None, "method": None, "description": None, "bestLoss": None,
-        "config": "{}", "state": "RUNNING" if "running" in states else "FINISHED", "runCount": len(runs),
-        "runCountExpected": None, "createdAt": iso_time(runs[0].started),
-        "updatedAt": iso_time(max(run.replay.scan().state.last_time for run in runs)),
-    }  # fmt: skip
-
-
 def _of(run: Optional[Answer]) -> Answer:
     return {"project": {"internalId": None, "run": run}}
 
@@ -347,10 +329,15 @@ def _user_name() -> str:
         return _ENTITY_DEFAULT  # a container whose user has no name
 
 
-def _about_artifacts(operation: str) -> Optional[Callable[[LocalLogs, str, Variables], Answer]]:
-    from ._artifacts import ANSWERS  # which takes a part of the SDK that runs don't need
+def _about_others(operation: str) -> Optional[Callable[[LocalLogs, str, Variables], Answer]]:
+    # These take parts of the package that runs don't need.
+    if operation in ("GetSweep", "GetSweeps"):
+        from ._sweeps import ANSWERS as about_sweeps
 
-    return ANSWERS.get(operation)
+        return about_sweeps[operation]
+    from ._artifacts import ANSWERS as about_artifacts
+
+    return about_artifacts.get(operation)
 
 
 _ANSWERS: Dict[str, Callable[[LocalLogs, str, Variables], Answer]] = {
@@ -368,8 +355,6 @@ _ANSWERS: Dict[str, Callable[[LocalLogs, str, Variables], Answer]] = {
     "RunFiles": LocalLogs._files,
     "RunConsoleLogPage": LocalLogs._console,
     "RunConsoleLogTail": LocalLogs._console,
-    "GetSweep": LocalLogs._sweep,
-    "GetSweeps": LocalLogs._sweeps,
     "UpsertBucket": LocalLogs._update,
     "DeleteRun": LocalLogs._delete,
     "CreateRunFiles": LocalLogs._create_files,

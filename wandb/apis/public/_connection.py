@@ -140,4 +140,4 @@ class Connection:
 
 def _can_ask(base_url: str) -> bool:
     """Whether somebody who sits at the terminal gave a key."""
-    return sys.stdin is not None and sys.stdin.isatty() and ask_for_key(base_url)
+    return sys.stdin is not None and sys.stdin.isatty() and ask_for_key(base_url, reading=True)
