@@ -19,6 +19,7 @@ from ..._run_folders import run_folders
 from ..._sampling import SAMPLES_DEFAULT, evenly
 from ...errors import CommError
 from ...replay import wandb_directory
+from ...sdk._progress_bar import Progress
 from ...sdk._terminal import termwarn
 from .._paths import RunPath
 from .._source import Row
@@ -86,13 +87,15 @@ class LocalLogs:
     def runs(self) -> List[LocalRun]:
         """All that can be read, the oldest first. Of several folders with the same run the newest counts."""
         found: Dict[Tuple[str, str, str], LocalRun] = {}
-        for folder in self.folders():
-            try:
-                run = self.open(folder)
-            except CommError as error:
-                termwarn(f"{error}; it is left out", repeat=False)
-                continue
-            found[run.entity, run.project, run.run_id] = run
+        folders = self.folders()
+        with Progress(f"reading {self.directory}", len(folders), "runs") as progress:
+            for folder in folders:
+                try:
+                    run = self.open(folder)
+                    found[run.entity, run.project, run.run_id] = run
+                except CommError as error:
+                    termwarn(f"{error}; it is left out", repeat=False)
+                progress.advance(1)
         return sorted(found.values(), key=lambda run: run.started)
 
     def folders(self, run_id: Optional[str] = None) -> List[Path]:

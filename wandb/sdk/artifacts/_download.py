@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optio
 from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write_from
 
 from ...errors import CommError
+from .._progress_bar import Progress
 from .._terminal import termwarn
-from ._progress import Progress
 from ._references import fetch_reference
 from .artifact_file_cache import get_artifact_file_cache
 from .artifact_manifest_entry import ArtifactManifestEntry

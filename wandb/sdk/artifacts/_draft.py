@@ -16,13 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mappi
 from wandb_storage import Added, DigestUnavailable, StagingWriter, hash_descriptor, hex_of
 
 from ...errors import Error
+from .._progress_bar import Progress
 from .._terminal import termwarn
 from ._algorithm import ArtifactDigestAlgorithm
 from ._facts import ArtifactFacts
 from ._hashing import start_hashing
 from ._names import entry_path
 from ._place import staging_home
-from ._progress import Progress
 from ._unchanged import Unchanged
 from .artifact_manifest_entry import ALGORITHM_KEY, ArtifactManifestEntry
 from .exceptions import ArtifactError, ArtifactFinalizedError

@@ -13,9 +13,9 @@ from typing import Dict, Mapping, Optional
 
 from wandb_storage import LogError, LogInUse, OwnerFile, Staged, StagedHeader
 
+from .._progress_bar import Progress
 from .._terminal import termwarn
 from ._hashing import Hashing
-from ._progress import Progress
 from .exceptions import ArtifactError
 
 

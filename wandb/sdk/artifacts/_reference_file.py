@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 
 from wandb_storage import hash_descriptor
 
-from ._progress import Progress
+from .._progress_bar import Progress
 from ._references import Bound
 from .artifact_manifest_entry import ArtifactManifestEntry
 from .exceptions import ArtifactError
