@@ -35,6 +35,7 @@ QUERIES: Dict[str, Operation] = {
     "artifactCollection": Operation(READ, "artifactCollection(id: $sequenceId) { id name }", "$sequenceId: ID!"),
     "launchAgent": Operation(READ, "launchAgent(id: $launchAgentId) { id hostname }", "$launchAgentId: ID!"),
     "clientIDMapping": Operation(READ, "clientIDMapping(clientID: $clientID) { serverID }", "$clientID: ID!"),
+    "customChart": Operation(READ, 'customChart(entity: "crew", name: "bars") { id spec }'),
     "settingsPolicies": Operation(READ, 'settingsPolicies(entityName: "crew") { name }'),
 }
 MUTATIONS: Dict[str, Operation] = {
@@ -243,6 +244,11 @@ MUTATIONS: Dict[str, Operation] = {
         CHANGE,
         f'deleteArtifactCollectionTagAssignments(input: {{{_PLACE}, artifactCollectionName: "ds",'
         ' tags: [{tagName: "t"}]}) { success }',
+    ),
+    "createCustomChart": Operation(
+        CHANGE,
+        'createCustomChart(input: {entity: "crew", name: "c", displayName: "C", type: "vega2", access: "PRIVATE", '
+        'spec: "{}"}) { chart { id } }',
     ),
     "setSettingsPolicy": Operation(
         CHANGE, f'setSettingsPolicy(input: {{scope: PROJECT, {_PLACE}, document: "{{}}"}}) {{ policy {{ name }} }}'

@@ -32,6 +32,7 @@ class World:
         self._make_run()
         self._make_sweep_and_queue()
         self._make_artifact()
+        self._make_chart()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,6 +111,10 @@ class World:
             """mutation L($queue: ID!) { createLaunchAgent(input: {entityName: "crew", projectName: "demo",
             runQueues: [$queue], hostname: "h"}) { launchAgentId } }""", queue=ids["queueId"],
         )["createLaunchAgent"]["launchAgentId"]  # fmt: skip
+
+    def _make_chart(self) -> None:
+        self.server.execute("""mutation { createCustomChart(input: {entity: "crew", name: "bars", displayName: "Bars",
+            type: "vega2", access: "PRIVATE", spec: "{}"}) { chart { id } } }""")
 
     def _make_artifact(self) -> None:
         ids = self.ids
