@@ -11,6 +11,7 @@ from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs
 from ..paginator import Page, Paginator, SizedPaginator
+from . import _collection_documents as documents
 
 if TYPE_CHECKING:
     from .artifacts import Artifacts
@@ -18,114 +19,6 @@ if TYPE_CHECKING:
 _FILTERING = "ARTIFACT_COLLECTIONS_FILTERING_SORTING"
 _SEQUENCE = "ArtifactSequence"
 _ALIASES_PER_PAGE = 1000
-
-_TYPE_FIELDS = "id name description createdAt"
-
-_TYPES = """
-query ProjectArtifactTypes($entity: String!, $project: String!, $cursor: String, $perPage: Int) {
-  project(name: $project, entityName: $entity) {
-    artifactTypes(after: $cursor, first: $perPage) {
-      edges { node { FIELDS } }
-      pageInfo { endCursor hasNextPage }
-    }
-  }
-}
-""".replace("FIELDS", _TYPE_FIELDS)
-
-_TYPE = """
-query ProjectArtifactType($entity: String!, $project: String!, $type: String!) {
-  project(entityName: $entity, name: $project) { artifactType(name: $type) { FIELDS } }
-}
-""".replace("FIELDS", _TYPE_FIELDS)
-
-_FIELDS = (
-    "__typename id name description createdAt updatedAt project { id internalId name entity { name } }"
-    " type: defaultArtifactType { name } tags { edges { node { id name } } }"
-)
-
-_COLLECTION = """
-query ProjectArtifactCollection($entity: String!, $project: String!, $type: String!, $name: String!) {
-  project(entityName: $entity, name: $project) {
-    artifactType(name: $type) { artifactCollection(name: $name) { FIELDS } }
-  }
-}
-""".replace("FIELDS", _FIELDS)
-
-_OF_TYPE = """
-query ArtifactTypeArtifactCollections($entity: String!, $project: String!, $type: String!, $cursor: String,
-    $perPage: Int) {
-  project(entityName: $entity, name: $project) {
-    artifactType(name: $type) {
-      artifactCollections(after: $cursor, first: $perPage) {
-        totalCount edges { node { FIELDS } }
-        pageInfo { endCursor hasNextPage }
-      }
-    }
-  }
-}
-""".replace("FIELDS", _FIELDS)
-
-_OF_PROJECT = """
-query ProjectArtifactCollections($entity: String!, $project: String!, $cursor: String, $perPage: Int) {
-  project(entityName: $entity, name: $project) {
-    artifactCollections(after: $cursor, first: $perPage) {
-      totalCount edges { node { FIELDS } }
-      pageInfo { endCursor hasNextPage }
-    }
-  }
-}
-""".replace("FIELDS", _FIELDS)
-
-_ALIASES = """
-query ArtifactCollectionAliases($id: ID!, $cursor: String, $perPage: Int = 1000) {
-  artifactCollection(id: $id) {
-    __typename
-    aliases(after: $cursor, first: $perPage) { edges { node { id alias } } pageInfo { endCursor hasNextPage } }
-  }
-}
-"""
-
-_UPDATE_SEQUENCE = """
-mutation UpdateArtifactSequence($input: UpdateArtifactSequenceInput!) {
-  result: updateArtifactSequence(input: $input) { artifactCollection { FIELDS } }
-}
-""".replace("FIELDS", _FIELDS)
-
-_UPDATE_PORTFOLIO = """
-mutation UpdateArtifactPortfolio($input: UpdateArtifactPortfolioInput!) {
-  result: updateArtifactPortfolio(input: $input) { artifactCollection { FIELDS } }
-}
-""".replace("FIELDS", _FIELDS)
-
-_MOVE = """
-mutation UpdateArtifactSequenceType($input: MoveArtifactSequenceInput!) {
-  result: moveArtifactSequence(input: $input) { artifactCollection { FIELDS } }
-}
-""".replace("FIELDS", _FIELDS)
-
-_ADD_TAGS = """
-mutation AddArtifactCollectionTags($input: CreateArtifactCollectionTagAssignmentsInput!) {
-  result: createArtifactCollectionTagAssignments(input: $input) { tags { id name } }
-}
-"""
-
-_DELETE_TAGS = """
-mutation DeleteArtifactCollectionTags($input: DeleteArtifactCollectionTagAssignmentsInput!) {
-  result: deleteArtifactCollectionTagAssignments(input: $input) { success }
-}
-"""
-
-_DELETE_SEQUENCE = """
-mutation DeleteArtifactSequence($id: ID!) {
-  result: deleteArtifactSequence(input: {artifactSequenceID: $id}) { artifactCollection { __typename state } }
-}
-"""
-
-_DELETE_PORTFOLIO = """
-mutation DeleteArtifactPortfolio($id: ID!) {
-  result: deleteArtifactPortfolio(input: {artifactPortfolioID: $id}) { artifactCollection { __typename state } }
-}
-"""
 
 
 class ArtifactTypes(Paginator["ArtifactType"]):
@@ -144,7 +37,7 @@ class ArtifactTypes(Paginator["ArtifactType"]):
 
     def _fetch(self, cursor: Optional[str], count: int) -> Page[ArtifactType]:
         variables = {"entity": self.entity, "project": self.project, "cursor": cursor, "perPage": count}
-        found = (self._source.execute(_TYPES, variables).get("project") or {}).get("artifactTypes")
+        found = (self._source.execute(documents.TYPES, variables).get("project") or {}).get("artifactTypes")
         if found is None:
             raise RequestError(f"there is no project {self.entity}/{self.project} at {self._source.base_url}")
         nodes = [edge["node"] for edge in found["edges"]]
@@ -171,7 +64,7 @@ class ArtifactType(Attrs):
     def load(self) -> Dict[str, Any]:
         """What the server says of the type. Raises ValueError where the project has none of that name."""
         variables = {"entity": self.entity, "project": self.project, "type": self.type}
-        found = (self._source.execute(_TYPE, variables).get("project") or {}).get("artifactType")
+        found = (self._source.execute(documents.TYPE, variables).get("project") or {}).get("artifactType")
         if found is None:
             raise RequestError(f"{self.entity}/{self.project} has no artifacts of the type {self.type!r}")
         self._attrs = dict(found)
@@ -261,7 +154,7 @@ class ArtifactCollections(_Collections):
     ) -> None:
         self.type_name = type_name
         variables = {"entity": entity, "project": project, "type": type_name}
-        super().__init__(source, _OF_TYPE, variables, filters, order, per_page, start)
+        super().__init__(source, documents.OF_TYPE, variables, filters, order, per_page, start)
 
 
 class ProjectArtifactCollections(_Collections):
@@ -282,7 +175,7 @@ class ProjectArtifactCollections(_Collections):
         start: Optional[str] = None,
     ) -> None:
         variables = {"entity": entity, "project": project}
-        super().__init__(source, _OF_PROJECT, variables, filters, order, per_page, start)
+        super().__init__(source, documents.OF_PROJECT, variables, filters, order, per_page, start)
 
 
 class ArtifactCollection:
@@ -317,7 +210,7 @@ class ArtifactCollection:
     def load(self, entity: str, project: str, type_: str, name: str) -> Dict[str, Any]:
         """What the server says of a collection. Raises ValueError where there is none of that name and type."""
         variables = {"entity": entity, "project": project, "type": type_, "name": name}
-        found = (self._source.execute(_COLLECTION, variables).get("project") or {}).get("artifactType") or {}
+        found = (self._source.execute(documents.COLLECTION, variables).get("project") or {}).get("artifactType") or {}
         collection = found.get("artifactCollection")
         if collection is None:
             raise RequestError(f"there is no artifact {entity}/{project}/{name} of the type {type_!r}")
@@ -434,11 +327,11 @@ class ArtifactCollection:
         if (self.name, self.description) != (self._saved["name"], self._saved.get("description")):
             kind = "artifactSequenceID" if self.is_sequence() else "artifactPortfolioID"
             values = {kind: self.id, "name": self.name, "description": self.description}
-            self._update(_UPDATE_SEQUENCE if self.is_sequence() else _UPDATE_PORTFOLIO, values)
+            self._update(documents.UPDATE_SEQUENCE if self.is_sequence() else documents.UPDATE_PORTFOLIO, values)
         if self._type != self._saved["type"]["name"]:
-            self._update(_MOVE, {"artifactSequenceID": self.id, "destinationArtifactTypeName": self._type})
+            self._update(documents.MOVE, {"artifactSequenceID": self.id, "destinationArtifactTypeName": self._type})
         before, after = set(self._saved_tags), set(self._tags)
-        for document, tags in ((_ADD_TAGS, after - before), (_DELETE_TAGS, before - after)):
+        for document, tags in ((documents.ADD_TAGS, after - before), (documents.DELETE_TAGS, before - after)):
             if tags:
                 place = {
                     "entityName": self.entity, "projectName": self.project, "artifactCollectionName": self.name
@@ -458,7 +351,9 @@ class ArtifactCollection:
 
     def delete(self) -> None:
         """Delete the collection with all its versions; of a portfolio, its links. Raises CommError."""
-        self._source.execute(_DELETE_SEQUENCE if self.is_sequence() else _DELETE_PORTFOLIO, {"id": self.id})
+        self._source.execute(
+            documents.DELETE_SEQUENCE if self.is_sequence() else documents.DELETE_PORTFOLIO, {"id": self.id}
+        )
 
     def __repr__(self) -> str:
         return f"<ArtifactCollection {self.name} ({self.type})>"
@@ -470,7 +365,7 @@ class _Aliases(Paginator[str]):
         self._source, self._collection = source, collection
 
     def _fetch(self, cursor: Optional[str], count: int) -> Page[str]:
-        answer = self._source.execute(_ALIASES, {"id": self._collection, "cursor": cursor, "perPage": count})
+        answer = self._source.execute(documents.ALIASES, {"id": self._collection, "cursor": cursor, "perPage": count})
         found = (answer.get("artifactCollection") or {}).get("aliases")
         if found is None:
             raise CommError("the collection has been deleted")
