@@ -10,6 +10,7 @@ import pytest
 from live_server import LiveServer
 
 import wandb
+from wandb import _new_file
 from wandb.apis import _client, _paths, _scan, attrs, public
 
 # In this order: some make what others look at.
@@ -62,7 +63,7 @@ def test_the_example_of(name: str, digits: None) -> None:
     check(getattr(public, name), {**names, "wandb": wandb}, name)
 
 
-@pytest.mark.parametrize("module", [_client, _paths, _scan, attrs, public.sweeps])
+@pytest.mark.parametrize("module", [_new_file, _client, _paths, _scan, attrs, public.sweeps])
 def test_the_examples_in(module: Any) -> None:
     names = {"wandb": wandb, **vars(module)}
     for test in doctest.DocTestFinder(exclude_empty=True).find(module, extraglobs=names):

@@ -1,8 +1,10 @@
 """What a server's answers raise beyond `wandb.errors`.
 
 CommError
-├── RefusedError      the server answered, and said no
-└── TooMuchError      an answer is longer than what is read at once
+├── RefusedError          the server answered, and said no
+├── TooMuchError          an answer is longer than what is read at once
+└── RequestError          (ValueError) what is asked for makes no sense, or isn't there
+    └── RunNotFoundError
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def ls(path: Optional[str], kind: Optional[str]) -> None:
 
     api = wandb.Api(local=_is_offline())
     types = [api.artifact_type(kind, path)] if kind else api.artifact_types(path)
-    from wandb.sdk.artifacts._progress import amount
+    from wandb.sdk._progress_bar import amount
 
     for each in types:
         for collection in each.collections():
@@ -117,7 +117,7 @@ def cache() -> None:
 @option("--remove-temp/--no-remove-temp", default=False, help="Files too that are on their way in, or were left on it.")
 def cleanup(size: str, remove_temp: bool) -> None:
     """Leave no more than SIZE (10GB, 500MiB) in the cache: what was used longest ago goes first."""
-    from wandb.sdk.artifacts._progress import amount
+    from wandb.sdk._progress_bar import amount
     from wandb.sdk.artifacts.artifact_file_cache import get_artifact_file_cache
     from wandb_uploader import parse_size
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from wandb_storage import ConfigChange, FileSaved, Labels, Log, LogInUse, Record, SummaryChange
 
+from ..._new_file import new_file
 from ...errors import CommError, UsageError
 from ...sdk._terminal import termwarn
 from ._run import LocalRun
@@ -55,13 +55,10 @@ def add_file(run: LocalRun, source: Path, name: str) -> str:
         raise UsageError(f"the name {name!r} leads out of the run's files")
     digest = hashlib.md5(usedforsecurity=False)
     with _writing(run) as log:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
-        with source.open("rb") as file, partial.open("wb") as copy:
+        with source.open("rb") as file, new_file(target) as copy:
             for piece in iter(lambda: file.read(_PIECE_BYTES), b""):
                 digest.update(piece)
                 copy.write(piece)
-        os.replace(partial, target)
         log.append(FileSaved(path=name, policy="end", time=time.time()))
     return digest.hexdigest()
 

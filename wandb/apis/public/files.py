@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, TextIO
 from urllib.parse import unquote, urlsplit
 
+from ..._new_file import new_file
 from ...errors import CommError
 from ...sdk._terminal import termwarn
 from .._errors import RequestError
@@ -150,15 +150,8 @@ class File(Attrs):
         path = path_below(Path(root), self.name)
         if is_there(path, replace, exist_ok):
             return path.open(encoding="utf-8")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
-        try:
-            with partial.open("xb") as file:
-                (self._source if api is None else api.source).fetch(self._attrs["url"], self.name, file.write)
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        with new_file(path) as file:
+            (self._source if api is None else api.source).fetch(self._attrs["url"], self.name, file.write)
         return path.open(encoding="utf-8")
 
     def read(self) -> bytes:

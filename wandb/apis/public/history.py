@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Union
 from urllib.parse import quote
 
+from ..._new_file import new_file
 from ...errors import CommError, UsageError
 from ...sdk._terminal import termwarn
 from .._errors import RequestError
@@ -207,10 +208,9 @@ def download_exports(source: Source, run: RunPath, folder: Path, complete: bool)
     for number, url in enumerate(found["parquetUrls"]):
         path = folder / f"{quote(run.id, safe='')}_{number}.parquet"
         try:
-            with path.open("wb") as file:
+            with new_file(path) as file:
                 source.fetch(url, path.name, file.write)
             result.paths.append(path)
         except CommError as error:
-            path.unlink(missing_ok=True)
             result.errors = {**(result.errors or {}), path: str(error)}
     return result

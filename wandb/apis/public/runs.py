@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
 from urllib.parse import quote
 
+from ...sdk._values import storable
 from .._errors import RunNotFoundError as RunNotFoundError
 from .._source import Source
 from ..attrs import frame_html
@@ -183,9 +184,10 @@ class Run(RunParts):
 
     @property
     def json_config(self) -> str:
-        """The whole config as the server takes it."""
+        """The whole config as the server takes it. Raises UsageError for a value that can't be stored."""
         whole = {**self._heavy("internalConfig"), **self.config}
-        return json.dumps({key: {"value": value, "desc": None} for key, value in whole.items()})
+        wrapped = {key: {"value": value, "desc": None} for key, value in whole.items()}
+        return json.dumps(wrapped, default=lambda value: storable(value, "config", for_config=True))
 
     @property
     def summary_metrics(self) -> Dict[str, Any]:

@@ -15,10 +15,11 @@ import tempfile
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Set
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set
 
 from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write_from
 
+from ..._new_file import new_file
 from ...errors import CommError
 from .._progress_bar import Progress
 from .._terminal import termwarn
@@ -182,19 +183,6 @@ def _copy_checked(entry: ArtifactManifestEntry, source: IO[bytes], file: IO[byte
         file.write(piece)
     if encoded(found) != entry.digest:
         raise OSError(f"{entry.path} is not staged as it was logged: its digest is {encoded(found)}")
-
-
-@contextlib.contextmanager
-def new_file(target: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `target` when the block ends without an exception."""
-    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _is_there(entry: ArtifactManifestEntry, target: Path) -> bool:

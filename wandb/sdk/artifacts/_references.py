@@ -106,7 +106,7 @@ def fetch_reference(
 
 
 def _write(entry: ArtifactManifestEntry, scheme: str, target: Path) -> None:
-    from ._download import new_file
+    from ..._new_file import new_file
 
     with new_file(target) as file:
         _store(scheme).load(entry, file)

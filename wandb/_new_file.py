@@ -1,0 +1,30 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import IO, Iterator
+
+
+@contextlib.contextmanager
+def new_file(target: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `target` when the block ends without an exception; its folder is made.
+
+    >>> with new_file(Path("deep") / "labels.txt") as file:
+    ...     size = file.write(b"0 1")
+    >>> Path("deep/labels.txt").read_text()
+    '0 1'
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Any name that the file may have leaves no room for an addition.
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
