@@ -113,3 +113,19 @@ class RunName(click.ParamType):  # type: ignore[type-arg] # of which older versi
 
 
 RUN = RunName()
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg] # as above
+    """A value that a function makes of a text; its ValueError says what is wrong with it."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING
 
-import click
+from ._help import Parsed
 
 if TYPE_CHECKING:
     from wandb.replay import Replay
@@ -53,28 +53,4 @@ class Moment:
             raise ValueError(f"{text!r} is none: {_MOMENT_FORMS}") from None
 
 
-class MomentType(click.ParamType):  # type: ignore[type-arg] # as RunName
-    """An option's point in time."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> Moment:
-        try:
-            return value if isinstance(value, Moment) else Moment.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class SpanType(click.ParamType):  # type: ignore[type-arg] # as RunName
-    """An option's span of time, in seconds."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> float:
-        try:
-            return value if isinstance(value, float) else parse_span(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-MOMENT, SPAN = MomentType(), SpanType()
+MOMENT, SPAN = Parsed("time", Moment.parse), Parsed("span", parse_span)

@@ -11,7 +11,7 @@ import click
 
 from . import FAILED
 from ._gc import carry_out, fields, plan
-from ._help import command, option
+from ._help import Parsed, command, option
 from ._table import Table
 from ._times import SPAN
 
@@ -22,16 +22,10 @@ if TYPE_CHECKING:
 _LISTED_MAX = 10
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg] # as RunName
-    name = "size"
+def _parse_size(text: str) -> int:
+    from wandb_uploader import parse_size
 
-    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> int:
-        from wandb_uploader import parse_size
-
-        try:
-            return value if isinstance(value, int) else parse_size(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    return parse_size(text)
 
 
 @command(
@@ -43,7 +37,12 @@ class _Size(click.ParamType):  # type: ignore[type-arg] # as RunName
     ],
 )
 @click.argument("directory", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@option("--budget", type=_Size(), metavar="SIZE", help="Keep the folder below it: 20GB, 500MiB.  [disk_budget]")
+@option(
+    "--budget",
+    type=Parsed("size", _parse_size),
+    metavar="SIZE",
+    help="Keep the folder below it: 20GB, 500MiB.  [disk_budget]",
+)
 @option("--older-than", type=SPAN, metavar="AGE", help="Whole runs that nothing changed for so long: 12h, 30d.")
 @option("--dry-run", is_flag=True, help="Only say what would go, and why.")
 @option("--yes", is_flag=True, help="Remove it without asking.")
