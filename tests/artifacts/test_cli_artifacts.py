@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Tuple
 
@@ -26,6 +27,9 @@ def test_a_folder_becomes_a_version_that_is_listed_and_downloaded(server: LiveSe
     assert f'run.use_artifact("{server.user}/cli/ds:v0")' in said
     code, said = run("ls", "cli")
     assert (code, said.split()[0], said.split()[-1]) == (0, "dataset", "ds:v0")
+    (listed,) = json.loads(run("ls", "cli", "--json")[1])["artifacts"]
+    assert (listed["type"], listed["name"], listed["version"]) == ("dataset", "ds", "v0")
+    assert listed["bytes"] == sum(map(len, FILES.values()))
     code, said = run("get", "cli/ds:first", "--root", "down", "--type", "dataset")
     assert (code, said.splitlines()[-1]) == (0, "down")
     assert contents("down") == FILES

@@ -15,7 +15,7 @@ OFFICIAL = (
     "launch-sweep leet local login magic off offline on online projects pull purge-cache restore scheduler server "
     "status superagent sweep sweep-scheduler sync verify"
 )
-COMING = {"artifact", "superagent"}
+COMING = {"superagent"}
 
 
 def test_the_document_is_made_from_the_commands() -> None:

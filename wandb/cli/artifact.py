@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Sequence
 
 import click
 
@@ -89,22 +90,21 @@ def get(path: str, root: Optional[str], kind: Optional[str]) -> None:
 @command("ls", ["wandb artifact ls digits", "wandb artifact ls my-team/digits -t model"])
 @click.argument("path", metavar="[ENTITY/]PROJECT", required=False)
 @option("-t", "--type", "kind", help="Only those of this type.")
-def ls(path: Optional[str], kind: Optional[str]) -> None:
+@option("--json", "as_json", is_flag=True, help="One JSON document.")
+def ls(path: Optional[str], kind: Optional[str], as_json: bool) -> None:
     """List the artifacts of a project: type, when the latest version was made, its size and its name."""
-    import wandb
-
-    api = wandb.Api(local=_is_offline())
-    types = [api.artifact_type(kind, path)] if kind else api.artifact_types(path)
     from wandb.sdk._progress_bar import amount
 
-    for each in types:
-        for collection in each.collections():
-            latest = next(iter(collection.artifacts(per_page=1)), None)
-            if latest is None:
-                click.echo(f"{each.name:<15} {'':<20} {'':>10} {collection.name} (no versions)")
-            else:
-                size = amount(latest.size)
-                click.echo(f"{each.name:<15} {latest.updated_at:<20} {size:>10} {collection.name}:{latest.version}")
+    found = _listed(path, kind)
+    if as_json:
+        click.echo(json.dumps({"artifacts": list(found)}, indent=2))
+        return
+    for one in found:
+        if one["version"] is None:
+            click.echo(f"{one['type']:<15} {'':<20} {'':>10} {one['name']} (no versions)")
+        else:
+            size, name = amount(one["bytes"]), f"{one['name']}:{one['version']}"
+            click.echo(f"{one['type']:<15} {one['updated']:<20} {size:>10} {name}")
 
 
 @click.group("cache", epilog=examples(["wandb artifact cache cleanup 10GB"]))
@@ -137,6 +137,21 @@ artifact.add_command(get)
 artifact.add_command(ls)
 artifact.add_command(cache)
 cache.add_command(cleanup)
+
+
+def _listed(path: Optional[str], kind: Optional[str]) -> Iterator[Dict[str, Any]]:
+    """Each collection of a project, with its latest version."""
+    import wandb
+
+    api = wandb.Api(local=_is_offline())
+    types = [api.artifact_type(kind, path)] if kind else api.artifact_types(path)
+    for each in types:
+        for collection in each.collections():
+            latest = next(iter(collection.artifacts(per_page=1)), None)
+            yield {
+                "type": each.name, "name": collection.name, "version": latest and latest.version,
+                "updated": latest and latest.updated_at, "bytes": latest and latest.size,
+            }  # fmt: skip
 
 
 def _settings() -> Any:
