@@ -184,7 +184,7 @@ class Run(RunParts):
 
     @property
     def json_config(self) -> str:
-        """The whole config as the server takes it. Raises UsageError for a value that can't be stored."""
+        """The whole config as the server takes it. Raises DataError for a value that can't be stored."""
         whole = {**self._heavy("internalConfig"), **self.config}
         wrapped = {key: {"value": value, "desc": None} for key, value in whole.items()}
         return json.dumps(wrapped, default=lambda value: storable(value, "config", for_config=True))
