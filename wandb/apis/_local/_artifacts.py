@@ -58,7 +58,7 @@ def find(logs: LocalLogs, path: ArtifactPath) -> Artifact:
     """The version that a path names. Raises ArtifactError where none was logged here."""
     found = find_local(logs.directory, path)
     if found is None:
-        raise ArtifactError(f"no run of {logs.directory} has logged an artifact {path}")
+        raise ArtifactError(f"no run in {logs.directory.absolute()} has logged an artifact {path}")
     return Artifact._of_local(found)
 
 
