@@ -11,6 +11,7 @@ from setuptools import find_packages, setup
 SERVER = [
     "alembic>=1.13.3",
     "graphql-core>=3.2.3",
+    "prometheus-client>=0.19",
     "httptools>=0.6",
     "numpy>=1.26",
     "plotly>=5.18",

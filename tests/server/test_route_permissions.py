@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from world import DIGEST, TEAM, World
 
 NOBODY = "nobody"  # without a key or a session
+ROOT = "root"  # the server's administrator
 
 
 class Way(NamedTuple):
@@ -30,6 +31,7 @@ WAYS: Dict[str, Way] = {
     "POST /files/{entity}/{project}/{run}/file_stream": Way(CHANGE, f"/files/{RUN}/file_stream", {}),
     "GET /files/{entity}/{project}/{run}/{name:path}": Way(READ, f"/files/{RUN}/a.txt"),
     "GET /healthz": Way(NOBODY, "/healthz"),
+    "GET /metrics": Way(ROOT, "/metrics"),
     "GET /api/projects": Way(OPEN, "/api/projects"),
     "GET /api/runs/{entity}/{project}/{run}": Way(READ, f"/api/runs/{RUN}"),
     "GET /api/runs/{entity}/{project}/{run}/series": Way(READ, f"/api/runs/{RUN}/series"),
@@ -132,7 +134,8 @@ def test_who_may(world: World, name: str) -> None:
             assert answer.status_code == 401, told
         else:
             # Who may read learns that it is there; to all others it isn't.
-            assert answer.status_code == (403 if role == "viewer" and way.least == CHANGE else 404), told
+            known = way.least == ROOT or (role == "viewer" and way.least == CHANGE)
+            assert answer.status_code == (403 if known else 404), told
 
 
 @pytest.mark.parametrize("name", sorted(WAYS))

@@ -1,11 +1,13 @@
-"""``wandb server``: run the embedded server, or make an API key for it."""
+"""``wandb server``: run the embedded server, and look after its users, keys and data."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -14,6 +16,9 @@ from ._help import Command, examples
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from wandb.server._administration import Administration
+
+_LOGS = ("text", "json", "requests")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -49,50 +54,74 @@ _files_option = click.option(
 )
 
 
+_HOW_TO_SERVE = (
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    click.option(
+        "-p", "--port", type=click.IntRange(0, 65535), default=8080, show_default=True,
+        help="Port to listen on; 0 takes a free one.",
+    ),
+    _data_option,
+    _database_option,
+    _files_option,
+    click.option(
+        "--url", "public_url", envvar="WANDB_SERVER_URL", metavar="URL",
+        help="Address for clients, where a proxy stands before it.  [$WANDB_SERVER_URL]",
+    ),
+    click.option(
+        "--trust-proxy", "trusted_proxies", default="", metavar="ADDRESS,...",
+        help="Proxies (or networks of them) whose X-Forwarded-For and -Proto are believed.",
+    ),
+    click.option(
+        "--tls-cert", type=click.Path(dir_okay=False, exists=True, path_type=Path),
+        help="Speak TLS with this chain (a PEM file).",
+    ),
+    click.option(
+        "--tls-key", type=click.Path(dir_okay=False, exists=True, path_type=Path),
+        help="Its key, where that is in another file.",
+    ),
+    click.option(
+        "--requests-per-second", type=click.FloatRange(min=1), default=1000.0, metavar="N",
+        help="That one API key may send.  [default: 1000]",
+    ),
+    click.option(
+        "--log", type=click.Choice(_LOGS), default="text", show_default=True,
+        help="On standard error: text, lines of JSON, or also one for every request.",
+    ),
+)  # fmt: skip
+
+
+def _how_to_serve(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_HOW_TO_SERVE):
+        command = option(command)
+    return command
+
+
 @click.group("server", invoke_without_command=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    help="Port to listen on; 0 takes a free one.",
-)
-@_data_option
-@_database_option
-@_files_option
+@_how_to_serve
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a JSON file with the address (and a new API key) once the server listens.",
 )
 @click.pass_context
-def server(
-    context: click.Context,
-    host: str,
-    port: int,
-    data: Path,
-    database_url: str | None,
-    files_url: str | None,
-    ready_file: Path | None,
-) -> None:
+def server(context: click.Context, /, **options: Any) -> None:
     """Run a W&B-compatible server with a dashboard on this machine."""
     if context.invoked_subcommand is None:
-        _serve(host, port, data, ready_file, database_url, files_url)
+        _serve(options)
 
 
-def _serve(
-    host: str, port: int, data: Path, ready_file: Path | None, database_url: str | None, files_url: str | None
-) -> None:
+def _serve(options: dict[str, Any]) -> None:
     module = _import_server()
-    if host not in _LOOPBACK:
+    encrypted = options["tls_cert"] is not None or (options["public_url"] or "").startswith("https:")
+    if options["host"] not in _LOOPBACK and not encrypted:
         click.echo(
-            f"Listening on {host}: other machines can reach this server, over plain HTTP. "
-            "Put a TLS proxy in front of it on a network that you do not trust.",
+            f"Listening on {options['host']}: other machines can reach this server, over plain HTTP. "
+            "On a network that you do not trust, give it a certificate (--tls-cert) or put a TLS proxy in front of it.",
             err=True,
         )
+    options["data"] = options["data"].expanduser()
     try:
-        module.serve(host, port, data.expanduser(), ready_file, click.echo, database_url, files_url)
+        module.serve(module.ServeOptions(**options), click.echo)
     except module.ServeError as error:
         _fail(str(error))
 
@@ -102,33 +131,40 @@ def _serve(
     cls=Command,
     epilog=examples(["wandb server start", "wandb server start --port 9000 --host 0.0.0.0"]),
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("-p", "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on.")
-@_data_option
-@_database_option
-@_files_option
+@_how_to_serve
 @click.option("-e", "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of its environment.")
 @click.option("--daemon/--no-daemon", default=True, help="In the background, or here.  [--daemon]")
 @click.option("--upgrade", is_flag=True, hidden=True, help="Accepted for older scripts: pip upgrades this server.")
 @click.option("--edge", is_flag=True, hidden=True, help="Accepted for older scripts.")
-def start(
-    host: str, port: int, data: Path, database_url: str | None, files_url: str | None, variables: tuple[str, ...],
-    daemon: bool, upgrade: bool, edge: bool,
-) -> None:  # fmt: skip
+def start(variables: tuple[str, ...], daemon: bool, upgrade: bool, edge: bool, **options: Any) -> None:
     """Start the server in the background, and say where it is. `wandb server stop` ends it."""
     environment = dict(variable.partition("=")[::2] for variable in variables)
     if not daemon:
         os.environ.update(environment)
-        _serve(host, port, data, None, database_url, files_url)
+        _serve({**options, "ready_file": None})
         return
     # They may hold passwords, and arguments can be seen.
-    for name, url in (("WANDB_SERVER_DATABASE", database_url), ("WANDB_SERVER_FILES", files_url)):
-        if url is not None:
-            environment[name] = url
+    for name, option in (("WANDB_SERVER_DATABASE", "database_url"), ("WANDB_SERVER_FILES", "files_url")):
+        if options[option] is not None:
+            environment[name] = options[option]
     _import_server()
     from ._server_process import start as start_process
 
-    start_process(data, ["--host", host, "--port", str(port)], environment)
+    start_process(options["data"], _arguments(options), environment)
+
+
+def _arguments(options: dict[str, Any]) -> list[str]:
+    """The options as a command line has them, but for those that go another way."""
+    arguments = ["--host", options["host"], "--port", str(options["port"])]
+    named = {
+        "--url": options["public_url"], "--trust-proxy": options["trusted_proxies"], "--tls-cert": options["tls_cert"],
+        "--tls-key": options["tls_key"], "--requests-per-second": options["requests_per_second"],
+        "--log": options["log"],
+    }  # fmt: skip
+    for name, value in named.items():
+        if value:
+            arguments += [name, str(value.absolute() if isinstance(value, Path) else value)]
+    return arguments
 
 
 # Which once started a container, and now starts this.
@@ -148,15 +184,76 @@ def stop(data: Path) -> None:
 @server.command("key")
 @_data_option
 @_database_option
-def key(data: Path, database_url: str | None) -> None:
+@click.option("--user", metavar="NAME", help="Whose key; of the server's first user without it.")
+def key(data: Path, database_url: str | None, user: str | None) -> None:
     """Make another API key. It is printed once and can't be shown again."""
-    module = _import_server()
-    try:
-        user, made = module.new_key(data.expanduser(), database_url)
-    except module.ServeError as error:
-        _fail(str(error))
+    with _administered(data, database_url) as people:
+        name, made = people.new_key(user)
+    _show_key(name, made)
+
+
+@server.group("user")
+def user() -> None:
+    """The users of the server: who is there, and who comes or goes."""
+
+
+@user.command(
+    "add", cls=Command, epilog=examples(["wandb server user add ada", "wandb server user add ada --team crew"])
+)
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="One who may do everything.")
+@click.option("--team", metavar="TEAM", help="Make them a member of this team.")
+@click.option(
+    "--role", type=click.Choice(["viewer", "member", "admin"]), default="member", show_default=True, help="In the team."
+)
+@_data_option
+@_database_option
+def add_user(name: str, admin: bool, team: str | None, role: str, data: Path, database_url: str | None) -> None:
+    """Make a user, and print the API key to sign in with. It can't be shown again."""
+    with _administered(data, database_url) as people:
+        made = people.add_user(name, admin, team, role)
+    _show_key(name, made)
+
+
+@user.command("list")
+@_data_option
+@_database_option
+def list_users(data: Path, database_url: str | None) -> None:
+    """Show the users, their teams, and how many keys they have."""
+    with _administered(data, database_url) as people:
+        for one in people.users():
+            teams = ", ".join(f"{team} ({role})" for team, role in one.teams)
+            keys = f"{one.keys} {'key' if one.keys == 1 else 'keys'}"
+            told = [keys, *(["administrator"] if one.admin else []), *([teams] if teams else [])]
+            click.echo(f"{one.name}  {', '.join(told)}")
+
+
+@user.command("disable")
+@click.argument("name")
+@_data_option
+@_database_option
+def disable_user(name: str, data: Path, database_url: str | None) -> None:
+    """End a user's keys, sessions and memberships. What they logged stays; a new key lets them in again."""
+    with _administered(data, database_url) as people:
+        people.disable_user(name)
+    click.echo(f"{name} has no keys, sessions and teams any more")
+
+
+def _show_key(user: str, made: str) -> None:
     click.echo(f"API key for {user}, shown this once:")
     click.echo(made)
+
+
+@contextlib.contextmanager
+def _administered(data: Path, database_url: str | None) -> Iterator[Administration]:
+    _import_server()
+    from wandb.server._administration import AdministrationError, administered
+
+    try:
+        with administered(data.expanduser(), database_url) as people:
+            yield people
+    except AdministrationError as error:
+        _fail(str(error))
 
 
 @server.command("backup")

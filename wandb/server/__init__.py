@@ -29,12 +29,14 @@ Layers, each knowing only the ones below it
 -------------------------------------------
 ===========================  ====================================================================
 ``_serve`` ``_backup``       listening, the first start, what is printed; a copy of the data
+``_administration``          users and keys, by command
 ``_app``                     routes, headers, errors
 ``_protocol`` ``_storage``   GraphQL and the run stream; the endpoints for bytes
 ``_api*`` ``_pages``         the dashboard's JSON (``_views``) and its pages (``static/``)
 ``_sandbox``                 logged HTML and plotly's figures, shut off from the pages
 ``_run_table`` ``_media``    columns and cells of the run table; where a run logged media
 ``_lineage``                 the graph of runs and versions of artifacts
+``_metrics``                 figures for Prometheus; ``_request_log`` a line for every request
 ``_rates`` ``_patience``     callers that ask too often; clients that are slow on purpose
 ``_access``                  which user a request comes from, and whether a browser may make it
 ``_resolvers*``              GraphQL fields; ``_graphql`` executes documents of ``schema.graphql``

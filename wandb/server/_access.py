@@ -21,8 +21,9 @@ def services_of(request: Request) -> Services:
 
 
 def base_url_of(request: Request) -> str:
-    """The address by which the client reached the server, without a slash at the end."""
-    return str(request.base_url).rstrip("/")
+    """The address by which clients reach the server, without a slash at the end: what it was told, or what this client
+    says."""
+    return services_of(request).public_url or str(request.base_url).rstrip("/")
 
 
 def cookie_name(services: Services) -> str:
@@ -33,7 +34,13 @@ def cookie_name(services: Services) -> str:
 def require_key(request: Request, connection: Connection) -> User:
     """The user of the request's API key."""
     key = sent_key(request)
-    return known_user(user_of_key(connection, services_of(request).secret, key))
+    return noted(request, known_user(user_of_key(connection, services_of(request).secret, key)))
+
+
+def noted(request: Request, user: User) -> User:
+    """The same user; the log says who it was."""
+    request.state.user = user.name
+    return user
 
 
 def sent_key(request: Request) -> str:
@@ -71,7 +78,7 @@ def require_user(request: Request, connection: Connection) -> User:
         raise HTTPException(401, "sign in first, or send an API key")
     if request.method not in _SAFE_METHODS:
         require_same_origin(request)
-    return user
+    return noted(request, user)
 
 
 def require_same_origin(request: Request) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from starlette.applications import Starlette
@@ -18,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._access import services_of
@@ -38,11 +39,13 @@ from ._limits import (
     INDEXED_ROWS_PER_REQUEST,
     REQUESTS_PER_SECOND_MAX,
 )
+from ._metrics import Measure, Metrics, show_metrics
 from ._pages import PAGE_ROUTES
 from ._partial import UploadSupersededError
 from ._patience import ImpatientBodies
 from ._protocol import file_stream, graphql
 from ._rates import RateLimit
+from ._request_log import RequestLog
 from ._resolvers import RESOLVERS
 from ._resolvers_artifact_changes import ARTIFACT_CHANGE_RESOLVERS
 from ._resolvers_artifact_edits import ARTIFACT_EDIT_RESOLVERS
@@ -115,13 +118,17 @@ def create_app(
     files_url: str | None = None,
     requests_per_second: float = REQUESTS_PER_SECOND_MAX,
     body_silence_seconds: float = BODY_SILENCE_SECONDS_MAX,
+    public_url: str | None = None,
+    log_requests: bool = False,
 ) -> Starlette:
     """The server over one data directory, as an ASGI application.
 
     The clock is what tells time everywhere in the server; tests pass their own. The bounds are the
-    ones whose default is too large to be met in a test, or a matter of the machine.
+    ones whose default is too large to be met in a test, or a matter of the machine. Behind a proxy
+    `public_url` is the address at which clients reach the server.
     """
-    services = open_services(data, clock, file_bytes_max, index_rows_max, database_url, files_url)
+    services = open_services(data, clock, file_bytes_max, index_rows_max, database_url, files_url, public_url)
+    metrics = Metrics(services.database)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -138,6 +145,8 @@ def create_app(
             Mount("", routes=_DASHBOARD_ROUTES, middleware=[_COMPRESSION]),
         ],
         middleware=[
+            *([Middleware(RequestLog)] if log_requests else []),
+            Middleware(Measure, metrics=metrics),
             Middleware(_SecurityHeaders),
             Middleware(RateLimit, per_second=requests_per_second),
             Middleware(ImpatientBodies, silence_seconds=body_silence_seconds),
@@ -152,6 +161,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.services = services
+    app.state.metrics = metrics
+    app.state.route_names = _route_names(app.routes)
     app.state.executor = _executor()
     return app
 
@@ -170,6 +181,19 @@ _RESOLVERS = (
     POLICY_RESOLVERS,
     CUSTOM_CHART_RESOLVERS,
 )
+
+
+def _route_names(routes: Iterable[BaseRoute]) -> dict[Any, str]:
+    """What answers a request -> the route; the pages of the dashboard, which are one shell, have one name."""
+    names: dict[Any, str] = {}
+    for route in routes:
+        if isinstance(route, Mount) and not route.path:
+            names.update(_route_names(route.routes))
+        elif isinstance(route, Mount):
+            names[route.app] = route.path
+        elif isinstance(route, Route):
+            names[route.endpoint] = "(page)" if route.endpoint in names else route.path
+    return names
 
 
 @lru_cache(maxsize=1)
@@ -195,6 +219,8 @@ class _SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if scope.get("scheme") == "https":
+                    MutableHeaders(scope=message)["Strict-Transport-Security"] = "max-age=31536000"
                 headers = MutableHeaders(scope=message)
                 # A document that is shut off has a policy of its own.
                 for name, value in _HEADERS.items():
@@ -258,4 +284,5 @@ _PROTOCOL_ROUTES = [
     Route("/files/{entity}/{project}/{run}/file_stream", file_stream, methods=["POST"]),
     *STORAGE_ROUTES,
     Route("/healthz", _health),
+    Route("/metrics", show_metrics),
 ]

@@ -19,7 +19,7 @@ from ._limits import FILE_NAME_CHARACTERS_MAX, NAME_CHARACTERS_MAX
 _FORBIDDEN = re.compile(r"[/\\#?%:\x00-\x1f\x7f]")
 # First parts of the server's own URLs, beside which an entity's pages stand.
 _RESERVED = frozenset(
-    ["account", "api", "artifactsV2", "files", "graphql", "healthz", "login", "logout", "sandbox", "static", "storage"]
+    "account api artifactsV2 files graphql healthz login logout metrics sandbox share static storage".split()  # noqa: SIM905
 )
 _RUN_ID_ALPHABET = string.ascii_lowercase + string.digits
 

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ._access import (
+    base_url_of,
     cookie_name,
     require_same_origin,
     services_of,
@@ -145,7 +146,7 @@ def _signed_in(request: Request, user: User, next_path: str) -> Response:
         max_age=int(SESSION_SECONDS),
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=base_url_of(request).startswith("https:"),
     )
     return response
 

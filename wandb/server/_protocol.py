@@ -12,6 +12,7 @@ from ._access import (
     base_url_of,
     known_run,
     known_user,
+    noted,
     require_change,
     require_entity,
     require_key,
@@ -91,9 +92,10 @@ async def file_stream(request: Request) -> Response:
         stream_request = parse_stream_request(body)
 
     def admit(user: User | None, run: Run | None) -> None:
-        user = known_user(user)
+        user = noted(request, known_user(user))
         require_entity(user, run_key.entity)
         require_change(user, known_run(run_key, run).entity)
 
-    writer = writer_of(request.headers)
-    return StrictJSONResponse(await services.ingest.apply(api_key, run_key, stream_request, writer, admit))
+    answer = await services.ingest.apply(api_key, run_key, stream_request, writer_of(request.headers), admit)
+    request.app.state.metrics.count_lines(stream_request)
+    return StrictJSONResponse(answer)

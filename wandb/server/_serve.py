@@ -7,25 +7,29 @@ import gc
 import json
 import os
 import socket
+import ssl
 import tempfile
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ._app import create_app
-from ._auth import create_api_key, create_sign_in_token, ensure_first_user, first_user
+from ._auth import create_sign_in_token, ensure_first_user, first_user
 from ._data_lock import DataLock, DataLockedError
 from ._database import DatabaseUrlError
 from ._formats import DatabaseVersionError
-from ._limits import CONNECTIONS_MAX
+from ._limits import CONNECTIONS_MAX, REQUESTS_PER_SECOND_MAX
 from ._objects import BucketError
 from ._pages import sign_in_path
 from ._patience import impatient
-from ._services import DATABASE_FILE, Services, open_services
+from ._request_log import log_as_json
+from ._services import Services
 
 # Requests in flight get this long to end; every one of them is short.
 _SHUTDOWN_SECONDS = 3
@@ -42,30 +46,43 @@ class ServeError(RuntimeError):
     """The server cannot start; the message says what to do."""
 
 
-def serve(
-    host: str,
-    port: int,
-    data: Path,
-    ready_file: Path | None,
-    show: Callable[[str], None],
-    database_url: str | None = None,
-    files_url: str | None = None,
-) -> None:
+@dataclass(frozen=True)
+class ServeOptions:
+    """What `wandb server` was told."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    ready_file: Path | None = None
+    database_url: str | None = None
+    files_url: str | None = None
+    public_url: str | None = None  # at which clients reach it, where that is not where it listens
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: str = ""  # addresses whose X-Forwarded headers are believed
+    requests_per_second: float = REQUESTS_PER_SECOND_MAX
+    log: str = "text"  # or "json", or "requests": JSON, with a line for each of them
+
+
+def serve(options: ServeOptions, show: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    listener = _listen(host, port)
+    data, database_url = options.data, options.database_url
+    public_url = _checked_url(options.public_url)
+    tls = _tls(options)
+    listener = _listen(options.host, options.port)
     # Servers that share a database take turns there; two on one directory would not know of each other.
     lock = DataLock(data) if database_url is None else None
     try:
         if lock is not None:
             _acquire(lock)
-        app = _create_app(data, database_url, files_url)
+        app = _create_app(options, public_url)
         services: Services = app.state.services
         now = services.clock()
         with services.database.write() as connection:
             key = ensure_first_user(connection, services.secret, now)
             user = first_user(connection)
             token = create_sign_in_token(connection, services.secret, user, now)
-        url = _url(host, listener.getsockname()[1])
+        url = public_url or _url(options.host, listener.getsockname()[1], "https" if tls else "http")
         config = uvicorn.Config(
             app,
             http=impatient(AutoHTTPProtocol),
@@ -77,7 +94,13 @@ def serve(
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             server_header=False,
+            # Nobody else may say where a request came from.
+            proxy_headers=bool(options.trusted_proxies),
+            forwarded_allow_ips=options.trusted_proxies or None,
+            **tls,
         )
+        if options.log != "text":
+            log_as_json(options.log == "requests")
 
         # What there is by now stays to the end. A collection looks through all that isn't frozen, and rows by the
         # thousand set off one after the other: it was 7 % of the time of taking them.
@@ -86,8 +109,8 @@ def serve(
 
         def ready() -> None:
             show(_welcome(url, data, user.name, key, url + sign_in_path(token, "/")))
-            if ready_file is not None:
-                _write_ready_file(ready_file, url, key)
+            if options.ready_file is not None:
+                _write_ready_file(options.ready_file, url, key)
 
         # uvicorn raises Ctrl-C again after it has shut down in order; that was all it asked for.
         with contextlib.suppress(KeyboardInterrupt):
@@ -98,25 +121,44 @@ def serve(
             lock.release()
 
 
-def new_key(data: Path, database_url: str | None = None) -> tuple[str, str]:
-    """Make another API key for the local user; the user's name and the key are returned."""
-    if database_url is None and not (data / DATABASE_FILE).exists():
-        raise ServeError(
-            f"there is no server data in {data}; start `wandb server` once, or name the directory with --data"
-        )
-    services = open_services(data, time.time, database_url=database_url)
-    try:
-        with services.database.write() as connection:
-            ensure_first_user(connection, services.secret, services.clock())
-            user = first_user(connection)
-            return user.name, create_api_key(connection, services.secret, user, services.clock())
-    finally:
-        services.database.close()
+def _checked_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ServeError(f"--url {url!r} is no address of a server; it looks like https://wandb.example.com")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
-def _create_app(data: Path, database_url: str | None, files_url: str | None) -> Starlette:
+def _tls(options: ServeOptions) -> dict[str, Any]:
+    """What uvicorn needs for TLS; nothing without a certificate."""
+    if options.tls_cert is None:
+        if options.tls_key is not None:
+            raise ServeError("--tls-key needs --tls-cert, the file of the certificate")
+        return {}
     try:
-        return create_app(data, database_url=database_url, files_url=files_url)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.tls_cert, options.tls_key, password=_no_password)
+    except (OSError, ssl.SSLError, _PasswordNeeded) as error:
+        raise ServeError(f"the certificate in {options.tls_cert} can't be used with its key: {error}") from None
+    return {"ssl_certfile": options.tls_cert, "ssl_keyfile": options.tls_key}
+
+
+class _PasswordNeeded(Exception):
+    """A key that asks for a password can't be used by a server that starts by itself."""
+
+
+def _no_password() -> str:
+    raise _PasswordNeeded("the key is encrypted; give one that only this user can read")
+
+
+def _create_app(options: ServeOptions, public_url: str | None) -> Starlette:
+    data = options.data
+    try:
+        return create_app(
+            data, database_url=options.database_url, files_url=options.files_url, public_url=public_url,
+            requests_per_second=options.requests_per_second, log_requests=options.log == "requests",
+        )  # fmt: skip
     except (DatabaseVersionError, DatabaseUrlError, BucketError) as error:
         raise ServeError(str(error)) from None
     except OSError as error:
@@ -173,10 +215,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(host: str, port: int) -> str:
+def _url(host: str, port: int, scheme: str) -> str:
     # An address that means "every interface" is not one that a browser can go to.
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
 
 
 def _welcome(url: str, data: Path, user: str, key: str | None, link: str) -> str:

@@ -53,6 +53,7 @@ class Services:
     clock: Clock
     file_bytes_max: int
     index_rows_max: int
+    public_url: str | None
 
 
 def open_services(
@@ -62,6 +63,7 @@ def open_services(
     index_rows_max: int = INDEXED_ROWS_PER_REQUEST,
     database_url: str | None = None,
     files_url: str | None = None,
+    public_url: str | None = None,
 ) -> Services:
     """Open a data directory, making it when it is not there. Without URLs the database and the files are in it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,6 +90,7 @@ def open_services(
         clock=clock,
         file_bytes_max=file_bytes_max,
         index_rows_max=index_rows_max,
+        public_url=public_url,
     )
 
 
