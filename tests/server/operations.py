@@ -117,6 +117,22 @@ MUTATIONS: Dict[str, Operation] = {
     "failRunQueueItem": Operation(
         CHANGE, 'failRunQueueItem(input: {runQueueItemId: $itemId, message: "m"}) { success }', "$itemId: ID!"
     ),
+    "keepRunQueueItems": Operation(
+        CHANGE,
+        "keepRunQueueItems(input: {launchAgentId: $launchAgentId, runQueueItemIds: [$itemId]}) { lost }",
+        "$launchAgentId: ID!, $itemId: ID!",
+    ),
+    "finishRunQueueItem": Operation(
+        CHANGE,
+        "finishRunQueueItem(input: {launchAgentId: $launchAgentId, runQueueItemId: $itemId, exitCode: 0})"
+        " { success runQueueItem { state } }",
+        "$launchAgentId: ID!, $itemId: ID!",
+    ),
+    "returnRunQueueItem": Operation(
+        CHANGE,
+        "returnRunQueueItem(input: {launchAgentId: $launchAgentId, runQueueItemId: $itemId}) { success }",
+        "$launchAgentId: ID!, $itemId: ID!",
+    ),
     "updateRunQueueItemWarning": Operation(
         CHANGE, 'updateRunQueueItemWarning(input: {runQueueItemId: $itemId, message: "m"}) { success }', "$itemId: ID!"
     ),

@@ -13,6 +13,10 @@ from postgres import Cluster, NotInstalledError, running_cluster
 from test_artifacts import *  # noqa: F403 - collected here again, with the fixture below
 from test_formats import test_runs_of_format_2_are_all_there as test_runs_of_format_2_are_all_there
 from test_lines import *  # noqa: F403
+from test_queues import queue as queue
+from test_queues import (
+    test_two_hundred_agents_on_one_queue_get_each_item_once as test_two_hundred_agents_on_one_queue_get_each_item_once,
+)
 from test_stream import *  # noqa: F403
 
 from wandb.server._database import DatabaseUrlError, open_database

@@ -52,6 +52,19 @@ def test_a_preempting_run_that_falls_silent_was_preempted(server: LiveServer) ->
     assert state(server) == "running"
 
 
+@pytest.mark.parametrize(("exit_code", "expected"), [(0, "finished"), (143, "preempted")])
+def test_a_preempting_run_that_ends_was_preempted_unless_it_ends_well(
+    server: LiveServer, exit_code: int, expected: str
+) -> None:
+    server.upsert()
+    server.stream({"preempting": True})
+    server.stream({"complete": True, "exitcode": exit_code})
+    assert state(server) == expected
+    server.stream({})
+    server.stream({"complete": True, "exitcode": 1})
+    assert state(server) == "failed"
+
+
 def test_changing_a_finished_run_does_not_start_it_again(server: LiveServer) -> None:
     run = server.upsert()["bucket"]
     server.stream({"complete": True, "exitcode": 0})

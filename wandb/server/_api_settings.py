@@ -39,7 +39,8 @@ from ._policies import (
     project_policy_name,
     set_policy,
 )
-from ._queues import Item, LaunchAgent, Queue, list_items, list_launch_agents, list_queues
+from ._queue_items import Item, list_items
+from ._queues import LaunchAgent, Queue, list_launch_agents, list_queues
 from ._resolvers_projects import forget_project, give_name
 from ._resolvers_teams import give_role, known_user, take_member
 from ._services import RequestContext
@@ -58,7 +59,7 @@ def _queues(request: Request) -> Response:
 
 
 def _queue_view(connection: Connection, queue: Queue) -> dict[str, Any]:
-    items = list_items(connection, queue)
+    items = list_items(connection, queue.id)
     counts: dict[str, int] = {}
     for item in items:
         counts[item.state] = counts.get(item.state, 0) + 1
@@ -73,8 +74,8 @@ def _queue_view(connection: Connection, queue: Queue) -> dict[str, Any]:
 
 
 def _item_view(item: Item) -> dict[str, Any]:
-    names = ("id", "state", "priority", "run", "message", "stage", "created_at", "leased_at")
-    return {name: getattr(item, name) for name in names}
+    names = ("id", "state", "priority", "run", "message", "stage", "created_at", "agent_id", "handed", "exit_code")
+    return {**{name: getattr(item, name) for name in names}, "events": json.loads(item.events)}
 
 
 def _agent_view(agent: LaunchAgent) -> dict[str, Any]:

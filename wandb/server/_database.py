@@ -5,7 +5,8 @@ committed survives a crash of the server and of the machine: SQLite is in WAL mo
 commit returns after the log was forced to disk, and PostgreSQL does the same by itself.
 
 One writer at a time, in all server processes that share a database: what a transaction read is what it changes. In
-PostgreSQL the exception are writers of streams, which lock the runs that they write and wait for nobody else's.
+PostgreSQL the exception are writers of streams, which lock the runs that they write and wait for nobody else's, and
+agents of launch queues, which do the same with the items that they take.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Database:
 
     @contextmanager
     def write_runs(self) -> Iterator[Connection]:
-        """The same for who changes nothing but runs and their lines, and locks those runs first."""
+        """The same for who changes nothing but runs and their lines, or items of queues, and locks those first."""
         with self._write_lock if self._is_sqlite else nullcontext(), self._transaction("runs") as connection:
             yield connection
 

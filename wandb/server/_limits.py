@@ -130,9 +130,18 @@ BLOCK_ROWS = 4096
 SWEEP_CHARACTERS_MAX = 100_000
 SWEEP_NODES_MAX = 100_000
 
-# An item of a launch queue, and how long an agent that took one may go without acknowledging it.
+# An item of a launch queue.
 QUEUE_SPEC_CHARACTERS_MAX = 1_000_000
-QUEUE_LEASE_SECONDS = 600.0
+QUEUE_MESSAGE_CHARACTERS_MAX = 4_000
+QUEUE_EVENTS_MAX = 100
+QUEUE_ITEMS_OF_AN_AGENT_MAX = 1_000
+
+# For how long an agent may be silent and keep what it has taken: as long as a run. It gives a sign of life every
+# fifteen seconds.
+QUEUE_LEASE_SECONDS = 300.0
+
+# How often an item is handed out whose agents die or whose machine is taken from it: it may be what ends them.
+QUEUE_HANDED_MAX = 10
 
 # Alerts kept of a run, the newest ones.
 ALERTS_MAX = 1000

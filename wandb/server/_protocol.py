@@ -25,7 +25,7 @@ from ._body import read_body
 from ._graphql import GraphQLExecutor, parse_graphql_request
 from ._json_response import StrictJSONResponse
 from ._limits import GRAPHQL_BYTES_MAX, STREAM_BYTES_MAX
-from ._services import OWN_TRANSACTION, RequestContext
+from ._services import ITEM_CHANGES, OWN_TRANSACTION, RequestContext
 from ._store import Run
 from ._stream import parse_stream_request
 from ._writers import writer_of
@@ -62,6 +62,8 @@ def _answer_graphql(request: Request, user: User, body: bytes) -> dict[str, Any]
     database = services.database
     changes = executor.mutations(query)
     transaction = database.read if changes <= OWN_TRANSACTION else database.write
+    if changes and changes <= ITEM_CHANGES:
+        transaction = database.write_runs
     after_commit = []
     try:
         with transaction() as connection:

@@ -1,8 +1,4 @@
-"""Launch queues: items that somebody pushed, leased to the agent that pops them.
-
-An item is PENDING, LEASED to an agent, CLAIMED by a run (acknowledged), or FAILED. A lease that nobody acknowledges in
-time returns to the queue, so that an item outlives the agent that took it.
-"""
+"""Launch queues and the agents that serve them. What stands in queues is in ``_queue_items``."""
 
 from __future__ import annotations
 
@@ -25,11 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import UniqueConstraint as Unique
 
-from ._limits import QUEUE_LEASE_SECONDS
+from ._queue_items import delete_items
 from ._tables import metadata
-
-PENDING, LEASED, CLAIMED, FAILED = "PENDING", "LEASED", "CLAIMED", "FAILED"
-_PRIORITY_DEFAULT = 2
 
 resource_configs = Table(
     "resource_configs",
@@ -55,23 +48,6 @@ queues = Table(
     Column("created_by", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Unique("project_id", "name"),
-)
-
-items = Table(
-    "run_queue_items",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("queue_id", ForeignKey("run_queues.id"), nullable=False, index=True),
-    Column("spec", Text, nullable=False),
-    # Lower comes first.
-    Column("priority", Integer, nullable=False),
-    Column("state", String, nullable=False),
-    Column("leased_at", Float),
-    Column("run", String),
-    Column("message", Text),
-    Column("stage", String),
-    Column("created_at", Float, nullable=False),
-    sqlite_autoincrement=True,
 )
 
 launch_agents = Table(
@@ -111,22 +87,6 @@ class ResourceConfig:
     resource: str
     config: str
     variables: str
-
-
-@dataclass(frozen=True)
-class Item:
-    """A row of ``run_queue_items``."""
-
-    id: int
-    queue_id: int
-    spec: str
-    priority: int
-    state: str
-    leased_at: float | None
-    run: str | None
-    message: str | None
-    stage: str | None
-    created_at: float
 
 
 @dataclass(frozen=True)
@@ -185,7 +145,7 @@ def resource_config_by_id(connection: Connection, config_id: int) -> ResourceCon
 
 
 def delete_queue(connection: Connection, queue: Queue) -> None:
-    connection.execute(delete(items).where(items.c.queue_id == queue.id))
+    delete_items(connection, queue.id)
     connection.execute(delete(queues).where(queues.c.id == queue.id))
 
 
@@ -193,50 +153,6 @@ def delete_project_queues(connection: Connection, project_id: int) -> None:
     for queue in list_queues(connection, project_id):
         delete_queue(connection, queue)
     connection.execute(delete(launch_agents).where(launch_agents.c.project_id == project_id))
-
-
-def push(connection: Connection, queue: Queue, spec: str, priority: int | None, now: float) -> Item:
-    chosen = _PRIORITY_DEFAULT if priority is None else priority
-    row = {"queue_id": queue.id, "spec": spec, "priority": chosen, "state": PENDING, "created_at": now}
-    made = connection.execute(insert(items).values(**row))
-    assert made.inserted_primary_key is not None
-    item = item_by_id(connection, made.inserted_primary_key[0])
-    assert item is not None
-    return item
-
-
-def pop(connection: Connection, queue: Queue, now: float) -> Item | None:
-    """Lease the next item to whoever asks."""
-    waiting = items.c.state == PENDING
-    forgotten = (items.c.state == LEASED) & (items.c.leased_at < now - QUEUE_LEASE_SECONDS)
-    row = connection.execute(
-        select(items.c.id)
-        .where(items.c.queue_id == queue.id, waiting | forgotten)
-        .order_by(items.c.priority, items.c.id)
-        .limit(1)
-    ).first()
-    if row is None:
-        return None
-    return update_item(connection, row.id, {"state": LEASED, "leased_at": now})
-
-
-def item_by_id(connection: Connection, item_id: int) -> Item | None:
-    row = connection.execute(select(items).where(items.c.id == item_id)).first()
-    return Item(**row._mapping) if row is not None else None
-
-
-def list_items(connection: Connection, queue: Queue) -> list[Item]:
-    query = select(items).where(items.c.queue_id == queue.id).order_by(items.c.priority, items.c.id)
-    return [Item(**row._mapping) for row in connection.execute(query)]
-
-
-def update_item(connection: Connection, item_id: int, values: dict[str, Any]) -> Item | None:
-    connection.execute(update(items).where(items.c.id == item_id).values(**values))
-    return item_by_id(connection, item_id)
-
-
-def delete_item(connection: Connection, item: Item) -> None:
-    connection.execute(delete(items).where(items.c.id == item.id))
 
 
 def create_launch_agent(connection: Connection, project_id: int, served: str, hostname: str, now: float) -> LaunchAgent:

@@ -9,30 +9,37 @@ from graphql import GraphQLError
 
 from ._auth import user_by_id
 from ._graphql import Resolvers
-from ._limits import QUEUE_SPEC_CHARACTERS_MAX
+from ._limits import QUEUE_ITEMS_OF_AN_AGENT_MAX, QUEUE_SPEC_CHARACTERS_MAX
 from ._names import name_problem, parse_storage_number, storage_id
-from ._queues import (
-    CLAIMED,
-    FAILED,
+from ._queue_items import (
     Item,
+    acknowledge,
+    belongs_to,
+    delete_item,
+    end,
+    fail,
+    give_back,
+    item_by_id,
+    keep,
+    list_items,
+    pop,
+    push,
+    run_to_resume,
+    warn,
+)
+from ._queues import (
     LaunchAgent,
     Queue,
     ResourceConfig,
     create_launch_agent,
     create_resource_config,
-    delete_item,
     delete_queue,
     ensure_queue,
     find_queue,
-    item_by_id,
     launch_agent_by_id,
-    list_items,
     list_queues,
-    pop,
-    push,
     queue_by_id,
     resource_config_by_id,
-    update_item,
     update_launch_agent,
 )
 from ._resolvers import allowed_entity, connection_of, project_for_writing
@@ -152,7 +159,7 @@ def _push(context: RequestContext, queue: Queue, input: dict[str, Any]) -> dict[
         raise GraphQLError(
             f"runSpec must be a JSON object inside a string of at most {QUEUE_SPEC_CHARACTERS_MAX} characters"
         )
-    item = push(context.connection, queue, spec, input.get("priority"), context.now)
+    item = push(context.connection, queue.id, spec, input.get("priority"), context.now)
     return {"runQueueItemId": _item_id(item), "runSpec": spec}
 
 
@@ -161,26 +168,71 @@ def _item_id(item: Item) -> str:
 
 
 def _pop(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any] | None:
-    item = pop(context.connection, _named_queue(context, input), context.now)
-    return None if item is None else {"runQueueItemId": _item_id(item), "runSpec": json.loads(item.spec)}
+    queue = _named_queue(context, input)
+    agent = _agent_or_none(context, input.get("launchAgentId"))
+    number = None if agent is None else agent.id
+    item = pop(context.connection, queue.id, number, context.now, context.services.since)
+    if item is None:
+        return None
+    resumed = run_to_resume(context.connection, item)
+    told = {"runQueueItemId": _item_id(item), "runSpec": json.loads(item.spec)}
+    return {**told, "handed": item.handed, "runToResume": resumed}
+
+
+def _agent_or_none(context: RequestContext, text: str | None) -> LaunchAgent | None:
+    """An agent where it is known: one of another server's time may go on asking."""
+    return None if text is None else _launch_agent(None, context, text)
 
 
 def _acknowledge(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
     item = _item(context, input["runQueueItemId"])
-    update_item(context.connection, item.id, {"state": CLAIMED, "run": input["runName"]})
-    return _SUCCESS
+    agent = _agent_or_none(context, input.get("launchAgentId"))
+    number = None if agent is None else agent.id
+    return {"success": acknowledge(context.connection, item, input["runName"], number, context.now)}
+
+
+def _keep(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    agent = _known_agent(context, input["launchAgentId"])
+    kept = input["runQueueItemIds"]
+    if len(kept) > QUEUE_ITEMS_OF_AN_AGENT_MAX:
+        raise GraphQLError(f"an agent keeps at most {QUEUE_ITEMS_OF_AN_AGENT_MAX} items, not {len(kept)}")
+    numbers = {text: parse_storage_number("RunQueueItem", text) for text in kept}
+    known = [number for number in numbers.values() if number is not None]
+    lost = {None, *keep(context.connection, known, agent.id, context.now)}
+    update_launch_agent(context.connection, agent.id, "RUNNING" if kept else "POLLING", context.now)
+    return {"lost": [text for text, number in numbers.items() if number in lost]}
+
+
+def _finish(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    item = _item_of(context, input)
+    if item is not None:
+        item = end(context.connection, item, input["exitCode"], input.get("message"), context.now)
+    return {"success": item is not None, "runQueueItem": item}
+
+
+def _return(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    item = _item_of(context, input)
+    if item is not None:
+        item = give_back(context.connection, item, input.get("message"), context.now)
+    return {"success": item is not None, "runQueueItem": item}
+
+
+def _item_of(context: RequestContext, input: dict[str, Any]) -> Item | None:
+    """An item that the agent still has."""
+    agent = _known_agent(context, input["launchAgentId"])
+    item = _item(context, input["runQueueItemId"])
+    return item if belongs_to(context.connection, item, agent.id) else None
 
 
 def _fail(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
     item = _item(context, input["runQueueItemId"])
-    values = {"state": FAILED, "message": input.get("message"), "stage": input.get("stage")}
-    update_item(context.connection, item.id, values)
+    fail(context.connection, item, input.get("message"), input.get("stage"), context.now)
     return _SUCCESS
 
 
 def _warn(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
     item = _item(context, input["runQueueItemId"])
-    update_item(context.connection, item.id, {"message": input.get("message"), "stage": input.get("stage")})
+    warn(context.connection, item, input.get("message"), input.get("stage"), context.now)
     return _SUCCESS
 
 
@@ -208,11 +260,20 @@ def _launch_agent(_: None, context: RequestContext, id: str) -> LaunchAgent | No
 
 
 def _update_agent(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:
-    agent = _launch_agent(None, context, input["launchAgentId"])
-    if agent is None:
-        raise GraphQLError(f"launch agent {input['launchAgentId']!r} was not found")
+    agent = _known_agent(context, input["launchAgentId"])
     update_launch_agent(context.connection, agent.id, input.get("agentStatus"), context.now)
     return _SUCCESS
+
+
+def _known_agent(context: RequestContext, text: str) -> LaunchAgent:
+    agent = _launch_agent(None, context, text)
+    if agent is None:
+        raise GraphQLError(f"launch agent {text!r} was not found")
+    return agent
+
+
+def _agent_of(item: Item, context: RequestContext) -> LaunchAgent | None:
+    return None if item.agent_id is None else launch_agent_by_id(context.connection, item.agent_id)
 
 
 def _project_queue(project: Project, context: RequestContext, name: str) -> Queue | None:
@@ -222,7 +283,7 @@ def _project_queue(project: Project, context: RequestContext, name: str) -> Queu
 def _queue_items(
     queue: Queue, context: RequestContext, after: str | None = None, first: int | None = None
 ) -> dict[str, Any]:
-    return connection_of(list_items(context.connection, queue), after, first)
+    return connection_of(list_items(context.connection, queue.id), after, first)
 
 
 def _queue_item(queue: Queue, context: RequestContext, id: str) -> Item | None:
@@ -250,6 +311,9 @@ QUEUE_RESOLVERS: Resolvers = {
         "pushToRunQueueByName": _push_by_name,
         "popFromRunQueue": _pop,
         "ackRunQueueItem": _acknowledge,
+        "keepRunQueueItems": _keep,
+        "finishRunQueueItem": _finish,
+        "returnRunQueueItem": _return,
         "failRunQueueItem": _fail,
         "updateRunQueueItemWarning": _warn,
         "deleteFromRunQueue": _delete_item,
@@ -273,6 +337,9 @@ QUEUE_RESOLVERS: Resolvers = {
         "associatedRunId": lambda item, context: item.run,
         "runSpec": lambda item, context: json.loads(item.spec),
         "createdAt": lambda item, context: iso_time(item.created_at),
+        "launchAgent": _agent_of,
+        "exitCode": lambda item, context: item.exit_code,
+        "events": lambda item, context: json.loads(item.events),
     },
     "LaunchAgent": {
         "id": lambda agent, context: storage_id("LaunchAgent", str(agent.id)),

@@ -36,6 +36,20 @@ DATABASE_FILE = "server.db"
 # Changes that take long and open the transaction of their last step themselves, so that others needn't wait.
 OWN_TRANSACTION = frozenset({"completeMultipartUploadArtifact"})
 
+# What agents of launch queues do all the time, and who pushes: they lock the items that they change, and wait for
+# nobody else's.
+ITEM_CHANGES = frozenset(
+    {
+        "ackRunQueueItem",
+        "failRunQueueItem",
+        "finishRunQueueItem",
+        "keepRunQueueItems",
+        "popFromRunQueue",
+        "returnRunQueueItem",
+        "updateRunQueueItemWarning",
+    }
+)
+
 
 @dataclass(frozen=True)
 class Services:
@@ -51,6 +65,8 @@ class Services:
     indexer: Indexer
     ingest: Ingest
     clock: Clock
+    # By the clock: when this server began to listen.
+    since: float
     file_bytes_max: int
     index_rows_max: int
     public_url: str | None
@@ -88,6 +104,7 @@ def open_services(
         indexer=indexer,
         ingest=Ingest(database, secret, clock, indexer.consider),
         clock=clock,
+        since=clock(),
         file_bytes_max=file_bytes_max,
         index_rows_max=index_rows_max,
         public_url=public_url,

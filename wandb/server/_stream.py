@@ -165,7 +165,8 @@ def _write_lines_of(connection: Connection, run: Run, kind: str, lines: Lines, w
 
 def _state_after(run: Run, request: StreamRequest, now: float) -> dict[str, Any]:
     if request.complete:
-        unfinished = "killed" if run.stop_requested else "failed"
+        warned = run.preempting or request.preempting
+        unfinished = "killed" if run.stop_requested else "preempted" if warned else "failed"
         state = "finished" if request.exit_code == 0 else unfinished
         values = {"state": state, "exit_code": request.exit_code, "preempting": False}
         # A repeated last request keeps the moment at which the run ended.
