@@ -17,6 +17,9 @@ from ._tails import Tail
 
 LineNumbers = npt.NDArray[np.int64]
 
+# Blocks of which the columns are in memory together.
+_BLOCKS_AT_ONCE = 32
+
 # Buckets that are looked through for where a part of an axis lies.
 _LOOKED_THROUGH = 16 * BUCKETS_MAX
 
@@ -117,22 +120,27 @@ class RunColumns:
 
     def lines_with(self, keys: Sequence[str], first: int, end: int) -> tuple[LineNumbers, Floats]:
         """The lines between two that have all of these keys, and their steps."""
-        found: list[tuple[LineNumbers, Floats]] = []
         names = [STEPS, *keys]
-        blocks = first // BLOCK_ROWS, -(-min(end, self._stored) // BLOCK_ROWS)
-        by_block: dict[int, dict[str, Column]] = {}
-        for key, columns in stored_columns(self._connection, self._run.id, self._kind, names, *blocks).items():
-            for number, column in columns:
-                by_block.setdefault(number, {})[key] = column
-        for number in sorted(by_block):
-            found.append(_rows_of(by_block[number], names, number * BLOCK_ROWS))
+        parts = list(self._stored_lines_with(names, first, min(end, self._stored)))
         if end > self._stored:
             tail = {key: _whole(columns) for key, columns in self._tail.columns(names).items() if columns}
-            found.append(_rows_of(tail, names, self._stored))
-        lines = np.concatenate([part[0] for part in found] or [np.empty(0, np.int64)])
-        steps = np.concatenate([part[1] for part in found] or [np.empty(0)])
+            parts.append(_rows_of(tail, names, self._stored))
+        lines = np.concatenate([part[0] for part in parts] or [np.empty(0, np.int64)])
+        steps = np.concatenate([part[1] for part in parts] or [np.empty(0)])
         inside = (lines >= first) & (lines < end)
-        return lines[inside], steps[inside]
+        return (lines, steps) if inside.all() else (lines[inside], steps[inside])
+
+    def _stored_lines_with(self, names: list[str], first: int, end: int) -> Iterator[tuple[LineNumbers, Floats]]:
+        last = -(-end // BLOCK_ROWS)
+        # Some at a time: the columns of a run of ten million rows fill a machine.
+        for start in range(first // BLOCK_ROWS, last, _BLOCKS_AT_ONCE):
+            stop = min(last, start + _BLOCKS_AT_ONCE)
+            by_block: dict[int, dict[str, Column]] = {}
+            for key, columns in stored_columns(self._connection, self._run.id, self._kind, names, start, stop).items():
+                for number, column in columns:
+                    by_block.setdefault(number, {})[key] = column
+            for number in sorted(by_block):
+                yield _rows_of(by_block[number], names, number * BLOCK_ROWS)
 
     def _points(self, keys: list[str], first: int, end: int) -> Iterator[tuple[str, Buckets]]:
         blocks = first // BLOCK_ROWS, -(-min(end, self._stored) // BLOCK_ROWS)
@@ -170,10 +178,14 @@ def _rows_of(columns: dict[str, Column], keys: list[str], first_line: int) -> tu
     """The lines that all keys have, and their steps."""
     if not all(key in columns for key in keys):
         return np.empty(0, np.int64), np.empty(0)
-    present = np.ones(len(columns[STEPS].places), np.bool_)
+    places, steps = columns[STEPS].places, columns[STEPS].numbers
+    rows = len(places)
     for key in keys:
-        present &= np.isin(columns[STEPS].places, columns[key].places, assume_unique=True)
-    return columns[STEPS].places[present].astype(np.int64) + first_line, columns[STEPS].numbers[present]
+        # What every row has narrows nothing.
+        if len(columns[key].places) < rows:
+            present = np.isin(places, columns[key].places, assume_unique=True)
+            places, steps = places[present], steps[present]
+    return places.astype(np.int64) + first_line, steps
 
 
 def level_for(lines: int, points: int) -> int:

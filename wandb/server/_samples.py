@@ -151,9 +151,11 @@ def sampled_rows_with(
     if steps != (None, None):
         first, end = lines_where(columns, STEPS, low, high)
     lines, places = columns.lines_with(keys, first, end)
-    inside = (places >= low) & (places <= high)
-    lines, places = lines[inside], places[inside]
-    order = np.lexsort((lines, places))
-    chosen = [int(lines[order[at]]) for at in evenly(range(len(order)), count_max)]
+    if steps != (None, None):
+        inside = (places >= low) & (places <= high)
+        lines, places = lines[inside], places[inside]
+    if np.any(places[1:] < places[:-1]):
+        lines = lines[np.lexsort((lines, places))]
+    chosen = [int(lines[at]) for at in evenly(range(len(lines)), count_max)]
     contents = contents_at(connection, run_id, HISTORY, chosen)
     return [contents[number] for number in chosen]
