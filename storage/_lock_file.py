@@ -27,6 +27,17 @@ class LockFile:
     def released(self) -> bool:
         return self._fd < 0
 
+    @property
+    def stands(self) -> bool:
+        """Whether the path still leads to this file: somebody may have removed or moved the folder."""
+        try:
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # who can't look must not conclude anything
+        return os.path.samestat(found, os.fstat(self._fd))
+
     def acquire(self, tries: int, pause_seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
         """Whether the lock is held now; False where somebody else has it all the while."""
         for attempt in range(tries):

@@ -129,6 +129,11 @@ class FileLock:
     def held(self) -> bool:
         return self._file is not None
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is held, and others see that it is."""
+        return self._file is not None and self._file.stands
+
     def acquire(
         self, signature: Optional[Dict[str, Any]] = None, tries: int = _LOCK_TRIES,
         sleep: Callable[[float], None] = time.sleep,

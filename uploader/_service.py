@@ -111,6 +111,9 @@ class Service:
         while not self._stopping and self._clock() < self._stop_at:
             now = self._clock()
             if now >= next_scan:
+                if not self._lock.stands:
+                    _log.warning("%s was removed or moved away: nothing is left to do here", self._home.wandb_dir)
+                    return
                 self._scan()
                 next_scan = now + SCAN_SECONDS
             if self._destination.may_go_on():
@@ -287,6 +290,6 @@ class Service:
                 if not job.busy:
                     job.upload.close()
         self._destination.close()
-        if self._lock.held:
+        if self._lock.stands:
             self._notes.trouble(None)
-            self._lock.release()
+        self._lock.release()

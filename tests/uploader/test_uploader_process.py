@@ -244,6 +244,19 @@ def command(name: str, wandb_dir: Path, server: WBServer, *options: str) -> subp
     )  # fmt: skip
 
 
+def test_it_leaves_when_its_folder_is_removed_or_moved_away(wandb_dir: Path) -> None:
+    """Otherwise it would try to reach a server that is away for ever."""
+    url = "http://127.0.0.1:1"
+    finished_run(wandb_dir, url)
+    home = Home(wandb_dir, url)
+    with serving(Service(home, Destination(url))) as thread:
+        wait_until(lambda: lock_holder(home.lock_path) is not None)
+        wandb_dir.rename(wandb_dir.with_name("moved"))
+        thread.join(20)
+        assert not thread.is_alive()
+    assert not wandb_dir.exists()
+
+
 def test_it_is_started_as_nobodys_child_and_outlives_its_starter(
     server: WBServer, wandb_dir: Path, tmp_path: Path
 ) -> None:
