@@ -169,7 +169,7 @@ class ProcessAgent:
         termlog(f"trial {command.run_id}{' goes on' if command.kind == RESUME else ''}: {values}")
         self._begun += 1
         try:
-            words = self._trials.start(command)
+            words = self._trials.begin(command)
         except OSError as error:
             termerror(f"the trial can't be started: {error}")
             self._note_end(command.run_id, 1)
