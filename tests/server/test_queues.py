@@ -161,6 +161,14 @@ def test_a_preempted_run_is_gone_on_with_by_the_next_agent(queue: Queue) -> None
     assert queue.server.run("state", name="r1")["state"] == "preempted"
 
 
+def test_an_item_that_asks_for_more_gpus_than_there_are_stays(queue: Queue) -> None:
+    large, small = queue.push(gpus=4), queue.push(gpus=1)
+    query = POP.replace("launchAgentId: $agent", "launchAgentId: $agent, gpusMax: 2")
+    assert queue.server.execute(query, agent=queue.agent())["popFromRunQueue"]["runQueueItemId"] == small
+    assert queue.server.execute(query, agent=queue.agent())["popFromRunQueue"] is None
+    assert queue.popped(queue.agent()) == large
+
+
 def test_what_an_agent_gives_back_is_there_at_once_with_its_place_in_the_line(queue: Queue) -> None:
     first, _second = queue.push(), queue.push()
     agent = queue.agent()

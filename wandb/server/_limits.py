@@ -134,6 +134,7 @@ SWEEP_NODES_MAX = 100_000
 QUEUE_SPEC_CHARACTERS_MAX = 1_000_000
 QUEUE_MESSAGE_CHARACTERS_MAX = 4_000
 QUEUE_EVENTS_MAX = 100
+QUEUE_COUNT_MAX = 1_000_000
 QUEUE_ITEMS_OF_AN_AGENT_MAX = 1_000
 
 # For how long an agent may be silent and keep what it has taken: as long as a run. It gives a sign of life every

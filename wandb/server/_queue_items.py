@@ -41,7 +41,13 @@ from sqlalchemy import (
     update,
 )
 
-from ._limits import QUEUE_EVENTS_MAX, QUEUE_HANDED_MAX, QUEUE_LEASE_SECONDS, QUEUE_MESSAGE_CHARACTERS_MAX
+from ._limits import (
+    QUEUE_COUNT_MAX,
+    QUEUE_EVENTS_MAX,
+    QUEUE_HANDED_MAX,
+    QUEUE_LEASE_SECONDS,
+    QUEUE_MESSAGE_CHARACTERS_MAX,
+)
 from ._names import RunKey
 from ._store import Run, find_run
 from ._tables import metadata
@@ -60,6 +66,8 @@ items = Table(
     # Lower comes first.
     Column("priority", Integer, nullable=False),
     Column("state", String, nullable=False),
+    # So many are asked for.
+    Column("gpus", Integer, nullable=False),
     # The launch agent that has it, or had it last.
     Column("agent_id", Integer),
     Column("leased_until", Float),
@@ -87,6 +95,7 @@ class Item:
     spec: str
     priority: int
     state: str
+    gpus: int
     agent_id: int | None
     leased_until: float | None
     handed: int
@@ -109,31 +118,44 @@ class Item:
     @property
     def retries(self) -> int:
         """How often it may fail and be tried again."""
-        retries = (parse_object(self.spec) or {}).get("retries")
-        return retries if isinstance(retries, int) else 0
+        return _count(self.spec, "retries")
+
+
+def _count(spec: str, name: str) -> int:
+    """A number in a specification; 0 for none."""
+    value = (parse_object(spec) or {}).get(name)
+    return value if isinstance(value, int) and 0 <= value <= QUEUE_COUNT_MAX else 0
 
 
 def push(connection: Connection, queue_id: int, spec: str, priority: int | None, now: float) -> Item:
     chosen = _PRIORITY_DEFAULT if priority is None else priority
-    row = {"queue_id": queue_id, "spec": spec, "priority": chosen, "state": PENDING, "handed": 0, "failures": 0}
-    made = connection.execute(insert(items).values(**row, created_at=now, events=_event("[]", now, "pushed")))
+    gpus = _count(spec, "gpus")
+    row = {"queue_id": queue_id, "spec": spec, "priority": chosen, "state": PENDING, "gpus": gpus}
+    more = {"handed": 0, "failures": 0, "created_at": now, "events": _event("[]", now, "pushed")}
+    made = connection.execute(insert(items).values(**row, **more))
     assert made.inserted_primary_key is not None
     item = item_by_id(connection, made.inserted_primary_key[0])
     assert item is not None
     return item
 
 
-def pop(connection: Connection, queue_id: int, agent_id: int | None, now: float, since: float) -> Item | None:
+def pop(
+    connection: Connection, queue_id: int, agent_id: int | None, gpus_max: int | None, now: float, since: float
+) -> Item | None:
     """Lease the next item to whoever asks.
 
-    ``since``: when this server began to listen. An agent that could not be heard before had no chance to keep a lease.
+    ``gpus_max``: for how many of them there is a place; None where that is not the agent's matter. ``since``: when this
+    server began to listen. An agent that could not be heard before had no chance to keep a lease.
     """
     waits = items.c.state == PENDING
     forgotten = items.c.state.in_((LEASED, CLAIMED)) & (items.c.leased_until < now)
     if now < since + QUEUE_LEASE_SECONDS:
         forgotten &= items.c.leased_until >= since + QUEUE_LEASE_SECONDS
+    wanted = (items.c.queue_id == queue_id) & (waits | forgotten)
+    if gpus_max is not None:
+        wanted &= items.c.gpus <= gpus_max
     while True:
-        item = _locked(connection, (items.c.queue_id == queue_id) & (waits | forgotten), skip=True)
+        item = _locked(connection, wanted, skip=True)
         if item is None:
             return None
         if item.state == PENDING or _is_to_be_handed_again(connection, item, now):

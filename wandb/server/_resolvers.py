@@ -37,7 +37,8 @@ _FEATURES = (
     "STRUCTURED_CONSOLE_LOGS",
     "SWEEPS_QUERY_FILTERING",
     "TOTAL_COUNT_IN_FILE_CONNECTION",
-    # Of servers of this project, for clients of this project (`_partial`).
+    # Of servers of this project, for clients of this project (`_queue_items`, `_partial`).
+    "QUEUE_LEASES",
     "RESUMABLE_RUN_FILES",
     "USE_ARTIFACT_WITH_ENTITY_AND_PROJECT_INFORMATION",
 )

@@ -171,7 +171,7 @@ def _pop(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, A
     queue = _named_queue(context, input)
     agent = _agent_or_none(context, input.get("launchAgentId"))
     number = None if agent is None else agent.id
-    item = pop(context.connection, queue.id, number, context.now, context.services.since)
+    item = pop(context.connection, queue.id, number, input.get("gpusMax"), context.now, context.services.since)
     if item is None:
         return None
     resumed = run_to_resume(context.connection, item)

@@ -12,7 +12,7 @@ down_revision = "6"
 def upgrade() -> None:
     op.add_column("run_queue_items", sa.Column("agent_id", sa.Integer()))
     op.add_column("run_queue_items", sa.Column("leased_until", sa.Float()))
-    for name in ("handed", "failures"):
+    for name in ("gpus", "handed", "failures"):
         op.add_column("run_queue_items", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
     op.add_column("run_queue_items", sa.Column("exit_code", sa.Integer()))
     op.add_column("run_queue_items", sa.Column("events", sa.Text(), nullable=False, server_default="[]"))
