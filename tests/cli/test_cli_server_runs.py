@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import pytest
 from live_server import LiveServer
@@ -92,8 +94,57 @@ def test_what_the_server_has_not_is_said(at_server: Shell, server: LiveServer) -
     assert unknown.returncode == 3
     assert "nobody" in unknown.stderr
     assert "Traceback" not in unknown.stderr
-    followed = at_server("replay", f"{server.user}/digits/rich", "--follow")
-    assert (followed.returncode, "its page shows" in followed.stderr) == (2, True)
     at_server.environment["WANDB_API_KEY"] = "0" * 40
     refused = at_server("replay", f"{server.user}/digits/rich")
     assert refused.returncode == 5
+
+
+def _log_at_server(server: LiveServer, offset: int, **more: Any) -> None:
+    """Ten rows and a line of the console, as an uploader brings them."""
+    rows = [
+        json.dumps({"_step": step, "_timestamp": START + step, "_runtime": step, "loss": 1 / (step + 1)})
+        for step in range(offset, offset + 10)
+    ]
+    line = {"offset": offset // 10, "content": [f"{offset + 10} rows"]}
+    files = {"wandb-history.jsonl": {"offset": offset, "content": rows}, "output.log": line}
+    server.stream({"files": files, **more}, name="live", project="digits")
+
+
+@pytest.fixture
+def follower(shell: Shell, server: LiveServer) -> Iterator[subprocess.Popen[str]]:
+    """A run that goes on at the server, and what follows it."""
+    server.upsert("live", "digits", config=json.dumps({"lr": {"value": 0.1}}))
+    _log_at_server(server, 0)
+    command = [sys.executable, "-m", "wandb", "replay", f"{server.user}/digits/live", "--follow", "--json"]
+    environment = {**shell.environment, "WANDB_BASE_URL": server.url, "WANDB_API_KEY": server.key}
+    with subprocess.Popen(
+        command, cwd=shell.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:  # fmt: skip
+        yield process
+
+
+def test_a_run_is_followed_at_its_server_until_it_ends(
+    follower: subprocess.Popen[str], server: LiveServer
+) -> None:  # fmt: skip
+    assert follower.stdout is not None
+    first = [json.loads(follower.stdout.readline()) for _ in range(10)]
+    _log_at_server(server, 10)
+    then = [json.loads(follower.stdout.readline()) for _ in range(10)]
+    _log_at_server(server, 20, complete=True, exitcode=0)
+    out, said = follower.communicate()
+    rows = [*first, *then, *map(json.loads, out.splitlines())]
+    assert [(row["_step"], row["loss"]) for row in rows] == [(step, 1 / (step + 1)) for step in range(30)]
+    assert follower.returncode == 0
+    assert said.endswith("-live: finished: the program recorded exit code 0\n")
+
+
+def test_a_followed_run_that_goes_from_its_server_ends_with_what_the_server_said(
+    follower: subprocess.Popen[str], server: LiveServer
+) -> None:  # fmt: skip
+    assert follower.stdout is not None
+    for _ in range(10):
+        follower.stdout.readline()
+    found = server.run("id", name="live", project="digits")
+    server.execute("mutation DeleteRun($id: ID!) { deleteRun(input: {id: $id}) { clientMutationId } }", id=found["id"])
+    _, said = follower.communicate()
+    assert (follower.returncode, "there is no run" in said, "Traceback" in said) == (3, True, False), said

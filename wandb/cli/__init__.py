@@ -205,7 +205,7 @@ def _expected_errors() -> Tuple[Type[Exception], ...]:
 
 def _exit_code(error: Exception) -> int:
     kinds = {
-        NO_RUN: _imported(("wandb_storage", "LogNotFound")),
+        NO_RUN: _imported(("wandb_storage", "LogNotFound"), ("wandb.apis._errors", "RunNotFoundError")),
         NO_KEY: _imported(("wandb_uploader", "CredentialError"), ("wandb.errors", "AuthenticationError")),
         NO_SERVER: _imported(("wandb_uploader", "UploadError"), ("wandb.errors", "CommError")),
     }

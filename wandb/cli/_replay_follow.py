@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from wandb.replay._follow import Follower
+    from wandb.replay._mirror import Mirror
     from wandb.replay._picture import Picture
     from wandb.replay._series import Series
     from wandb_storage import Columns
@@ -30,20 +31,26 @@ _OTHER_LINES = _CONSOLE_LINES + 6
 _STYLES = {"finished": "green", "running": "blue"}
 
 
-def follow(folder: Path, keys: Optional[Sequence[str]], as_json: bool) -> None:
-    """Show the run until it ends. Ctrl-C leaves it."""
+def follow(
+    folder: Path, keys: Optional[Sequence[str]], as_json: bool, mirror: Optional[Mirror] = None
+) -> None:  # fmt: skip
+    """Show the run until it ends; that of a server has a mirror. Ctrl-C leaves it."""
     plain = as_json or not sys.stdout.isatty()
-    last = _as_lines(folder, keys, as_json) if plain else _as_picture(folder, keys)
+    last = _as_lines(folder, keys, as_json, mirror) if plain else _as_picture(folder, keys, mirror)
     if last.found.damage is not None:
         complain(f"{last.found.damage}\nEverything before the damage was told.")
         raise click.exceptions.Exit(FAILED)
+    if mirror is not None and mirror.trouble is not None:
+        raise mirror.trouble
     click.echo(f"{folder.name}: {last.ended}", err=True)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _as_lines(folder: Path, keys: Optional[Sequence[str]], as_json: bool) -> Follower:
+def _as_lines(
+    folder: Path, keys: Optional[Sequence[str]], as_json: bool, mirror: Optional[Mirror]
+) -> Follower:  # fmt: skip
     from wandb.replay._follow import LOOK_SECONDS, Follower
     from wandb.replay._history import holding
     from wandb.replay._json import strict_json
@@ -55,7 +62,7 @@ def _as_lines(folder: Path, keys: Optional[Sequence[str]], as_json: bool) -> Fol
             ordered = {key: row[key] for key in order_keys(row)}
             click.echo(strict_json(ordered) if as_json else _line(ordered))
 
-    with Follower(folder, Listeners(columns=take)) as follower:
+    with Follower(folder, Listeners(columns=take), mirror) as follower:
         while follower.look():
             sys.stdout.flush()
             time.sleep(LOOK_SECONDS)
@@ -72,7 +79,7 @@ def _line(row: Dict[str, Any]) -> str:
 # --- a picture --------------------------------------------------------------------------------------------------------
 
 
-def _as_picture(folder: Path, keys: Optional[Sequence[str]]) -> Follower:
+def _as_picture(folder: Path, keys: Optional[Sequence[str]], mirror: Optional[Mirror]) -> Follower:
     from rich.console import Console
     from rich.live import Live
 
@@ -83,7 +90,7 @@ def _as_picture(folder: Path, keys: Optional[Sequence[str]]) -> Follower:
     picture = Picture()
     console = Console(highlight=False)
     rate = _Rate()
-    with Follower(folder, Listeners(picture.take_columns, picture.take_console)) as follower:
+    with Follower(folder, Listeners(picture.take_columns, picture.take_console), mirror) as follower:
         goes_on = follower.look()
         with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
             while True:

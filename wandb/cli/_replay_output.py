@@ -17,6 +17,7 @@ from ._progress import shown
 if TYPE_CHECKING:
     from wandb.replay import Replay
     from wandb.replay._fetch import ServerPath
+    from wandb.replay._mirror import Mirror
     from wandb.replay._selection import Selection
 
 # Where no terminal tells its width.
@@ -62,6 +63,14 @@ def fetch_run(where: ServerPath) -> Replay:
 
     with shown("fetching", "steps") as show:
         return fetch(where, show)
+
+
+def mirrored(where: ServerPath) -> Mirror:
+    """A run of a server as it goes on, with a bar where reading what it has already takes long."""
+    from wandb.replay._mirror import Mirror
+
+    with shown("fetching", "steps") as show:
+        return Mirror(where, show)
 
 
 def write(runs: Sequence[Replay], selection: Selection, output: Output) -> None:

@@ -13,12 +13,13 @@ from ._help import RUN, command, option
 from ._replay_branch import make_fork, make_rewind, send
 from ._replay_diff import show_difference, side
 from ._replay_follow import follow
-from ._replay_output import Output, fetch_run, load, write
+from ._replay_output import Output, load, mirrored, write
 from ._replay_view import view
 from ._times import MOMENT, Moment
 
 if TYPE_CHECKING:
     from wandb.replay import Replay
+    from wandb.replay._mirror import Mirror
     from wandb.replay._selection import Selection
 
 _THEN = "The run as it was: by log record, step, or time (12:30, +10m, -10m)."
@@ -240,17 +241,25 @@ def _find(runs: Sequence[str], asked: _Asked) -> List[Replay]:
 def _look_on(runs: Sequence[str], asked: _Asked) -> None:
     from wandb.replay import find_runs
     from wandb.replay._fetch import server_path
+    from wandb.replay._replay import open_run
 
-    fetched = [fetch_run(where) for where in map(server_path, runs) if where is not None]
-    if fetched and asked.follow:
-        raise click.UsageError("a run is followed from its log; of a server's, its page shows how it goes on")
-    folders = [run.folder for run in fetched] or find_runs(runs or ["latest"], asked.directory)
+    elsewhere = server_path(runs[0]) if len(runs) == 1 else None
+    if elsewhere is not None:
+        with mirrored(elsewhere) as mirror:
+            _look_at(mirror.folder, asked, mirror, mirror.origin)
+        return
+    folders = find_runs(runs or ["latest"], asked.directory)
     if len(folders) > 1:
         raise click.UsageError(f"one run is looked at, and these are {len(folders)}; name the one that you mean")
+    run = open_run(folders[0])
+    _look_at(run.folder, asked, origin=run.origin)
+
+
+def _look_at(folder: Path, asked: _Asked, mirror: Optional[Mirror] = None, origin: str = "") -> None:
     if asked.view:
-        view(folders[0])
+        view(folder, mirror, origin)
     else:
-        follow(folders[0], asked.key_list, asked.form == "json")
+        follow(folder, asked.key_list, asked.form == "json", mirror)
 
 
 def _branch(run: Replay, asked: _Asked) -> None:

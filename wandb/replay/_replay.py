@@ -47,9 +47,9 @@ class Replay:
         self._ended: Optional[Ended] = None
 
     @classmethod
-    def of(cls, folder: AnyPath, found: Scan, ended: Ended) -> Replay:
+    def of(cls, folder: AnyPath, found: Scan, ended: Ended, origin: str = "") -> Replay:
         """A run of which a pass has found so much."""
-        made = cls(folder, Until(sequence=found.last_sequence))
+        made = cls(folder, Until(sequence=found.last_sequence), origin)
         made._scan, made._ended = found, ended
         return made
 

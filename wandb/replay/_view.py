@@ -7,7 +7,7 @@ is text, so it works over ssh.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, List, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, List, Optional
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -26,6 +26,9 @@ from ._view_charts import Charts
 from ._view_console import ConsolePane
 from ._view_model import Model
 from ._words import clean, count, duration
+
+if TYPE_CHECKING:
+    from ._mirror import Mirror
 
 _DRAW_SECONDS = 0.5
 _HELP = """\
@@ -115,9 +118,9 @@ class RunView(App[None]):
         Binding("question_mark", "help", "keys"),
     ]
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mirror: Optional[Mirror] = None, origin: str = "") -> None:
         super().__init__()
-        self._model = Model(folder)
+        self._model = Model(folder, mirror, origin)
         self._drawn = -1
 
     def compose(self) -> ComposeResult:

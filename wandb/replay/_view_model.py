@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import threading
 from pathlib import Path
-from typing import Any, Deque, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Deque, Optional, Sequence
 
 from wandb_storage import Columns, ConsoleLine, LogError
 
@@ -16,6 +16,9 @@ from ._replay import Replay
 from ._scan import Listeners
 from ._series import Series, numbers_of
 
+if TYPE_CHECKING:
+    from ._mirror import Mirror
+
 # Twice the dots of the widest terminal, so that joining pairs never shows.
 BUCKETS = 1024
 CONSOLE_LINES = 10_000
@@ -24,8 +27,9 @@ CONSOLE_LINES = 10_000
 class Model:
     """A run, read in a thread of its own; hold `lock` while looking at what it has collected."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, mirror: Optional[Mirror] = None, origin: str = "") -> None:
+        """`origin`: where the run is really, if the log is a copy."""
+        self.folder, self._origin = folder, origin
         self.lock = threading.Lock()
         self.curves = Curves(BUCKETS)
         self.console: Deque[ConsoleLine] = collections.deque(maxlen=CONSOLE_LINES)
@@ -33,7 +37,7 @@ class Model:
         self.reading = True  # what was there when the view was opened
         self.trouble: Optional[LogError] = None
         listeners = Listeners(self._take_columns, self._take_console, self._take_system)
-        self.follower = Follower(folder, listeners)
+        self.follower = Follower(folder, listeners, mirror)
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._work, name="wandb-view", daemon=True)
 
@@ -49,7 +53,7 @@ class Model:
     @property
     def replay(self) -> Replay:
         """The run as it is known so far."""
-        return Replay.of(self.folder, self.follower.found, self.follower.ended)
+        return Replay.of(self.folder, self.follower.found, self.follower.ended, self._origin)
 
     def _work(self) -> None:
         try:
