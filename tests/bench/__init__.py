@@ -1,8 +1,8 @@
 """The figures: this client beside its peers and beside the bare system call, in one run on one machine.
 
-    tox -e bench                          everything, a quarter of an hour; rewrites RESULTS.md and results.json
-    python -m tests.bench --quick         small sizes, under a minute, printed only
-    python -m tests.bench --only log,kept
+    tox -e bench                          everything, into RESULTS.md and results.json
+    tox -e bench -- --write --only log    one part; the others' figures stay
+    python -m tests.bench --quick         small sizes, printed only
 
 Each client runs in an environment of its own under `.tox/peers/`, made on demand and used again, in processes of its
 own, offline, with its defaults, a home folder that is thrown away, and no way to the network.

@@ -7,13 +7,14 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import click
 
 from ._bench import QUICK, Bench, Sizes
 from ._machine import describe
-from ._report import Section, render
+from ._peers import OURS
+from ._report import Part, Section, render
 
 _HERE = Path(__file__).resolve().parent
 _TOX = _HERE.parent.parent / ".tox"
@@ -57,31 +58,48 @@ def _names(context: click.Context, parameter: click.Parameter, value: Optional[s
 @click.command(help="Measure this client beside its peers.")
 @click.option("--quick", is_flag=True, help="Small sizes: to see that it runs, not for figures.")
 @click.option("--only", callback=_names, metavar="NAME,...", help=f"Of {', '.join(MEASUREMENTS)}.")
+@click.option("--write", is_flag=True, help="Put a partial run too into tests/bench/RESULTS.md.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for RESULTS.md and results.json. Default: tests/bench, and for a quick or partial run none.",
+    help="Folder for RESULTS.md and results.json, whose other parts stay. Default: tests/bench, and for a quick or "
+    "partial run none.",
 )
-def main(quick: bool, only: List[str], output: Optional[Path]) -> None:
-    began = time.monotonic()
-    whole = not quick and only == list(MEASUREMENTS)
+def main(quick: bool, only: List[str], write: bool, output: Optional[Path]) -> None:
+    folder = output or (_HERE if (write or only == list(MEASUREMENTS)) and not quick else None)
+    parts = _read(folder)
+    measured: List[Part] = []
     with Bench(QUICK if quick else Sizes(), _TOX) as bench:
         bench.prepare()
-        sections = [_measure(name, bench) for name in only]
-        machine = describe(bench.scratch, bench.peers())
-        failures, failed = bench.failures, bench.ours_failed
-    options = (" --quick" if quick else "") + ("" if only == list(MEASUREMENTS) else f" --only {','.join(only)}")
-    command = "tox -e bench" + (f" --{options}" if options else "")
-    text = render(sections, machine, failures, command, time.monotonic() - began)
-    print(text)
-    folder = output or (_HERE if whole else None)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "RESULTS.md").write_text(text, encoding="utf-8")
-        data = {"machine": machine, "command": command, "failures": failures}
-        data.update({section.name: section.data for section in sections})
-        (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    sys.exit(1 if failed else 0)
+        missing = bench.failures
+        for name in only:
+            began = time.monotonic()
+            bench.failures = {client: list(reasons) for client, reasons in missing.items()}
+            section = _measure(name, bench)
+            about = {**describe(bench.scratch, bench.peers()), "minutes": f"{(time.monotonic() - began) / 60:.1f}"}
+            measured.append(Part(section, about, bench.failures))
+            parts[name] = measured[-1]
+            _write(folder, parts)
+    print(render(measured))
+    sys.exit(1 if any(OURS in part.failures for part in measured) else 0)
+
+
+def _read(folder: Optional[Path]) -> Dict[str, Part]:
+    path = folder / "results.json" if folder is not None else None
+    if path is None or not path.exists():
+        return {}
+    return {name: Part.from_json(raw) for name, raw in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
+def _write(folder: Optional[Path], parts: Dict[str, Part]) -> None:
+    """At once after each part: a run that is broken off leaves what it has measured."""
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = {name: parts[name] for name in MEASUREMENTS if name in parts}
+    data = {name: part.to_json() for name, part in ordered.items()}
+    (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    (folder / "RESULTS.md").write_text(render(list(ordered.values())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
 
-from ._peers import FORMATS, JOB_SECONDS, OURS, PEERS, Environment, Peer, PeerFailed, prepare
+from ._peers import FORMATS, JOB_SECONDS, PEERS, Environment, Peer, PeerFailed, prepare
 
 SCALARS = (1, 10, 100)
 
@@ -226,10 +226,6 @@ class Bench:
         reasons = self.failures.setdefault(name, [])
         if reason not in reasons:
             reasons.append(reason)
-
-    @property
-    def ours_failed(self) -> bool:
-        return OURS in self.failures
 
 
 def medians(rounds: List[Dict[str, float]]) -> Dict[str, float]:

@@ -17,12 +17,12 @@ def describe(scratch: Path, peers: List[Peer]) -> Dict[str, str]:
     """Words for the report; `scratch` is where the clients wrote."""
     running = {peer.name for peer in peers}
     return {
-        "date": time.strftime("%Y-%m-%d"),
+        "measured": time.strftime("%Y-%m-%d"),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "filesystem": _filesystem(scratch),
-        "processes that wanted to run": f"{os.getloadavg()[2]:.1f} on average over the last quarter of an hour",
+        "processes that wanted to run": f"{os.getloadavg()[2]:.1f}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "clients": ", ".join(peer.title for peer in PEERS if peer.name in running),
         "helper processes": "counted" if _processes.SEES_HELPERS else "not counted on this system",

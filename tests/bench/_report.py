@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -48,23 +49,53 @@ class Section:
         return lines
 
 
-def render(
-    sections: List[Section], machine: Dict[str, str], failures: Dict[str, List[str]], command: str, seconds: float
-) -> str:
+@dataclass
+class Part:
+    """A section, and when and how it was measured."""
+
+    section: Section
+    measured: Dict[str, str]  # when, on what, with what
+    failures: Dict[str, List[str]]  # what could not be measured, by client
+
+    def to_json(self) -> Dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Dict[str, Any]) -> Part:
+        section = raw["section"]
+        tables = [Table(**table) for table in section["tables"]]
+        aims = [Aim(**aim) for aim in section["aims"]]
+        return cls(Section(**{**section, "tables": tables, "aims": aims}), raw["measured"], raw["failures"])
+
+
+def render(parts: List[Part]) -> str:
     lines = [
         "# Figures",
         "",
-        f"Measured {machine['date']} in {seconds / 60:.1f} minutes with `{command}`, which measures them again. All "
-        "clients ran side by side, interleaved, offline, with their defaults, each in an environment of its own.",
+        "`tox -e bench` measures them again, `tox -e bench -- --write --only NAME` one part. All clients ran side by "
+        "side, interleaved, offline, with their defaults, each in an environment of its own.",
         "",
-        *Table(("", ""), [(name, value) for name, value in machine.items() if name != "date"]).markdown(),
-        "",
-        *_aims([aim for section in sections for aim in section.aims]),
-        *_failures(failures),
+        *_machines(parts),
+        *_aims([aim for part in parts for aim in part.section.aims]),
+        *_failures({name: reasons for part in parts for name, reasons in part.failures.items()}),
     ]
-    for section in sections:
-        lines += section.markdown()
+    for part in parts:
+        lines += part.section.markdown()
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _machines(parts: List[Part]) -> List[str]:
+    """What all parts were measured on, and where they differ."""
+    names = dict.fromkeys(name for part in parts for name in part.measured)
+    values = {name: {part.measured.get(name, "") for part in parts} for name in names}
+    same = Table(("", ""), [(name, *found) for name, found in values.items() if len(found) == 1])
+    differing = [name for name, found in values.items() if len(found) > 1]
+    lines = [*same.markdown(), ""] if same.rows else []
+    if differing:
+        each = Table(("part", *differing))
+        each.rows = [(part.section.name, *(part.measured.get(name, NONE) for name in differing)) for part in parts]
+        lines += [*each.markdown(), ""]
+    return lines
 
 
 def _aims(aims: List[Aim]) -> List[str]:
