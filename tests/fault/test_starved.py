@@ -162,9 +162,13 @@ def test_a_read_only_folder_is_read_and_recovered_and_takes_no_new_log(tmp_path:
 import shutil, tempfile
 # What is loaded on first use is loaded now: the user below may not be able to read Python's own files.
 warm = Path(tempfile.mkdtemp())
-Log.create(warm, "w").close()
-Log.open(warm).close()
+if os.fork() == 0:
+    append(Log.create(warm, "w"), 0, 10)
+    os._exit(0)
+os.wait()
 recover(warm)
+with Log.open(warm) as log:
+    append(log, 10, 20)
 shutil.rmtree(warm)
 if os.geteuid() == 0:
     os.seteuid(65534)  # nothing is read-only to root
