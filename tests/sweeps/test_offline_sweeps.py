@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import signal
 import subprocess
 import sys
@@ -94,18 +93,24 @@ def test_agents_that_fail_again_and_again_give_up(own_place: Path) -> None:
     assert states(sweep) == ["failed"] * 3
 
 
-def _work(folder: str) -> None:
-    FunctionAgent(OfflineSweep(Path(folder)), train, None, beat_seconds=0.01).run()
+WORKING = """
+import sys
+from pathlib import Path
+import wandb
+from wandb.sweeps import FunctionAgent, OfflineSweep
+
+def train():
+    run = wandb.init(settings={"x_disable_stats": True, "disable_git": True})
+    run.log({"loss": float(run.config["lr"])})
+
+FunctionAgent(OfflineSweep(Path(sys.argv[1])), train, None, beat_seconds=0.01).run()
+"""
 
 
 def test_many_agents_try_each_point_once(own_place: Path) -> None:
     sweep = make(own_place, parameters={"lr": {"min": 1, "max": 24}})
-    processes = [multiprocessing.get_context("spawn").Process(target=_work, args=(str(sweep.folder),)) for _ in "1234"]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0] * 4
+    agents = [subprocess.Popen([sys.executable, "-c", WORKING, str(sweep.folder)]) for _ in "1234"]
+    assert [agent.wait() for agent in agents] == [0] * 4
     assert sorted(tried(sweep)) == list(range(1, 25))
     assert set(states(sweep)) == {"finished"}
 
