@@ -14,8 +14,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import IO, Iterator, List, NamedTuple, Optional, Tuple
@@ -28,8 +28,9 @@ from ._digests import MD5, hex_of
 _LOOK_PART = 20
 # What a process left behind that was killed while it wrote.
 _LEFTOVER_SECONDS = 24 * 3600.0
-# Of a disk that is nearly full, the cache leaves this much to others.
+# Of a disk that is nearly full, the cache leaves this much to others; it looks when so much has come in.
 _FREE_BYTES_MIN = 1 << 30
+_UNSEEN_BYTES = 64 << 20
 
 
 class CacheUse(NamedTuple):
@@ -47,11 +48,12 @@ class ObjectCache:
         self.folder = folder
         self.limit_bytes = limit_bytes
         self._came_in = 0
+        self._unseen = 0  # bytes that may come in before it is looked again what the disk has left
 
     def path_of(self, digest: str, algorithm: str = MD5) -> Path:
         """Where a file of this digest is, if it is here. Raises ValueError for what is no digest."""
         name = hex_of(digest)
-        return self.folder / "obj" / algorithm.lower() / name[:2] / name[2:]
+        return Path(f"{self.folder}/obj/{algorithm.lower()}/{name[:2]}/{name[2:]}")
 
     def etag_path(self, url: str, etag: str) -> Path:
         """Where the object of a reference store is that had this ETag, if it is here."""
@@ -75,22 +77,22 @@ class ObjectCache:
 
     @contextlib.contextmanager
     def new_file(self, path: Path, size: int) -> Iterator[IO[bytes]]:
-        """A file to write to, which is in the cache under `path` when the block ends without an exception.
+        """A file to write and read, which is in the cache under `path` when the block ends without an exception.
 
         Raises OSError where it can't be written.
         """
         self._make_room(size)
-        temporary = self.folder / "tmp"
-        self._make_folder(temporary)
+        self._make_folder(self.folder / "tmp")
         self._make_folder(path.parent)
-        with tempfile.NamedTemporaryFile(dir=temporary, delete=False) as file:
+        temporary = os.path.join(self.folder, "tmp", secrets.token_hex(12))
+        with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b") as file:
             try:
                 yield file
                 file.flush()
-                os.chmod(file.name, 0o444)
-                os.replace(file.name, path)
+                os.fchmod(file.fileno(), 0o444)
+                os.replace(temporary, path)
             except BaseException:
-                os.unlink(file.name)
+                os.unlink(temporary)
                 raise
         self._note(size)
 
@@ -137,7 +139,11 @@ class ObjectCache:
     def _make_room(self, size: int) -> None:
         if self.limit_bytes is not None and size > self.limit_bytes:
             raise OSError(f"{size} bytes are more than the cache may hold")
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._unseen -= size
+        if self._unseen > 0:
+            return
+        self._unseen = _UNSEEN_BYTES
+        self._make_folder(self.folder)
         free = shutil.disk_usage(self.folder).free
         if free - size < _FREE_BYTES_MIN:
             use = self._clean_alone(0)

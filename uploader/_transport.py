@@ -83,6 +83,23 @@ class _Bearer(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """One that looks at the environment once for each host: doing so costs as much as the rest of a small request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._surroundings: Dict[str, Dict[str, Any]] = {}  # host -> its proxies and certificates
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:  # fmt: skip
+        """What all requests here say of these is the same."""
+        host = "/".join(str(url).split("/", 3)[:3])
+        if host not in self._surroundings:
+            self._surroundings[host] = dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
+        return dict(self._surroundings[host])
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, blocksize=PIECE_BYTES, **options)
@@ -97,7 +114,7 @@ class Transport:
         self.answers = 0  # replies of any kind so far
         self._key = key
         self._manner = manner
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update(manner.headers)
         self._session.proxies.update(manner.proxies)
         for scheme in ("http://", "https://"):
@@ -199,13 +216,18 @@ class Transport:
         failure = classify(status, received, raw, what, False)
         raise Refused(str(failure), status) if isinstance(failure, CredentialsRefused) else failure
 
-    def get(self, url: str, name: str, write: Callable[[bytes], object], start: int = 0) -> None:
-        """Hand the bytes of a file, from `start` on, to `write`, piece by piece. The URL is one that the server gave
-        out; the key goes with it only where it is the server's own. `write` may have got a part when this raises;
-        what it raises itself leaves as it is."""
+    def get(
+        self, url: str, name: str, write: Callable[[bytes], object], start: int = 0, stop: Optional[int] = None
+    ) -> bool:
+        """Hand the bytes of a file, from `start` on, to `write`, piece by piece; with `stop`, those before it. Returns
+        whether the server has sent these alone. The URL is one that the server gave out; the key goes with it only
+        where it is the server's own. `write` may have got a part when this raises; what it raises itself leaves as it
+        is."""
         url = self.base_url + url if url.startswith("/") else url
         what = f"file {name} at {urlsplit(url).netloc.rpartition('@')[2]}"
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        headers = {"Accept-Encoding": "identity"}
+        if start or stop is not None:
+            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         for _ in range(REDIRECTS_MAX):
             auth = self._auth() if self._is_own(url) else _NoAuth()
             with self._reply("GET", url, None, headers, PUT_SECONDS, what, auth) as reply:
@@ -217,12 +239,16 @@ class Transport:
                     if isinstance(failure, CredentialsRefused) and not self._is_own(url):
                         failure = Refused(str(failure), reply.status_code)
                     raise failure
-                skipped = start if reply.status_code != 206 else 0  # a server without ranges begins at the beginning
+                ranged = reply.status_code == 206
+                at = start if ranged else 0  # a server without ranges begins at the beginning
                 for piece in reply.iter_content(PIECE_BYTES):
-                    if skipped < len(piece):
-                        _hand_over(piece[skipped:] if skipped else piece, write)
-                    skipped = max(0, skipped - len(piece))
-                return
+                    wanted = piece[max(0, start - at) : None if stop is None else max(0, stop - at)]
+                    if wanted:
+                        _hand_over(wanted, write)
+                    at += len(piece)
+                    if stop is not None and at >= stop:
+                        break
+                return ranged
         raise Refused(f"{what}: redirected more than {REDIRECTS_MAX} times")
 
     def _is_own(self, url: str) -> bool:

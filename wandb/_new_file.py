@@ -11,7 +11,8 @@ from typing import IO, Iterator
 
 @contextlib.contextmanager
 def new_file(target: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `target` when the block ends without an exception; its folder is made.
+    """A file to write and read; it takes the place of `target` when the block ends without an exception. Its folder is
+    made.
 
     >>> with new_file(Path("deep") / "labels.txt") as file:
     ...     size = file.write(b"0 1")
@@ -22,7 +23,7 @@ def new_file(target: Path) -> Iterator[IO[bytes]]:
     # Any name that the file may have leaves no room for an addition.
     temporary = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("x+b") as file:
             yield file
         os.replace(temporary, target)
     except BaseException:

@@ -141,8 +141,21 @@ class Client:
             write(piece)
             taken += len(piece)
 
-        self._insist(lambda transport: transport.get(url, name, take, taken), progress=lambda: taken)
+        self.fetch_range(url, name, take, 0, None)
         return taken
+
+    def fetch_range(
+        self, url: str, name: str, write: Callable[[bytes], object], start: int, stop: Optional[int]
+    ) -> bool:
+        """`fetch` of the bytes from `start` up to `stop`; whether the server has sent these alone."""
+        at = start
+
+        def take(piece: bytes) -> None:
+            nonlocal at
+            write(piece)
+            at += len(piece)
+
+        return self._insist(lambda transport: transport.get(url, name, take, at, stop), progress=lambda: at - start)
 
     def put(self, url: str, headers: List[str], path: Union[str, os.PathLike[str]], name: str) -> str:
         """Upload a file to a URL that the server gave out; returns its MD5 in hex. Raises CommError, OSError."""

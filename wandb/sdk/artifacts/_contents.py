@@ -312,8 +312,40 @@ class ArtifactContents(ArtifactDraft):
 
     def _fetch_from_server(self, entry: ArtifactManifestEntry, write: Callable[[bytes], object]) -> int:
         """Hand the bytes of a file to `write`; return their number. Raises CommError."""
-        client = self._server()
-        return int(client.fetch(self._address(entry), entry.path, write))
+        size = 0
+
+        def take(piece: bytes) -> None:
+            nonlocal size
+            write(piece)
+            size += len(piece)
+
+        self._fetch_range(entry, take, 0, None)
+        return size
+
+    def _fetch_range(
+        self, entry: ArtifactManifestEntry, write: Callable[[bytes], object], start: int, stop: Optional[int]
+    ) -> bool:
+        """Hand the bytes of a file from `start` up to `stop` to `write`; whether the server has sent these alone."""
+        from ...apis._errors import RefusedError
+
+        at = start
+
+        def take(piece: bytes) -> None:
+            nonlocal at
+            write(piece)
+            at += len(piece)
+
+        client, address = self._server(), self._address(entry)
+        try:
+            return bool(client.fetch_range(address, entry.path, take, at, stop))
+        except RefusedError:
+            # An address is good for a while only: perhaps it is another one by now.
+            if entry._url == address:
+                entry._url = None
+            fresh = self._address(entry)
+            if fresh == address:
+                raise
+            return bool(client.fetch_range(fresh, entry.path, take, at, stop))
 
     def _address(self, entry: ArtifactManifestEntry, others: Sequence[ArtifactManifestEntry] = ()) -> str:
         """Where a file is to be had; the server is asked for others' at the same time. Raises CommError."""

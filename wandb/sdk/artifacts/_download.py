@@ -13,9 +13,10 @@ import json
 import os
 import tempfile
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set
+from typing import IO, TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional
 
 from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write_from
 
@@ -23,6 +24,7 @@ from ..._new_file import new_file
 from ...errors import CommError
 from .._progress_bar import Progress
 from .._terminal import termwarn
+from ._ranges import RANGED_BYTES_MIN, STREAMS_MAX, fetch_ranges
 from ._references import fetch_reference
 from .artifact_file_cache import get_artifact_file_cache
 from .artifact_manifest_entry import ArtifactManifestEntry
@@ -47,6 +49,11 @@ def download_entry(artifact: ArtifactContents, entry: ArtifactManifestEntry, roo
     return str(target)
 
 
+def fetch(artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache]) -> None:
+    """Bring a file's bytes to `target`, from wherever they are. Raises CommError, OSError."""
+    _Download(artifact, cache, STREAMS_MAX).bring(entry, target)
+
+
 def download_all(
     artifact: ArtifactContents, root: str, entries: List[ArtifactManifestEntry], skip_cache: bool,
     allow_missing_references: bool,
@@ -56,12 +63,15 @@ def download_all(
     memory = _RootMemory(root)
     missing = [entry for entry in entries if not memory.has(entry)]
     artifact._find_addresses([entry for entry in missing if not _is_at_hand(entry, cache)])
+    streams = min(STREAMS_MAX, max(1, _WORKERS // max(1, len(missing))))
 
-    def bring(entry: ArtifactManifestEntry) -> int:
+    def bring(entry: ArtifactManifestEntry) -> None:
         target = Path(root, entry.path)
         try:
-            if not _is_there(entry, target):
-                fetch(artifact, entry, target, cache)
+            if _is_there(entry, target):
+                progress.advance(entry.size or 0)
+            else:
+                _Download(artifact, cache, streams, progress.advance).bring(entry, target)
             memory.note(entry)
         except FileNotFoundError as error:
             if not allow_missing_references or entry.ref is None:
@@ -70,31 +80,26 @@ def download_all(
         except (IsADirectoryError, NotADirectoryError):
             termwarn(f"{entry.path} is not downloaded: in {root}, a file stands where a folder belongs, or a folder "
                      "where a file does")  # fmt: skip
-        return entry.size or 0
 
     total = sum(entry.size or 0 for entry in missing)
     try:
         with Progress(f"downloading {artifact.name}", total, "bytes") as progress:
-            _each(missing, bring, progress.advance)
+            _each(missing, bring)
     finally:
         memory.save()
 
 
-def _each(
-    entries: List[ArtifactManifestEntry], bring: Callable[[ArtifactManifestEntry], int], done: Callable[[int], None]
-) -> None:
+def _each(entries: List[ArtifactManifestEntry], bring: Callable[[ArtifactManifestEntry], None]) -> None:
     """Bring all of them, several at a time. Raises the first failure, when what was under way has ended."""
-    under_way: Set[Future[int]] = set()
+    under_way: Deque[Future[None]] = deque()
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="download") as workers:
         try:
             for entry in entries:
-                under_way.add(workers.submit(bring, entry))
+                under_way.append(workers.submit(bring, entry))
                 if len(under_way) >= _UNDER_WAY_MAX:
-                    finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        done(future.result())
-            for future in under_way:
-                done(future.result())
+                    under_way.popleft().result()
+            while under_way:
+                under_way.popleft().result()
         except BaseException:
             for future in under_way:
                 future.cancel()
@@ -104,73 +109,102 @@ def _each(
 # --- one file ---------------------------------------------------------------------------------------------------------
 
 
-def fetch(artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache]) -> None:
-    """Bring a file's bytes to `target`, from wherever they are. Raises CommError, OSError."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if entry.ref is not None:
-        fetch_reference(artifact, entry, target, cache)
-        return
-    staged = artifact._open_staged(entry)
-    if staged is not None:
-        with staged, new_file(target) as file:
-            _copy_checked(entry, staged, file)
-        return
-    path = _cache_path(entry, cache)
-    held = cache.open(path, entry.size) if cache is not None and path is not None else None
-    if held is not None:
+class _Download:
+    """Brings files of one artifact. `advance` is told of their bytes."""
+
+    def __init__(
+        self, artifact: ArtifactContents, cache: Optional[ObjectCache], streams: int,
+        advance: Callable[[int], object] = lambda count: None,
+    ) -> None:  # fmt: skip
+        self._artifact, self._cache, self._streams, self._advance = artifact, cache, streams, advance
+
+    def bring(self, entry: ArtifactManifestEntry, target: Path) -> None:
+        """Raises CommError, OSError."""
+        if not os.path.isdir(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        path = _cache_path(entry, self._cache)
+        if entry.ref is not None:
+            fetch_reference(self._artifact, entry, target, self._cache)
+            self._advance(entry.size or 0)
+        elif self._bring_local(entry, target, path):
+            self._advance(entry.size or 0)
+        elif entry.size is not None and entry.size <= _HELD_BYTES_MAX:
+            self._fetch_small(entry, target, path)
+        else:
+            self._fetch_large(entry, target, path)
+
+    def _bring_local(self, entry: ArtifactManifestEntry, target: Path, path: Optional[Path]) -> bool:
+        """From this machine's staged files or from the cache; False where it is in neither."""
+        staged = self._artifact._open_staged(entry)
+        if staged is not None:
+            with staged, new_file(target) as file:
+                _copy_checked(entry, staged, file)
+            return True
+        held = self._cache.open(path, entry.size) if self._cache is not None and path is not None else None
+        if held is None:
+            return False
         with held:
             write_from(held, target)
-        return
-    if entry.size is not None and entry.size <= _HELD_BYTES_MAX:
-        _fetch_small(artifact, entry, target, cache, path)
-    else:
-        _fetch_large(artifact, entry, target, cache, path)
+        return True
+
+    def _fetch_small(self, entry: ArtifactManifestEntry, target: Path, path: Optional[Path]) -> None:
+        pieces: List[bytes] = []
+        found = new_hash(entry.digest_algorithm().short)
+
+        def take(piece: bytes) -> None:
+            found.update(piece)
+            pieces.append(piece)
+
+        size = self._artifact._fetch_from_server(entry, take)
+        _check(entry, found)
+        with new_file(target) as file:
+            file.writelines(pieces)
+        if self._cache is not None and path is not None and not entry.skip_cache:
+            with contextlib.suppress(OSError), self._cache.new_file(path, size) as kept:
+                kept.writelines(pieces)
+        self._advance(size)
+
+    def _fetch_large(self, entry: ArtifactManifestEntry, target: Path, path: Optional[Path]) -> None:
+        if self._cache is not None and path is not None and not entry.skip_cache:
+            try:
+                with self._cache.new_file(path, entry.size or 0) as kept:
+                    self._fetch_into(entry, kept)
+                held = self._cache.open(path, entry.size)
+                if held is not None:
+                    with held:
+                        write_from(held, target)
+                    return
+            except OSError as error:
+                termwarn(f"the cache of artifacts is not used: {error}", repeat=False)
+        with new_file(target) as file:
+            self._fetch_into(entry, file)
+
+    def _fetch_into(self, entry: ArtifactManifestEntry, file: IO[bytes]) -> None:
+        """Raises CommError where the bytes are not those that were logged."""
+        found = new_hash(entry.digest_algorithm().short)
+
+        def fetch_range(start: int, stop: int, write: Callable[[bytes], object]) -> bool:
+            def take(piece: bytes) -> None:
+                write(piece)
+                self._advance(len(piece))
+
+            return self._artifact._fetch_range(entry, take, start, stop)
+
+        def take_all(piece: bytes) -> None:
+            found.update(piece)
+            file.write(piece)
+            self._advance(len(piece))
+
+        if entry.size is None or entry.size < RANGED_BYTES_MIN or self._streams < 2:
+            self._artifact._fetch_from_server(entry, take_all)
+        else:
+            fetch_ranges(fetch_range, entry.size, file.fileno(), found, self._streams)
+        _check(entry, found)
 
 
-def _fetch_small(
-    artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache],
-    path: Optional[Path],
-) -> None:  # fmt: skip
-    pieces: List[bytes] = []
-    found = _checked(artifact, entry, pieces.append)
-    with new_file(target) as file:
-        file.writelines(pieces)
-    if cache is not None and path is not None and not entry.skip_cache:
-        with contextlib.suppress(OSError), cache.new_file(path, found) as kept:
-            kept.writelines(pieces)
-
-
-def _fetch_large(
-    artifact: ArtifactContents, entry: ArtifactManifestEntry, target: Path, cache: Optional[ObjectCache],
-    path: Optional[Path],
-) -> None:  # fmt: skip
-    if cache is not None and path is not None and not entry.skip_cache:
-        try:
-            with cache.new_file(path, entry.size or 0) as kept:
-                _checked(artifact, entry, kept.write)
-            held = cache.open(path, entry.size)
-            if held is not None:
-                with held:
-                    write_from(held, target)
-                return
-        except OSError as error:
-            termwarn(f"the cache of artifacts is not used: {error}", repeat=False)
-    with new_file(target) as file:
-        _checked(artifact, entry, file.write)
-
-
-def _checked(artifact: ArtifactContents, entry: ArtifactManifestEntry, write: Callable[[bytes], object]) -> int:
-    """Hand the bytes that the server sends to `write`; return their number. Raises CommError where they are others."""
-    found = new_hash(entry.digest_algorithm().short)
-
-    def take(piece: bytes) -> None:
-        found.update(piece)
-        write(piece)
-
-    size = artifact._fetch_from_server(entry, take)
+def _check(entry: ArtifactManifestEntry, found: Any) -> None:
     if encoded(found) != entry.digest:
         raise CommError(f"{entry.path}: what the server sent is not what was logged; its digest is {encoded(found)}")
-    return size
 
 
 def _copy_checked(entry: ArtifactManifestEntry, source: IO[bytes], file: IO[bytes]) -> None:

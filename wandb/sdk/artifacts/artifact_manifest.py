@@ -50,8 +50,10 @@ class ArtifactManifest:
             raise ArtifactError("this is no manifest, or one of a version that isn't known here")
         entries: Dict[str, ArtifactManifestEntry] = {}
         for path, fields in contents.items():
+            if not _is_entry(fields):
+                raise ArtifactError(f"{path!r} is no entry of a manifest: {fields!r:.200}")
             entry = ArtifactManifestEntry(
-                path, str(fields["digest"]), fields.get("ref"), fields.get("birthArtifactID"), fields.get("size"),
+                path, fields["digest"], fields.get("ref"), fields.get("birthArtifactID"), fields.get("size"),
                 fields.get("extra"), None, bool(fields.get("skip_cache")),
             )  # fmt: skip
             entries[entry.path] = entry
@@ -113,3 +115,15 @@ def _contents(entry: ArtifactManifestEntry) -> Dict[str, Any]:
         "extra": entry.extra or None,
     }  # fmt: skip
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _is_entry(fields: Any) -> bool:
+    """Whether a server has sent what an entry is made of."""
+    if not isinstance(fields, dict) or not isinstance(fields.get("digest"), str):
+        return False
+    size, ref, extra = fields.get("size"), fields.get("ref"), fields.get("extra")
+    return (
+        (size is None or (isinstance(size, int) and size >= 0))
+        and (ref is None or isinstance(ref, str))
+        and (extra is None or isinstance(extra, dict))
+    )
