@@ -64,6 +64,7 @@ DEV = [
     "tensorboard>=2.16",
     "tensorboardX>=2.6",
     "tox>=4.20",
+    "trustme>=1.1",
     "types-PyYAML>=6",
     "types-psutil>=5.9",
     "types-requests>=2.31",

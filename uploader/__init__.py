@@ -13,7 +13,7 @@ What is promised:
   file, and nothing is dropped.
 * Nobody waits for the uploader: it reads logs without delaying their writers, and writes into a run's folder only to
   bring a dead writer's log in order.
-* An API key is read from the environment or netrc, and written nowhere.
+* An API key is read from the environment or netrc, and written nowhere; the same goes for headers (`_manner`).
 
 Only committed records are sent. What waits in the tail could be taken back by a power loss.
 
@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
     from ._files import files_of
     from ._home import normalize_url
+    from ._identity import has_credentials
     from ._look_up import HeldRun, look_up_run
     from ._policy_cache import cached_policies
     from ._retry import Attempts
@@ -133,6 +134,7 @@ _HOMES = {
     "config_document": "._config_wire",
     "files_of": "._files",
     "find_api_key": "._credentials",
+    "has_credentials": "._identity",
     "keep_budget": "._budget",
     "look_up_run": "._look_up",
     "make_room": "._room",
@@ -180,6 +182,7 @@ __all__ = [
     "config_document",
     "files_of",
     "find_api_key",
+    "has_credentials",
     "keep_budget",
     "look_up_run",
     "make_room",

@@ -1,17 +1,24 @@
-"""The server's side of all runs: its credentials and whether it takes them, and what all requests to it share."""
+"""The server's side of all runs: its credentials and whether it takes them, and what all requests to it share.
+
+`connection` is for whoever has a question or two.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, FrozenSet, List, Mapping, Optional, Set
+from typing import Callable, FrozenSet, Iterator, List, Mapping, Optional, Set
 
 from ._credentials import find_api_key, fingerprint
 from ._documents import SERVER_FEATURES
 from ._errors import CredentialError, CredentialsRefused, Refused
+from ._home import normalize_url
+from ._identity import VARIABLE as IDENTITY_VARIABLE
 from ._identity import IdentityTokens, identity_file
+from ._manner import manner_in
 from ._retry import Breaker
 from ._transport import Manner, Transport
 
@@ -36,7 +43,7 @@ class Destination:
         self.paused = ""  # why nothing is sent
         self.breaker = Breaker(clock)
         self.environment = environment
-        self._manner = manner
+        self._manner = manner_in(environment, manner)
         self._clock = clock
         self._lock = threading.Lock()
         self._refused: Set[str] = set()
@@ -169,3 +176,21 @@ class Destination:
             return find_api_key(self.base_url, self.environment, self._refused) is not None
         except CredentialError:
             return False
+
+
+@contextlib.contextmanager
+def connection(
+    base_url: str, environment: Mapping[str, str] = os.environ, key: Optional[str] = None
+) -> Iterator[Transport]:
+    """A connection with the credentials of an environment, or with `key`. Raises CredentialError where there are
+    none, NotUploadable for what is no server's address."""
+    if key:
+        environment = {**environment, "WANDB_API_KEY": key, IDENTITY_VARIABLE: ""}
+    destination = Destination(normalize_url(base_url), environment)
+    try:
+        if destination.key() is None:
+            where = "run `wandb login` or set WANDB_API_KEY"
+            raise CredentialError(f"there is no API key for {destination.base_url}; {where}")
+        yield destination.transport()
+    finally:
+        destination.close()

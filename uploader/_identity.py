@@ -7,12 +7,13 @@ read for each exchange.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
 from typing import Callable, Mapping, NamedTuple, Optional, Tuple
 
-from ._credentials import BearerToken
+from ._credentials import BearerToken, find_api_key
 from ._errors import CredentialsRefused
 
 VARIABLE = "WANDB_IDENTITY_TOKEN_FILE"
@@ -70,3 +71,9 @@ class IdentityTokens:
 def identity_file(environment: Mapping[str, str]) -> Optional[Path]:
     path = environment.get(VARIABLE, "").strip()
     return Path(path).expanduser() if path else None
+
+
+def has_credentials(base_url: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether an environment has an API key or an identity token for a server. Raises CredentialError where the netrc
+    file is needed and can't be read."""
+    return identity_file(environment) is not None or find_api_key(base_url, environment) is not None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from typing import Any, Dict, List, NamedTuple, Optional
+import os
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
-from ._credentials import find_api_key
+from ._destination import connection
 from ._documents import HISTORY_PAGE, RUN_RESUME_STATUS
-from ._errors import CredentialError, Refused, TransientError
-from ._home import normalize_url
+from ._errors import Refused, TransientError
 from ._transport import Transport
 
 # Metrics that weren't logged in so many rows are not in the summary of a run that branches off.
@@ -31,19 +30,15 @@ class HeldRun(NamedTuple):
 
 
 def look_up_run(
-    base_url: str, entity: Optional[str], project: Optional[str], run_id: str, key: Optional[str] = None,
-    step: Optional[int] = None,
+    base_url: str, entity: Optional[str], project: Optional[str], run_id: str,
+    environment: Mapping[str, str] = os.environ, step: Optional[int] = None,
 ) -> Optional[HeldRun]:  # fmt: skip
     """The run, or None where the server has none of that id that really began. With a `step`, its summary is what the
-    last rows up to there say.
+    last rows up to there say. The credentials are those of `environment`.
 
     Raises UploadError where the server can't be asked, or says no.
     """
-    base_url = normalize_url(base_url)
-    key = key or find_api_key(base_url)
-    if not key:
-        raise CredentialError(f"there is no API key for {base_url}; run `wandb login` or set WANDB_API_KEY")
-    with contextlib.closing(Transport(base_url, lambda: key)) as transport:
+    with connection(base_url, environment) as transport:
         variables = {"entity": entity, "project": project, "name": run_id}
         model = transport.graphql("RunResumeStatus", RUN_RESUME_STATUS, variables).get("model")
         rows = _rows_up_to(transport, model, run_id, step) if model and step is not None else None
@@ -54,7 +49,7 @@ def look_up_run(
         held = _held(model, bucket)
         return held if rows is None else held._replace(summary=_added_up(rows))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TransientError(f"RunResumeStatus at {base_url}: the reply makes no sense ({error})") from None
+        raise TransientError(f"RunResumeStatus at {transport.host}: the reply makes no sense ({error})") from None
 
 
 def _rows_up_to(transport: Transport, model: Dict[str, Any], run_id: str, step: int) -> List[str]:

@@ -19,6 +19,8 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3 import disable_warnings
+from urllib3.exceptions import InsecureRequestWarning
 
 from ._body import PIECE_BYTES, UPLOAD_ID, Body, arrived_bytes, hexadecimal, upload_id
 from ._credentials import BearerToken
@@ -55,7 +57,9 @@ class Manner(NamedTuple):
     """How a server is asked."""
 
     headers: Headers = MappingProxyType({"User-Agent": USER_AGENT})
+    own_headers: Headers = MappingProxyType({})  # for the server itself, not for a store that it names
     proxies: Mapping[str, str] = MappingProxyType({})  # scheme -> URL, before those of the environment
+    verify: bool = True  # whether the server must prove who it is
     graphql_seconds: float = GRAPHQL_SECONDS
     reply_bytes_max: int = REPLY_BYTES_MAX
 
@@ -122,6 +126,8 @@ class Transport:
         # requests knows variables of its own for this; the one that every other program reads is meant for it too.
         if not (os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")):
             self._session.verify = os.environ.get("SSL_CERT_FILE") or True
+        if not manner.verify:
+            disable_warnings(InsecureRequestWarning)  # one for each request
 
     @property
     def on_this_machine(self) -> bool:
@@ -299,10 +305,11 @@ class Transport:
         self, method: str, url: str, body: Any, headers: Headers, seconds: float, what: str, auth: AuthBase
     ) -> Iterator[requests.Response]:
         """A reply whose body is still to be read; what goes wrong until it is read leaves as an UploadError."""
+        own = self._manner.own_headers if self._is_own(url) else NO_HEADERS
         try:
             with self._session.request(
-                method, url, data=body, headers=dict(headers), auth=auth, timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False, stream=True,
+                method, url, data=body, headers={**own, **headers}, auth=auth, timeout=(CONNECT_SECONDS, seconds),
+                allow_redirects=False, stream=True, verify=None if self._manner.verify else False,
             ) as reply:  # fmt: skip
                 yield reply
                 self.answers += 1

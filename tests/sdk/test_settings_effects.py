@@ -90,12 +90,17 @@ def test_force_wants_a_key() -> None:
         wandb.init(force=True)
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Dict[str, Any]:
+    """The environment of the uploader that is not started: a kernel shows that of a process to nobody else."""
+    found: Dict[str, Any] = {}
+    monkeypatch.setattr("wandb_uploader.start", lambda folder, url, environment: found.update(environment))
+    return found
+
+
 def test_a_key_and_proxies_of_the_settings_go_to_the_uploader_and_nowhere_else(
-    monkeypatch: pytest.MonkeyPatch, own_place: Path
+    started: Dict[str, Any], own_place: Path
 ) -> None:
-    """The process is not started here: its environment is what matters, and a kernel shows that to nobody else."""
-    started: Dict[str, Any] = {}
-    monkeypatch.setattr("wandb_uploader.start", lambda folder, url, environment: started.update(environment))
     settings = wandb.Settings(
         api_key=KEY, https_proxy="http://proxy:1", base_url="http://127.0.0.1:9", finish_timeout=0
     )
@@ -106,3 +111,31 @@ def test_a_key_and_proxies_of_the_settings_go_to_the_uploader_and_nowhere_else(
     assert not [path for path in own_place.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     start_uploader(Path(run.sync_dir).parent, wandb.Settings())
     assert started["WANDB_API_KEY"] == KEY, "nothing was added, and nothing is left of it in this process"
+
+
+def test_an_identity_token_takes_the_place_of_a_key(
+    started: Dict[str, Any], own_place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own_place / "token").write_text("signed")
+    for settings in ({"identity_token_file": str(own_place / "token")}, {}):
+        with wandb.init(settings={**settings, "base_url": "http://127.0.0.1:9", "finish_timeout": 0}) as run:
+            assert run.offline == (not settings)
+    assert started["WANDB_IDENTITY_TOKEN_FILE"] == str(own_place / "token")
+    assert "without an effect" not in capsys.readouterr().err
+
+
+def test_how_the_server_is_asked_goes_to_the_uploader(
+    started: Dict[str, Any], own_place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {
+        "api_key": KEY, "base_url": "https://127.0.0.1:9", "finish_timeout": 0, "disable_git": True,
+        "insecure_disable_ssl": True, "x_extra_http_headers": {"X-Gate": "s3cret"},
+        "x_proxies": {"https": "http://proxy:2"},
+    }  # fmt: skip
+    wandb.init(settings=settings).finish()
+    assert json.loads(started["WANDB__EXTRA_HTTP_HEADERS"]) == {"X-Gate": "s3cret"}
+    assert (started["WANDB_INSECURE_DISABLE_SSL"], started["https_proxy"]) == ("True", "http://proxy:2")
+    assert capsys.readouterr().err.count("the certificate of https://127.0.0.1:9 is not checked") == 1
+    assert not [path for path in own_place.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    with pytest.raises(wandb.UsageError, match=r"x_extra_http_headers.*'X-Gate' isn't"):
+        wandb.Settings(x_extra_http_headers={"X-Gate": "a\nb"})

@@ -182,6 +182,19 @@ def test_the_program_is_saved_where_save_code_wants_it(own_place: Path) -> None:
         assert metadata(files)["args"] == [word, "--password", "…"]
 
 
+def test_the_folder_of_the_code_is_saved_where_save_code_wants_it(own_place: Path) -> None:
+    for path in ("lib/model.py", "lib/deep/data.py", "lib/weights.bin", "other.py"):
+        (own_place / path).parent.mkdir(parents=True, exist_ok=True)
+        (own_place / path).write_text("x = 1\n")
+    for save_code in (True, False):
+        with wandb.init(mode="offline", save_code=save_code, settings={"code_dir": "lib"}) as run:
+            pass
+        code = Path(run.dir, "code")
+        found = sorted(path.relative_to(code).as_posix() for path in code.rglob("*.py"))
+        assert set(found) >= ({"model.py", "deep/data.py"} if save_code else set())
+        assert "other.py" not in found
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import List
 
+from libraries import import_library
 from logged import rows_of, state_of
-from torch_place import import_torch
 
-import_torch()
+import_library("torch")
 
 _PROLOGUE = """
 import os, signal, socket, sys, warnings

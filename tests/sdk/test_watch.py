@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
+from libraries import import_library
 from logged import values_of
-from torch_place import import_torch
 
 import wandb
 
-torch = import_torch()
+torch = import_library("torch")
 
 
 @pytest.fixture

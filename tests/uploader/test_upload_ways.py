@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
 import socket
+import ssl
 from pathlib import Path
+from typing import Iterator
 
+import certifi
 import pytest
+import trustme
 from logged_runs import Clock, check_same, finished_run
 from w_b_server import Fault, WBServer
 
@@ -45,6 +50,58 @@ def test_a_name_that_is_not_known_passes(wandb_dir: Path, clock: Clock) -> None:
 def test_a_server_without_tls_behind_https_is_said(server: WBServer, wandb_dir: Path, clock: Clock) -> None:
     url = server.url.replace("http", "https")
     assert "SSL_CERT_FILE" in str(fails(finished_run(wandb_dir, url), url, clock))
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls_server(authority: trustme.CA) -> Iterator[WBServer]:
+    server = WBServer()
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server.tls)
+    with server:
+        yield server
+
+
+def test_a_server_is_trusted_by_the_authority_that_is_named(
+    tls_server: WBServer, authority: trustme.CA, wandb_dir: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished_run(wandb_dir, tls_server.url)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    assert "SSL_CERT_FILE" in str(fails(folder, tls_server.url, clock))
+    with authority.cert_pem.tempfile() as path:
+        monkeypatch.setenv("SSL_CERT_FILE", path)
+        assert upload(folder, tls_server.url, clock=clock, sleep=clock.sleep).done
+    check_same(tls_server.runs["r1"], folder)
+
+
+@pytest.mark.parametrize("bundle", [False, True])
+def test_a_server_is_not_checked_where_somebody_says_so(
+    tls_server: WBServer, wandb_dir: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, bundle: bool
+) -> None:
+    if bundle:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+    folder = finished_run(wandb_dir, tls_server.url)
+    environment = {**os.environ, "WANDB_INSECURE_DISABLE_SSL": "True"}
+    assert upload(folder, tls_server.url, clock=clock, sleep=clock.sleep, environment=environment).done
+    check_same(tls_server.runs["r1"], folder)
+
+
+def test_headers_of_ones_own_go_to_the_server_and_not_to_its_store(
+    server: WBServer, wandb_dir: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    folder = finished_run(wandb_dir, NAME)
+    environment = {**os.environ, "WANDB__EXTRA_HTTP_HEADERS": '{"Proxy-Authorization": "Bearer s3cret", "X-Ü": "no"}'}
+    assert upload(folder, NAME, clock=clock, sleep=clock.sleep, environment=environment).done
+    for request in server.requests:
+        expected = None if request.path.startswith("/storage") else "Bearer s3cret"
+        assert request.headers.get("Proxy-Authorization") == expected, request.path
+    assert server.of("/storage")
 
 
 def test_a_server_that_says_nothing_is_given_up_for_now(

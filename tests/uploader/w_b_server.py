@@ -11,6 +11,7 @@ import dataclasses
 import gzip
 import hashlib
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -113,11 +114,12 @@ class WBServer:
         self.tokens: List[str] = []  # access tokens that were given out; the last one is valid
         self.lock = threading.RLock()
         self.port = 0
+        self.tls: Optional[ssl.SSLContext] = None
         self._server: Optional[ThreadingHTTPServer] = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.prefix}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{self.prefix}"
 
     def __enter__(self) -> WBServer:
         self.start()
@@ -134,6 +136,10 @@ class WBServer:
 
         self._server = _Server(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_address[1]
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def stop(self) -> None:

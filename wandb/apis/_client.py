@@ -74,13 +74,8 @@ class Client:
         self._environment, self._clock, self._sleep = environment, clock, sleep
         self._manner = Manner(
             {"User-Agent": "wandb-api", "Use-Admin-Privileges": "true"},
-            {
-                scheme: environment[f"{scheme}_proxy"]
-                for scheme in ("http", "https")
-                if f"{scheme}_proxy" in environment
-            },
-            timeout or ANSWER_SECONDS,
-            _REPLY_BYTES_MAX,
+            graphql_seconds=timeout or ANSWER_SECONDS,
+            reply_bytes_max=_REPLY_BYTES_MAX,
         )
         self._destination = self._connect()
         self._process = os.getpid()

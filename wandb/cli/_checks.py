@@ -10,6 +10,7 @@ import stat
 import sys
 import tempfile
 import time
+import warnings
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Iterator, List, NamedTuple
@@ -136,6 +137,10 @@ def credentials(place: Place) -> Iterator[Finding]:
     path = netrc_path()
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield Finding("netrc", DOUBTFUL, f"others can read {path}", f"chmod 600 {path}")
+    if place.settings.identity_token_file:
+        text = f"an identity token for {place.base_url} in {place.settings.identity_token_file}"
+        yield Finding("credentials", GOOD, text)
+        return
     try:
         key = place.settings.api_key or find_api_key(place.base_url)
         if key:
@@ -159,7 +164,12 @@ def server(place: Place) -> Iterator[Finding]:
 
     began = time.time()
     try:
-        answer = requests.get(place.base_url, timeout=_SERVER_SECONDS, allow_redirects=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the certificate isn't checked, which somebody has chosen
+            answer = requests.get(
+                place.base_url, timeout=_SERVER_SECONDS, headers=place.settings.x_extra_http_headers,
+                verify=False if place.settings.insecure_disable_ssl else None,
+            )  # fmt: skip
     except requests.RequestException as error:
         advice = "start one of your own with `wandb server`, or check the address, proxies and the network"
         # Who has no key for it may not want one.
@@ -190,21 +200,24 @@ def _reason(error: BaseException) -> str:
 
 
 def _has_key(place: Place) -> bool:
-    from wandb_uploader import CredentialError, find_api_key
+    from ..errors import AuthenticationError
+    from ..sdk.wandb_login import has_credentials
 
     try:
-        return bool(place.settings.api_key or find_api_key(place.base_url))
-    except CredentialError:
+        return has_credentials(place.settings)
+    except AuthenticationError:
         return True  # which is said to be wrong
 
 
 def _account(place: Place) -> Iterator[Finding]:
     from wandb_uploader import CredentialError, UploadError, verify_api_key
 
+    from ..sdk._upload import uploader_environment
+
     if not _has_key(place):
         return
     try:
-        user = verify_api_key(place.base_url, place.settings.api_key)
+        user = verify_api_key(place.base_url, environment=uploader_environment(place.settings))
         yield Finding("account", GOOD, f"logged in as {user}")
     except CredentialError as error:
         yield Finding("account", BAD, str(error), "wandb login --relogin")

@@ -46,12 +46,12 @@ def _start_uploader(made: Replay) -> None:
     import json
 
     from wandb.sdk._upload import start_uploader
-    from wandb.sdk.wandb_login import api_key_for
+    from wandb.sdk.wandb_login import has_credentials
     from wandb.sdk.wandb_settings import merged
 
     url = json.loads(made.start.settings or "{}").get("base_url")
     settings = merged(("the run", {"base_url": url} if url else {}))
-    if api_key_for(settings.base_url):
+    if has_credentials(settings):
         start_uploader(made.folder.parent, settings)
         click.echo(f"It is uploaded to {settings.base_url} in the background; `wandb status` shows how far.")
     else:

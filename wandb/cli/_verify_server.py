@@ -39,7 +39,7 @@ def verify_server(settings: Settings) -> Iterator[Step]:
     from ..sdk._upload import uploader_environment
 
     try:
-        user = verify_api_key(settings.base_url, settings.api_key)
+        user = verify_api_key(settings.base_url, environment=uploader_environment(settings))
     except UploadError as error:
         yield Step("key", False, str(error))
         return

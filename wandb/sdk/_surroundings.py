@@ -3,7 +3,7 @@
     what                                   where
     machine, repository                    an Environment record, and files/wandb-metadata.json
     what is installed                      files/requirements.txt
-    the program, where save_code wants it  files/code/; a notebook when the run ends
+    the program, where save_code wants it  files/code/, and what is in code_dir; a notebook when the run ends
     changes that aren't committed          files/diff.patch
 
 Nothing of it delays `init`, and its end waits only a few seconds for a repository that doesn't answer.
@@ -69,10 +69,8 @@ class Surroundings:
             from ._requirements import requirements
 
             self._write("requirements.txt", requirements().encode())
-        if self._saves_code and program and not program.endswith(".ipynb"):
-            from ._run_code import code_path, copy_program
-
-            copy_program(Path(program), code_path(Path(program), root), self._files, self._append)
+        if self._saves_code:
+            self._save_code(program, root)
         if root is not None and not settings.disable_code:
             self._save_patch(root)
 
@@ -95,6 +93,16 @@ class Surroundings:
         described = {**describe_environment(program, self._settings, self._start_time), **found}
         self._write("wandb-metadata.json", json.dumps(described, indent=2).encode())
         return root
+
+    def _save_code(self, program: str, root: Optional[Path]) -> None:
+        from . import _run_code
+
+        if program and not program.endswith(".ipynb"):
+            path = _run_code.code_path(Path(program), root)
+            _run_code.copy_program(Path(program), path, self._files, self._append)
+        if self._settings.code_dir:
+            folder, files = Path(self._settings.code_dir), self._files
+            _run_code.copy_code(folder, files, _run_code.is_source, _run_code.is_no_source, self._append)
 
     def _save_patch(self, root: Path) -> None:
         from ._git import PATCH_BYTES_MAX, read_patch

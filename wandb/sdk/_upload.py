@@ -5,6 +5,7 @@ The uploader's package is imported when it is needed: an offline run never does.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -24,6 +25,12 @@ def start_uploader(wandb_folder: Path, settings: Settings) -> None:
     its log, and is said."""
     import wandb_uploader
 
+    if settings.insecure_disable_ssl:
+        termwarn(
+            f"the certificate of {settings.base_url} is not checked (insecure_disable_ssl): whoever is on the way can "
+            "read the API key. For a CA of your own, name its file in SSL_CERT_FILE instead",
+            repeat=False,
+        )
     try:
         _keep_budget(wandb_folder, settings.disk_budget)
         wandb_uploader.start(wandb_folder, settings.base_url, uploader_environment(settings))
@@ -43,9 +50,14 @@ def _keep_budget(wandb_folder: Path, disk_budget: Optional[str]) -> None:
 
 
 def uploader_environment(settings: Settings) -> Dict[str, str]:
-    """This process's environment, with the key and the proxies that settings name."""
+    """This process's environment, with the credentials, the proxies and the manner that settings name."""
+    proxies = settings.x_proxies or {}
     chosen = {
-        "WANDB_API_KEY": settings.api_key, "http_proxy": settings.http_proxy, "https_proxy": settings.https_proxy,
+        "WANDB_API_KEY": settings.api_key, "WANDB_IDENTITY_TOKEN_FILE": settings.identity_token_file,
+        "http_proxy": settings.http_proxy or proxies.get("http"),
+        "https_proxy": settings.https_proxy or proxies.get("https"),
+        "WANDB__EXTRA_HTTP_HEADERS": json.dumps(settings.x_extra_http_headers or {}),
+        "WANDB_INSECURE_DISABLE_SSL": str(settings.insecure_disable_ssl),
         "WANDB_CACHE_LIMIT": settings.cache_limit,
     }  # fmt: skip
     return {**os.environ, **{name: value for name, value in chosen.items() if value}}
@@ -65,10 +77,11 @@ def look_up_run(settings: Settings, run_id: str, step: Optional[int] = None) -> 
     from wandb_uploader import look_up_run as ask
 
     answers: List[Union[HeldRun, UploadError, None]] = []
+    environment = uploader_environment(settings)
 
     def look() -> None:
         try:
-            answers.append(ask(settings.base_url, settings.entity, settings.project, run_id, settings.api_key, step))
+            answers.append(ask(settings.base_url, settings.entity, settings.project, run_id, environment, step))
         except UploadError as error:
             answers.append(error)
 

@@ -82,7 +82,8 @@ def init(
     run's log may be in this folder, or the server has the run: it is asked for `resume_timeout` seconds.
     save_code: keep a copy of the program with the run; of a notebook, its cells.
     sync_tensorboard, or tensorboard: log what the program writes for TensorBoard, too: docs/tensorboard.md.
-    monitor_gym, anonymous, magic, sync: accepted for callers of other versions, with a warning.
+    monitor_gym: log the videos of environments that Gymnasium or Gym records.
+    anonymous, magic, sync: accepted for callers of other versions, with a warning.
     settings: more of them, by name; the arguments here are stronger. docs/settings.md lists all.
 
     Returns the run, whose identity is then durable. Raises UsageError for arguments that make no sense. Where no run
@@ -121,6 +122,10 @@ def init(
         run.config.update_locked(read_config_file(Path(chosen.sweep_param_path)), user="the sweep")
     _running.append(run)
     program_end.install(finish_all)
+    if chosen.monitor_gym:
+        from ..integration.gym import monitor
+
+        monitor()
     if reinit != "create_new" or previous is None:
         _globals.set_active(run)
     return run
@@ -170,14 +175,15 @@ def _start_without_log(settings: Settings, config: Dict[str, Any], error: Except
 
 def _has_key(settings: Settings) -> bool:
     """Whether the run can be uploaded: there is a key, or somebody at the terminal who types one."""
-    from .wandb_login import api_key_for, ask_for_key
+    from .wandb_login import ask_for_key, has_credentials
 
     try:
-        if settings.api_key or (not settings.relogin and api_key_for(settings.base_url)):
+        if settings.api_key or (not settings.relogin and has_credentials(settings)):
             return True
     except AuthenticationError as error:
         termwarn(str(error))
-    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and ask_for_key(settings.base_url):
+    somebody = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if somebody and ask_for_key(settings.base_url, settings.login_timeout):
         return True
     if settings.force:
         raise UsageError(f"there is no API key for {settings.base_url}; run `wandb login` or set WANDB_API_KEY")

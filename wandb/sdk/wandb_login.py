@@ -10,7 +10,8 @@ from typing import Iterator, NoReturn, Optional
 
 from ..errors import AuthenticationError, UsageError
 from ._terminal import termlog, termwarn
-from .wandb_settings import merged
+from ._upload import uploader_environment
+from .wandb_settings import Settings, merged
 
 
 def api_key_for(base_url: str) -> Optional[str]:
@@ -20,6 +21,16 @@ def api_key_for(base_url: str) -> Optional[str]:
     try:
         return find_api_key(base_url)
     except CredentialError as error:
+        raise AuthenticationError(str(error)) from None
+
+
+def has_credentials(settings: Settings) -> bool:
+    """Whether there is an API key or an identity token for the server. Raises AuthenticationError."""
+    import wandb_uploader
+
+    try:
+        return wandb_uploader.has_credentials(settings.base_url, uploader_environment(settings))
+    except wandb_uploader.CredentialError as error:
         raise AuthenticationError(str(error)) from None
 
 
@@ -82,7 +93,7 @@ def login(
     prompt: bool = True,
     anonymous: Optional[str] = None,
 ) -> bool:
-    """Make sure that there is an API key for the server; return whether there is.
+    """Make sure that there is an API key for the server, or an identity token; return whether there is.
 
     >>> login(key="0123456789" * 4, host="https://wandb.example.com")
     True
@@ -93,30 +104,31 @@ def login(
     """
     from wandb_uploader import CredentialError, save_api_key
 
-    base_url = merged(("login()", {"base_url": host})).base_url
+    settings = merged(("login()", {"base_url": host}))
+    base_url = settings.base_url
     if key is not None:
         try:
             save_api_key(base_url, key)
         except CredentialError as error:
             raise AuthenticationError(str(error)) from None
-    found = key or (None if relogin else api_key_for(base_url))
+    found = bool(key) or (not relogin and has_credentials(settings))
     if not found and prompt and sys.stdin is not None and sys.stdin.isatty():
-        found = api_key_for(base_url) if ask_for_key(base_url, timeout) else None
+        found = ask_for_key(base_url, settings.login_timeout if timeout is None else timeout)
     if not found:
         if force:
             raise UsageError(f"there is no API key for {base_url}; run `wandb login` or set WANDB_API_KEY")
         termwarn(f"there is no API key for {base_url}: runs are logged offline until there is one")
         return False
     if verify:
-        _verify(base_url)
+        _verify(settings)
     return True
 
 
-def _verify(base_url: str) -> None:
+def _verify(settings: Settings) -> None:
     from wandb_uploader import UploadError, verify_api_key
 
     try:
-        user = verify_api_key(base_url)
+        user = verify_api_key(settings.base_url, environment=uploader_environment(settings))
     except UploadError as error:
         raise AuthenticationError(str(error)) from None
-    termlog(f"Currently logged in as: {user} to {base_url}")
+    termlog(f"Currently logged in as: {user} to {settings.base_url}")

@@ -58,6 +58,11 @@ class Settings(OfficialSettings):
     api_key: Optional[str] = setting(
         kinds.text, "The key for the server, before that of netrc.", default=None, secret=True
     )
+    identity_token_file: Optional[str] = setting(
+        kinds.text,
+        "A file with a token from the platform that runs the program, which takes the place of an API key.",
+        default=None,
+    )
     mode: str = setting(
         kinds.mode,
         "`online`, `offline`, `disabled` or `shared`; `dryrun`, `run` and `noop` as before.",
@@ -73,6 +78,18 @@ class Settings(OfficialSettings):
     )
     https_proxy: Optional[str] = setting(
         kinds.text, "The proxy for uploads to https addresses.", default=None, secret=True
+    )
+    x_proxies: Optional[Mapping[str, str]] = setting(
+        kinds.mapping, "Both of them, by `http` and `https`.", default=None, secret=True
+    )
+    x_extra_http_headers: Optional[Mapping[str, str]] = setting(
+        kinds.headers,
+        "Headers for each request to the server, which something before it wants.",
+        default=None,
+        secret=True,
+    )
+    insecure_disable_ssl: bool = setting(
+        kinds.flag, "Don't check the server's certificate; SSL_CERT_FILE is the better way.", default=False
     )
     x_graphql_timeout_seconds: float = setting(
         kinds.seconds, "Seconds that `wandb.Api` waits for a server's answer, each time that it asks.", default=20.0
@@ -116,6 +133,9 @@ class Settings(OfficialSettings):
     )
     force: bool = setting(kinds.flag, "Raise where there is no API key, instead of logging offline.", default=False)
     relogin: bool = setting(kinds.flag, "Ask for an API key even where there is one.", default=False)
+    login_timeout: Optional[float] = setting(
+        kinds.seconds, "Seconds to wait for somebody at the terminal who types a key.", default=None
+    )
     finish_timeout: float = setting(
         kinds.seconds,
         "Seconds without progress after which `finish` leaves the upload to the background: 0 at once, `inf` never.",
@@ -166,6 +186,9 @@ class Settings(OfficialSettings):
     save_code: bool = setting(
         kinds.flag, "Keep a copy of the program, of a notebook its cells.", default=False, policy=True
     )
+    code_dir: Optional[str] = setting(
+        kinds.text, "The folder whose code is kept too, where `save_code` is set.", default=None
+    )
     strict: bool = setting(
         kinds.flag, "Raise where a row is late or can't be kept, instead of counting it.", default=False
     )
@@ -187,6 +210,9 @@ class Settings(OfficialSettings):
     )
     sync_tensorboard: Optional[bool] = setting(
         kinds.flag, "Log what the program writes for TensorBoard.", default=None, policy=True
+    )
+    monitor_gym: Optional[bool] = setting(
+        kinds.flag, "Log the videos that Gymnasium or Gym records.", default=None, policy=True
     )
     x_disable_stats: bool = setting(kinds.flag, "Don't sample the machine.", default=False, policy=True)
     x_stats_sampling_interval: float = setting(

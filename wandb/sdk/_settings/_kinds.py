@@ -86,6 +86,15 @@ def mapping(value: Any) -> Dict[str, Any]:
     return dict(found)
 
 
+def headers(value: Any) -> Dict[str, str]:
+    """Names and values of HTTP headers."""
+    found = {name: str(one) for name, one in mapping(value).items()}
+    for name, one in found.items():
+        if not (name + one).isascii() or not (name + one).isprintable():
+            raise ValueError(f"headers are printable ASCII, and {name!r} isn't")
+    return found
+
+
 def levels(value: Any) -> Dict[str, int]:
     """Levels of `logging` by name or number, for names of loggers."""
     import logging

@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import sys
 import weakref
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set
+
+from .._when_imported import when_imported
 
 _CLASS = "EventFileWriter"
 _MODULES = frozenset({"tensorboard.summary.writer.event_file_writer", "tensorboardX.event_file_writer"})
@@ -48,10 +47,10 @@ class Writers:
         if self._installed:
             return
         self._installed = True
-        sys.meta_path.insert(0, _Finder(self._wrap))
-        for name in _MODULES & set(sys.modules):
-            self._wrap(sys.modules[name])
-            kind = getattr(sys.modules[name], _CLASS, None)
+        there = [sys.modules[name] for name in _MODULES & set(sys.modules)]
+        when_imported(_MODULES, self._wrap)
+        for module in there:
+            kind = getattr(module, _CLASS, None)
             # Those that are there already are found among all objects, once: nobody else knows them.
             for writer in (one for one in gc.get_objects() if kind is not None and type(one) is kind):
                 self._note(writer, _written_before_this_process(writer))
@@ -107,46 +106,6 @@ class Writers:
         folder = os.path.abspath(folder)
         # Of several writers in a folder the first one knows what was there before them all.
         self._places.setdefault(folder, _Place(folder, before, weakref.WeakSet())).writers.add(writer)
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Calls `loaded` when a module that defines writers has been imported."""
-
-    def __init__(self, loaded: Callable[[ModuleType], None]) -> None:
-        self._loaded = loaded
-        self._looking: Set[str] = set()
-
-    def find_spec(
-        self, fullname: str, path: Optional[Sequence[str]], target: Optional[ModuleType] = None
-    ) -> Optional[importlib.machinery.ModuleSpec]:
-        if fullname not in _MODULES or fullname in self._looking:
-            return None
-        self._looking.add(fullname)
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._looking.discard(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._loaded)
-        return spec
-
-
-class _Loader(importlib.abc.Loader):
-    """Another loader, and a call when it is through."""
-
-    def __init__(self, loader: Any, loaded: Callable[[ModuleType], None]) -> None:
-        self._loader, self._loaded = loader, loaded
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> Optional[ModuleType]:
-        module: Optional[ModuleType] = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        self._loaded(module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
 
 def _names(folder: Any) -> Dict[str, int]:

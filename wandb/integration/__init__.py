@@ -1,0 +1,1 @@
+"""What brings the values of other libraries into runs, each module named for its library."""
