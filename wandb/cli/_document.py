@@ -22,6 +22,7 @@ LEFT_OUT: Dict[str, str] = {
     ),
     "`leet config`": "The view has no configuration: its keys are shown by `?`.",
     "`login --anonymously`": "Accounts without a name are W&B's cloud's. `wandb server` needs no account at all.",
+    "`sweep --settings`": "Hidden there. What a sweep needs stands in its configuration.",
     "`server start --upgrade`, `--edge`, `disabled --service`, `sync --yes`": (
         "Accepted, and without an effect: there is no container to upgrade and no service to disable, and `sync` "
         "asks nothing."
