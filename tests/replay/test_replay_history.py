@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from written_runs import COMMIT, START_TIME, run_folder, start, write_run
+from written_runs import COMMIT, START_TIME, run_folder, start, write_damaged, write_run
 
 from wandb.errors import Error
 from wandb.replay import Replay
 from wandb.replay._needs import need
-from wandb_storage import Exit, Log, RowFlag
+from wandb_storage import Exit, Log, LogDamaged, RowFlag
 
 BIG = 2**53 + 1
 ROWS: List[Dict[str, Any]] = [
@@ -101,6 +101,16 @@ def test_a_range_of_rows_that_came_late(tmp_path: Path) -> None:
     (batch,) = Replay(folder).history(from_step=10, to_step=13).columns()
     assert list(batch.columns["a"].values) == [10, 11, 12, 13, 40, 42]
     assert batch.columns["b"].objects() == [True, False, True, False, True, True]
+
+
+def test_a_range_ends_before_what_comes_behind_it_is_read(tmp_path: Path) -> None:
+    run = Replay(write_damaged(run_folder(tmp_path)).parent)
+    with pytest.raises(LogDamaged):
+        list(run.history(from_step=90))
+    read: List[int] = []
+    batches = run.history(["a"], from_step=90, to_step=95).columns(read.append)
+    assert [list(batch.columns["a"].values) for batch in batches] == [[*range(90, 96)]]
+    assert sum(read) <= 100
 
 
 def test_an_empty_history_is_an_empty_table(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from written_runs import START_TIME, content, run_folder, wandb_command, write_d
 
 from wandb.replay._view import RunView
 from wandb.replay._view_charts import Charts
+from wandb.replay._view_model import Model
 from wandb_storage import Alert, Console, Exit, SystemMetrics
 
 ROWS: List[Dict[str, Any]] = [
@@ -161,6 +162,40 @@ def test_pages_hold_what_fits(tmp_path: Path) -> None:
         assert charts.current == "metric08"
 
     play(folder, scene, (80, 24))
+
+
+def test_a_page_is_read_as_exactly_as_it_can_show_when_it_is_shown(tmp_path: Path) -> None:
+    rows = [{f"metric{number:02}": float(number + step) for number in range(9)} for step in range(100)]
+    folder = write_run(run_folder(tmp_path), rows, Exit(code=0))
+
+    async def scene(app: RunView, pilot: Pilot[None]) -> None:
+        charts = app.query_one(Charts)
+        await until(pilot, lambda: "finished" in text_of(app, "#headline") and len(charts.names()) == 9)
+        await pilot.press("plus")
+        for key in ("pagedown", "pagedown", "enter"):
+            await until(pilot, lambda: charts.wants_detail is None)
+            assert charts.detail is not None
+            assert all(charts.detail.series[name].count == 50 for name in charts.on_page())
+            shown = charts.on_page()
+            await pilot.press(key)
+            assert charts.on_page() != shown
+
+    play(folder, scene, (80, 24))
+
+
+def test_what_is_no_longer_shown_is_no_longer_read(folder: Path) -> None:
+    looks: List[bool] = []
+
+    def look() -> bool:
+        looks.append(False)
+        return False
+
+    model = Model(folder)
+    while model.follower.look():
+        pass
+    assert list(model.details(["loss", "accuracy"], 0, 299, look)) == ["loss", "accuracy"]
+    assert looks == [False], "of the first batch"
+    model.follower.close()
 
 
 def test_another_run_of_the_folder(folder: Path) -> None:

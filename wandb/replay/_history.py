@@ -35,10 +35,11 @@ class History:
 
     def __init__(
         self, folder: Path, stop: int, types: Dict[str, str], keys: Optional[Sequence[str]], wanted: Range,
-        keep: object = None,
+        keep: object = None, in_order: bool = False,
     ) -> None:  # fmt: skip
-        """`types`: of each key of the run, in the order that tables have. `keep`: what goes with the last reader."""
-        self._keep = keep
+        """`types`: of each key of the run, in the order that tables have. `keep`: what goes with the last reader.
+        `in_order`: whether no row's step is below that of a row before it."""
+        self._keep, self._in_order = keep, in_order
         self._folder, self._stop, self._types, self._keys, self._range = folder, stop, types, keys, wanted
 
     def __iter__(self) -> Iterator[HistoryRow]:
@@ -56,7 +57,7 @@ class History:
         `progress` is told, of each batch anew, how many rows of the run have been read.
         """
         read = read_columns(self._folder, self._range.keys(self._keys), self._stop)
-        return self._range.choose(_counted(read, progress), self._keys)
+        return self._range.choose(_counted(read, progress), self._keys, self._in_order)
 
     def types(self) -> Dict[str, str]:
         """Of each key that the rows may have, what its column in a table is: double, integer, truth, text or json."""

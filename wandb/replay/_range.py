@@ -27,15 +27,21 @@ class Range(NamedTuple):
     def _has_times(self) -> bool:
         return self.from_time is not None or self.to_time is not None
 
-    def choose(self, batches: Iterable[Columns], keys: Optional[Sequence[str]] = None) -> Iterator[Columns]:
-        """The rows of the range, and of their keys the wanted ones."""
+    def choose(
+        self, batches: Iterable[Columns], keys: Optional[Sequence[str]] = None, in_order: bool = False
+    ) -> Iterator[Columns]:
+        """The rows of the range, and of their keys the wanted ones; `in_order`: whether steps only grow, so that
+        nothing of the range comes behind it."""
         drop = "_timestamp" if self.keys(keys) != keys else ""
         for batch in batches:
+            is_last = in_order and self.to_step is not None and batch.columns["_step"].values[-1] > self.to_step
             chosen = batch if self == EVERYTHING else self._choose(batch)
             if drop:
                 chosen.columns.pop(drop, None)
             if chosen.rows:
                 yield chosen
+            if is_last:
+                return
 
     def _choose(self, batch: Columns) -> Columns:
         wanted = bytearray(b"\1") * batch.rows

@@ -164,9 +164,9 @@ class Replay:
         (200, 2)
         """
         wanted = Range(from_step, to_step, from_time, to_time)
-        types = self.scan().types
-        kinds = {key: table_type(types[key]) for key in self.keys}
-        return History(self.folder, self._stop, kinds, keys, wanted, self._keep)
+        found = self.scan()
+        kinds = {key: table_type(found.types[key]) for key in self.keys}
+        return History(self.folder, self._stop, kinds, keys, wanted, self._keep, found.in_order)
 
     def columns(self, keys: Optional[Sequence[str]] = None) -> Iterator[Columns]:
         """`history(keys).columns()`: the rows in columns, several times as fast as one by one.

@@ -7,7 +7,7 @@ is text, so it works over ssh.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, List, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -17,6 +17,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static, TabbedContent, TabPane
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
 from wandb_storage import LogError
 
@@ -29,6 +30,7 @@ from ._words import clean, count, duration
 
 if TYPE_CHECKING:
     from ._mirror import Mirror
+    from ._series import Series
 
 _DRAW_SECONDS = 0.5
 _HELP = """\
@@ -100,16 +102,16 @@ class RunView(App[None]):
         Binding("r", "runs", "runs"),
         Binding("slash", "filter", "filter"),
         Binding("enter", "charts('toggle_alone')", "one chart", priority=False),
-        Binding("left", "move(-1)", show=False),
-        Binding("right", "move(1)", show=False),
-        Binding("up", "move_line(-1)", show=False),
-        Binding("down", "move_line(1)", show=False),
-        Binding("pageup", "move_page(-1)", show=False),
-        Binding("pagedown", "move_page(1)", show=False),
-        Binding("plus,equals_sign", "zoom(True)", "closer"),
-        Binding("minus", "zoom(False)", "farther"),
-        Binding("less_than_sign,comma", "pan(-1)", show=False),
-        Binding("greater_than_sign,full_stop", "pan(1)", show=False),
+        Binding("left", "charts('move', -1)", show=False),
+        Binding("right", "charts('move', 1)", show=False),
+        Binding("up", "charts('move_line', -1)", show=False),
+        Binding("down", "charts('move_line', 1)", show=False),
+        Binding("pageup", "charts('move_page', -1)", show=False),
+        Binding("pagedown", "charts('move_page', 1)", show=False),
+        Binding("plus,equals_sign", "charts('zoom', True)", "closer"),
+        Binding("minus", "charts('zoom', False)", "farther"),
+        Binding("less_than_sign,comma", "charts('pan', -1)", show=False),
+        Binding("greater_than_sign,full_stop", "charts('pan', 1)", show=False),
         Binding("0", "charts('reset')", show=False),
         Binding("x", "charts('toggle_times')", "steps/time"),
         Binding("l", "charts('toggle_logarithmic')", "log"),
@@ -122,6 +124,7 @@ class RunView(App[None]):
         super().__init__()
         self._model = Model(folder, mirror, origin)
         self._drawn = -1
+        self._reading: Any = None  # of which charts, between which steps, which metrics
 
     def compose(self) -> ComposeResult:
         yield Static(id="headline")
@@ -199,13 +202,23 @@ class RunView(App[None]):
         if charts is None or steps is None:
             return
         names = charts.on_page()
+        if self._reading == (charts, steps, names):
+            return  # what a running run adds doesn't make it begin again
+        self._reading = (charts, steps, names)
 
         def read() -> None:
+            worker = get_current_worker()
             try:
-                series = {name: self._model.detail(name, *steps) for name in names}
+                series = self._model.details(names, *steps, lambda: not worker.is_cancelled)
             except LogError:
                 return  # what was collected is shown as it is
-            self.call_from_thread(charts.set_detail, steps, series)
+            if not worker.is_cancelled:
+                self.call_from_thread(take, series)
+
+        def take(series: Dict[str, Series]) -> None:
+            if self._reading == (charts, steps, names):
+                self._reading = None
+                charts.set_detail(steps, series)
 
         self.run_worker(read, thread=True, exclusive=True, group="detail")
 
@@ -233,31 +246,11 @@ class RunView(App[None]):
             self.query_one("#overview-pane VerticalScroll").focus()
         self._draw()
 
-    def action_charts(self, what: str) -> None:
+    def action_charts(self, what: str, *arguments: Any) -> None:
+        """Let the charts that are shown do something, and read what they show then."""
         charts = self._charts
         if charts is not None:
-            getattr(charts, what)()
-
-    def action_move(self, by: int) -> None:
-        if self._charts is not None:
-            self._charts.move(by)
-
-    def action_move_line(self, by: int) -> None:
-        if self._charts is not None:
-            self._charts.move_line(by)
-
-    def action_move_page(self, by: int) -> None:
-        if self._charts is not None:
-            self._charts.move_page(by)
-
-    def action_zoom(self, closer: bool) -> None:
-        if self._charts is not None:
-            self._charts.zoom(closer)
-            self._want_detail()
-
-    def action_pan(self, by: int) -> None:
-        if self._charts is not None:
-            self._charts.pan(by)
+            getattr(charts, what)(*arguments)
             self._want_detail()
 
     def action_filter(self) -> None:
@@ -274,6 +267,7 @@ class RunView(App[None]):
         if charts is not None:
             charts.pattern, charts.selected = event.value, 0
             charts.refresh()
+            self._want_detail()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._close_filter()
@@ -300,6 +294,8 @@ class RunView(App[None]):
         except LogError as error:
             self.notify(str(error), severity="error")
             return
+        self.workers.cancel_group(self, "detail")
+        self._reading = None
         self._model.stop()
         self._model = model
         for charts in self.query(Charts):

@@ -198,9 +198,8 @@ class Charts(Widget, can_focus=True):
         """The steps that would be drawn too coarsely from what was collected."""
         if self.range is None or self.times or self._system:
             return None
-        if self.detail is not None and self.detail.steps == self.range:
-            return None
-        return self.range
+        read = self.detail.series if self.detail is not None and self.detail.steps == self.range else {}
+        return None if all(name in read for name in self.on_page()) else self.range
 
     def set_detail(self, steps: Steps, series: Dict[str, Series]) -> None:
         self.detail = _Detail(steps, series)

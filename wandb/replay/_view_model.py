@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Deque, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Optional, Sequence
 
 from wandb_storage import Columns, ConsoleLine, LogError
 
@@ -97,18 +98,27 @@ class Model:
 
     # --- details ------------------------------------------------------------------------------------------------------
 
-    def detail(self, key: str, first_step: int, last_step: int) -> Series:
-        """A metric between two steps as exactly as a plot can show it, read from the log. Raises LogError."""
-        series = Series(BUCKETS)
-        for batch in self.replay.history([key], from_step=first_step, to_step=last_step).columns():
-            if key in batch.columns:
+    def details(
+        self, keys: Sequence[str], first_step: int, last_step: int, is_wanted: Callable[[], bool]
+    ) -> Dict[str, Series]:
+        """Metrics between two steps as exactly as a plot can show them, read from the log in one pass, which ends when
+        they aren't wanted any more. Raises LogError."""
+        series = {key: Series(BUCKETS) for key in keys}
+
+        def look_up(rows: int) -> None:
+            if not is_wanted():
+                raise _Left
+
+        with contextlib.suppress(_Left):
+            for batch in self.replay.history(keys, from_step=first_step, to_step=last_step).columns(look_up):
                 steps: Any = batch.columns["_step"].values
-                series.extend(*numbers_of(batch.columns[key], steps))
+                for key in batch.columns.keys() & series.keys():
+                    series[key].extend(*numbers_of(batch.columns[key], steps))
         return series
 
 
 class _Left(Exception):
-    """The view has gone to another run in the middle of a batch."""
+    """The view has gone to another run, or another part of it, in the middle of a reading."""
 
 
 # A program draws on at most so many lines of its terminal.
