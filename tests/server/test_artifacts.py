@@ -101,6 +101,19 @@ def test_the_same_content_is_the_same_version(server: LiveServer) -> None:
     assert found["best"]["id"] == again["id"] != found["latest"]["id"]
 
 
+def test_equal_content_is_found_by_the_ids_of_all_who_logged_it(server: LiveServer) -> None:
+    first = log(server, {"a": b"1"}, clientID="a" * 128, sequenceClientID="s" * 128)
+    assert log(server, {"a": b"1"}, clientID="b" * 128, sequenceClientID="t" * 128)["id"] == first["id"]
+    second = log(server, {"a": b"2"}, clientID="c" * 128, sequenceClientID="u" * 128)
+    # The same run, sent to another project.
+    other = log(server, {"a": b"3"}, clientID="a" * 128, projectName="other")
+    query = "query Q($id: ID!) { clientIDMapping(clientID: $id) { serverID } }"
+    found = [server.execute(query, id=name * 128)["clientIDMapping"] for name in "abcstu"]
+    assert [one["serverID"] for one in found] == [other["id"], first["id"], second["id"], *[second["id"]] * 3]
+    assert server.execute(query, id="x" * 128)["clientIDMapping"] is None
+    assert server.get(f"/api/artifact-files/{'b' * 128}/a").content == b"1"
+
+
 def test_bytes_that_are_not_the_announced_ones_are_refused(server: LiveServer) -> None:
     artifact = create(server, {"a": b"1"})
     (node,) = ask_for_files(server, artifact, {"a": b"1"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,26 @@ def test_runs_of_format_2_are_all_there(database_url: str, tmp_path: Path) -> No
         # What is sent once more is known by its step.
         server.stream({"files": {"wandb-history.jsonl": {"offset": 5000, "content": [rows[-1][3]]}}})
         assert server.run("historyLineCount")["historyLineCount"] == 5000
+
+
+def test_versions_of_format_7_keep_their_ids(database_url: str, tmp_path: Path) -> None:
+    database = older(database_url, "7")
+    with database.write() as connection:
+        insert(connection, "users", id=1, name="ann", admin=True, created_at=1.0)
+        insert(connection, "projects", id=1, entity="ann", name="demo", description="", created_at=1.0, runs_made=0)
+        row = {"project_id": 1, "type": "dataset", "portfolio": False, "tags": "[]", "versions_made": 1}
+        times = {"created_at": 1.0, "updated_at": 1.0}
+        insert(connection, "artifact_collections", id=1, name="ds", client_id="line", **row, **times)
+        insert(connection, "artifact_collections", id=2, name="no", client_id=None, **row, **times)
+        fixed = {"state": "COMMITTED", "algorithm": "MANIFEST_MD5", "metadata": "{}", "tags": "[]", "aliases": "[]"}
+        for number, client_id in ((1, "one"), (2, None)):
+            values = {"digest": "d", "user_id": 1, "size": 0, "file_count": 0, "client_id": client_id, **times}
+            insert(connection, "artifacts", id=number, collection_id=1, version=number - 1, **fixed, **values)
+    database.close()
+    with LiveServer(tmp_path / "data", database_url=database_url) as server:
+        ids = server.execute("""{ one: clientIDMapping(clientID: "one") { serverID }
+            line: clientIDMapping(clientID: "line") { serverID } }""")
+    assert [base64.b64decode(found["serverID"]) for found in ids.values()] == [b"Artifact:v1:1", b"Artifact:v1:2"]
 
 
 def test_a_database_of_a_newer_release_is_left_alone(database_url: str) -> None:

@@ -12,6 +12,7 @@ from live_server import LiveServer
 from postgres import Cluster, NotInstalledError, running_cluster
 from test_artifacts import *  # noqa: F403 - collected here again, with the fixture below
 from test_formats import test_runs_of_format_2_are_all_there as test_runs_of_format_2_are_all_there
+from test_formats import test_versions_of_format_7_keep_their_ids as test_versions_of_format_7_keep_their_ids
 from test_lines import *  # noqa: F403
 from test_queues import queue as queue
 from test_queues import (

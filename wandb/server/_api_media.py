@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,8 +23,10 @@ from .._sampling import evenly
 from ._access import require_user, run_of_path, services_of
 from ._api_runs import tagged
 from ._artifact_commit import entry_place
-from ._artifacts import artifact_by_client_id, collection_by_id, stored_entries
+from ._artifacts import Artifact, collection_by_id, stored_entries
+from ._auth import User
 from ._blocks import quiet_blocks
+from ._client_ids import artifacts_by_client_id
 from ._files import list_files
 from ._limits import DOWNLOAD_URL_SECONDS, MEDIA_STEPS_MAX, MEDIA_VALUES_MAX
 from ._lines import HISTORY, iterate_lines
@@ -81,15 +84,20 @@ def _artifact_file(request: Request) -> Response:
     name = request.path_params["name"]
     with services.database.read() as connection:
         user = require_user(request, connection)
-        artifact = artifact_by_client_id(connection, request.path_params["client_id"])
-        home = None if artifact is None else collection_by_id(connection, artifact.collection_id)
-        if artifact is None or home is None or not user.may_use(home.entity):
-            raise HTTPException(404, "the artifact was not found")
+        artifact = _readable_artifact(connection, user, request.path_params["client_id"])
         found, _total = stored_entries(connection, artifact.id, [name], 0, 1)
     if not found:
         raise HTTPException(404, f"the artifact has no file {name!r}")
     path = f"/storage/{entry_place(found[0])}/{name}"
     return RedirectResponse(services.signer.url("GET", path, services.clock() + DOWNLOAD_URL_SECONDS), 303)
+
+
+def _readable_artifact(connection: Connection, user: User, client_id: str) -> Artifact:
+    for artifact in artifacts_by_client_id(connection, client_id):
+        home = collection_by_id(connection, artifact.collection_id)
+        if home is not None and user.may_use(home.entity):
+            return artifact
+    raise HTTPException(404, "the artifact was not found")
 
 
 _RUN = "/api/runs/{entity}/{project}/{run}"

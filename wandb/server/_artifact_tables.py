@@ -10,6 +10,7 @@ artifact_aliases       a name that one version of a collection has at a time
 artifact_manifests     a list of files that was or will be uploaded
 artifact_entries       a file of a committed version
 artifact_uses          a run that used a version
+artifact_client_ids    an id that a client gave a version or a collection (``_client_ids``)
 blobs                  bytes that a project has, by digest; shared by the versions that hold them
 =====================  ==============================================================================
 """
@@ -31,15 +32,12 @@ collections = Table(
     Column("portfolio", Boolean, nullable=False),
     Column("description", Text),
     Column("tags", Text, nullable=False),
-    # The id that a client chose before the server knew the collection.
-    Column("client_id", String),
     # Counts the versions that were ever committed here, so that a version's number is never used twice.
     Column("versions_made", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Unique("project_id", "name"),
 )
-Index("artifact_collections_by_client", collections.c.client_id)
 
 artifacts = Table(
     "artifacts",
@@ -55,7 +53,6 @@ artifacts = Table(
     Column("tags", Text, nullable=False),
     # Aliases that the version gets when it is committed: [[collection, alias], ...].
     Column("aliases", Text, nullable=False),
-    Column("client_id", String),
     Column("distributed_id", String),
     Column("user_id", ForeignKey("users.id"), nullable=False),
     # No foreign key: a version outlives the run that made it.
@@ -70,7 +67,6 @@ artifacts = Table(
     sqlite_autoincrement=True,
 )
 Index("artifacts_by_collection", artifacts.c.collection_id, artifacts.c.version)
-Index("artifacts_by_client", artifacts.c.client_id)
 Index("artifacts_by_run", artifacts.c.run_id)
 
 memberships = Table(
@@ -129,6 +125,16 @@ uses = Table(
     Column("used_at", Float, nullable=False),
 )
 Index("artifact_uses_by_run", uses.c.run_id)
+
+client_ids = Table(
+    "artifact_client_ids",
+    metadata,
+    Column("client_id", String, primary_key=True),
+    Column("collection_id", ForeignKey("artifact_collections.id"), primary_key=True),
+    # Null where the id is the collection's.
+    Column("artifact_id", Integer),
+)
+Index("artifact_client_ids_by_collection", client_ids.c.collection_id)
 
 blobs = Table(
     "blobs",

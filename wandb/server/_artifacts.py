@@ -14,7 +14,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from ._artifact_tables import aliases, artifacts, blobs, collections, entries, manifests, memberships, uses
+from ._artifact_tables import (
+    aliases,
+    artifacts,
+    blobs,
+    client_ids,
+    collections,
+    entries,
+    manifests,
+    memberships,
+    uses,
+)
 from ._database import upsert
 from ._limits import NAME_CHARACTERS_MAX
 from ._store import Project
@@ -41,7 +51,6 @@ class Collection:
     portfolio: bool
     description: str | None
     tags: str
-    client_id: str | None
     versions_made: int
     created_at: float
     updated_at: float
@@ -63,7 +72,6 @@ class Artifact:
     metadata: str
     tags: str
     aliases: str
-    client_id: str | None
     distributed_id: str | None
     user_id: int
     run_id: int | None
@@ -132,7 +140,6 @@ def ensure_collection(
     now: float,
     *,
     portfolio: bool = False,
-    client_id: str | None = None,
 ) -> Collection:
     """Find or make a collection. One that is there must be of the same kind and type."""
     found = find_collection(connection, project.id, name)
@@ -144,7 +151,6 @@ def ensure_collection(
                 type=type_name,
                 portfolio=portfolio,
                 tags="[]",
-                client_id=client_id,
                 versions_made=0,
                 created_at=now,
                 updated_at=now,
@@ -166,19 +172,6 @@ def update_collection(connection: Connection, collection_id: int, values: dict[s
 
 def artifact_by_id(connection: Connection, artifact_id: int) -> Artifact | None:
     row = connection.execute(select(artifacts).where(artifacts.c.id == artifact_id)).first()
-    return Artifact(**row._mapping) if row is not None else None
-
-
-def artifact_by_client_id(connection: Connection, client_id: str) -> Artifact | None:
-    """The version that a client named before the server knew it, or the newest of a collection so named."""
-    row = connection.execute(select(artifacts).where(artifacts.c.client_id == client_id)).first()
-    if row is None:
-        row = connection.execute(
-            select(artifacts)
-            .join(collections, collections.c.id == artifacts.c.collection_id)
-            .where(collections.c.client_id == client_id, artifacts.c.state == COMMITTED)
-            .order_by(artifacts.c.version.desc())
-        ).first()
     return Artifact(**row._mapping) if row is not None else None
 
 
@@ -347,7 +340,7 @@ def delete_collection(connection: Connection, collection: Collection) -> list[st
         for row in found.all():
             freed += delete_artifact(connection, Artifact(**row._mapping))
         connection.execute(delete(artifacts).where(artifacts.c.collection_id == collection.id))
-    for table in (memberships, aliases):
+    for table in (memberships, aliases, client_ids):
         connection.execute(delete(table).where(table.c.collection_id == collection.id))
     connection.execute(delete(collections).where(collections.c.id == collection.id))
     return freed

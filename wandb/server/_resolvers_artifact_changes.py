@@ -34,7 +34,6 @@ from ._artifacts import (
     Artifact,
     ArtifactError,
     Collection,
-    artifact_by_client_id,
     artifact_by_id,
     blob_place,
     check_alias,
@@ -46,6 +45,7 @@ from ._artifacts import (
     set_alias,
 )
 from ._bytes import DigestMismatchError
+from ._client_ids import artifacts_by_client_id, record_client_id
 from ._graphql import Resolvers
 from ._limits import FILES_PER_REQUEST_MAX, UPLOAD_PARTS_MAX
 from ._names import RunKey, file_name_problem, name_problem, parse_storage_number, storage_id
@@ -91,33 +91,34 @@ def _create_artifact(_: None, context: RequestContext, input: dict[str, Any]) ->
     connection = context.connection
     entity = allowed_entity(context, input.get("entityName"))
     project, _made = project_for_writing(context, entity, input.get("projectName"))
-    if input.get("clientID"):
+    for known in artifacts_by_client_id(connection, input.get("clientID") or ""):
         # The same request again, because its answer got lost.
-        known = artifact_by_client_id(connection, input["clientID"])
-        if known is not None and home_of(context, known).project_id == project.id:
+        if home_of(context, known).project_id == project.id:
             return {"artifact": known}
     free(context, delete_expired(connection, project.id, context.now))
-    collection = ensure_collection(
-        connection,
-        project,
-        _collection_name(input),
-        _type_name(input),
-        context.now,
-        client_id=input.get("sequenceClientID"),
-    )
+    collection = ensure_collection(connection, project, _collection_name(input), _type_name(input), context.now)
+    record_client_id(connection, input.get("sequenceClientID"), collection.id)
+    artifact = _present_or_new(context, collection, input)
+    record_client_id(connection, input.get("clientID"), collection.id, artifact.id)
+    return {"artifact": artifact}
+
+
+def _present_or_new(context: RequestContext, collection: Collection, input: dict[str, Any]) -> Artifact:
+    """The version that has this content already, or that another of its writers has begun, or one to be filled."""
+    connection = context.connection
     labels = [check_alias(entry["alias"]) for entry in input.get("aliases") or []]
     same = find_artifact(connection, collection, digest=input["digest"], state=COMMITTED)
     if same is not None and input.get("enableDigestDeduplication") is not False and not same.expired_at(context.now):
         for label in labels:
             set_alias(connection, collection.id, label, same.id)
-        return {"artifact": same}
+        return same
     shared = input.get("distributedID") or None
     if shared is not None:
         # One of several writers of the same version.
         begun = find_artifact(connection, collection, distributed_id=shared, state=PENDING)
         if begun is not None:
-            return {"artifact": begun}
-    return {"artifact": _new_artifact(context, collection, input, labels, shared)}
+            return begun
+    return _new_artifact(context, collection, input, labels, shared)
 
 
 def _collection_name(input: dict[str, Any]) -> str:
@@ -152,7 +153,6 @@ def _new_artifact(
             metadata=object_text(input.get("metadata")),
             tags=json.dumps([tag["tagName"] for tag in input.get("tags") or []]),
             aliases=json.dumps(labels),
-            client_id=input.get("clientID"),
             distributed_id=shared,
             user_id=context.user.id,
             run_id=None if run is None else run.id,

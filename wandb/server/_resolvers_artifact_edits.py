@@ -14,7 +14,6 @@ from ._artifacts import (
     ArtifactError,
     Collection,
     aliases_of,
-    artifact_by_client_id,
     changed_tags,
     check_alias,
     collection_by_id,
@@ -31,6 +30,7 @@ from ._artifacts import (
     update_artifact,
     update_collection,
 )
+from ._client_ids import artifacts_by_client_id
 from ._graphql import Resolvers
 from ._names import name_problem
 from ._resolvers import allowed_entity, project_for_writing
@@ -124,10 +124,10 @@ def _link(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, 
 def _artifact_to_link(context: RequestContext, input: dict[str, Any]) -> Artifact:
     if input.get("artifactID"):
         return readable_artifact(context, input["artifactID"])
-    artifact = artifact_by_client_id(context.connection, input.get("clientID") or "")
-    if artifact is None or not context.user.may_use(home_of(context, artifact).entity):
-        raise GraphQLError("the artifact to link was not found")
-    return artifact
+    for artifact in artifacts_by_client_id(context.connection, input.get("clientID") or ""):
+        if context.user.may_use(home_of(context, artifact).entity):
+            return artifact
+    raise GraphQLError("the artifact to link was not found")
 
 
 def _unlink(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, bool]:

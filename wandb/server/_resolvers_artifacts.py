@@ -16,7 +16,6 @@ from ._artifacts import (
     Collection,
     Membership,
     aliases_of,
-    artifact_by_client_id,
     artifact_by_id,
     artifacts_of_run,
     artifacts_used_by_run,
@@ -32,6 +31,7 @@ from ._artifacts import (
     runs_using,
 )
 from ._auth import User, user_by_id
+from ._client_ids import artifacts_by_client_id
 from ._graphql import TYPE_NAME, Resolvers
 from ._limits import PAGE_SIZE_MAX
 from ._names import parse_storage_number, storage_id
@@ -98,10 +98,10 @@ def readable_collection(context: RequestContext, text: str) -> Collection:
 
 
 def _client_id_mapping(_: None, context: RequestContext, clientID: str) -> dict[str, str] | None:
-    artifact = artifact_by_client_id(context.connection, clientID)
-    if artifact is None or not context.user.may_use(home_of(context, artifact).entity):
-        return None
-    return {"serverID": artifact_storage_id(artifact)}
+    for artifact in artifacts_by_client_id(context.connection, clientID):
+        if context.user.may_use(home_of(context, artifact).entity):
+            return {"serverID": artifact_storage_id(artifact)}
+    return None
 
 
 def membership_of_name(context: RequestContext, project: Project, name: str) -> Membership | None:
