@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import subprocess
@@ -35,6 +36,13 @@ sys.stdin.readline()
     assert "Synced 4 W&B file(s), 0 media file(s), 0 artifact file(s) and 0 other file(s)" in said
     assert server.run("live")["state"] == "finished"
     assert server.run("live")["commit"] == "abc123"  # found out while the run went on
+
+
+def test_a_run_can_stay_until_its_upload_is_done(server: Server) -> None:
+    run = wandb.init(id="stays", settings={"finish_timeout": 0.0})
+    run.log({"loss": 1.0})
+    run.finish(wait=True)
+    assert server.run("stays")["state"] == "finished"
 
 
 def test_a_stop_from_the_page_interrupts_the_program(server: Server) -> None:
@@ -222,5 +230,7 @@ def test_a_server_that_says_nothing_is_waited_for_only_so_long(
             start = next(reader.entries()).record
         assert isinstance(start, RunStart)
         assert start.resumed
+        wandb.init(settings={"finish_timeout": math.inf}).finish(wait=False)
+        assert "goes on in the background" in capsys.readouterr().err
     # Now that the connections are gone, the uploader hears of it.
     stop_uploader(own_place, server.url)

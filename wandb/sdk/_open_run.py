@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from wandb_storage import ConfigChange, Labels, Log, RunStart, SummaryChange, boot_id, dump_json
 
@@ -20,7 +20,9 @@ from .wandb_run import Run
 from .wandb_settings import DEFAULT_PROJECT, Settings
 
 
-def open_run(settings: Settings, folder: Path, config: Dict[str, Any], on_finish: Callable[[Run, bool], None]) -> Run:
+def open_run(
+    settings: Settings, folder: Path, config: Dict[str, Any], on_finish: Callable[[Run, bool, Optional[bool]], None]
+) -> Run:
     """The run that the settings ask for, with its identity durable in its log. Raises UsageError and LogError."""
     start = time.time()
     if settings.resume is settings.fork_from is settings.resume_from is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 from . import _jupyter
 from ._history_sample import sparkline
@@ -35,8 +36,8 @@ def show_start(run: Run) -> None:
         termlog(f"{verb} run {run.name} to {settings.base_url}")
 
 
-def show_end(run: Run, quiet: bool) -> None:
-    """The end of a run: its history as sparklines, its summary, and the upload."""
+def show_end(run: Run, quiet: bool, wait: Optional[bool]) -> None:
+    """The end of a run: its history as sparklines, its summary, and the upload (`wait` as in `Run.finish`)."""
     settings = run.settings
     if not quiet and not settings.quiet and is_shown("") and not _jupyter.show_tables(run):
         _show_tables(run)
@@ -51,7 +52,7 @@ def show_end(run: Run, quiet: bool) -> None:
         termlog("You can sync this run to the server by running:")
         termlog(f"wandb sync {run.sync_dir}")
     else:
-        _follow_upload(run)
+        _follow_upload(run, run.settings.finish_timeout if wait is None else math.inf if wait else 0)
     termlog(f"Look at this run from its log: wandb replay {run.id}")
 
 
@@ -92,13 +93,12 @@ def _show_table(title: str, rows: Sequence[Tuple[str, str]], more: int) -> None:
         termlog(f"+{more} ...")
 
 
-def _follow_upload(run: Run) -> None:
-    """Show the upload until it is done, stalls for `finish_timeout`, or the user lets go."""
+def _follow_upload(run: Run, patience: float) -> None:
+    """Show the upload until it is done, stalls for so many seconds, or the user lets go."""
     from ._upload_progress import follow_upload
 
     assert run._log is not None
-    settings = run.settings
-    _say_upload(run, follow_upload(Path(run.sync_dir), settings.base_url, run._log.sequence, settings.finish_timeout))
+    _say_upload(run, follow_upload(Path(run.sync_dir), run.settings.base_url, run._log.sequence, patience))
 
 
 def _say_upload(run: Run, status: Any) -> None:

@@ -197,20 +197,20 @@ def _has_key(settings: Settings) -> bool:
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def _finished(run: Run, quiet: bool) -> None:
+def _finished(run: Run, quiet: bool, wait: Optional[bool]) -> None:
     """A run's log is sealed: say how it went, and show the upload."""
     from ._documents import write_documents
 
-    _forget(run, quiet)
+    _forget(run)
     write_documents(run)
     bring_log_home(Path(run.sync_dir))
     if not run.offline:
         # The uploader that init started may have been killed or stopped since.
         start_uploader(Path(run.sync_dir).parent, run.settings)
-    _report.show_end(run, quiet)
+    _report.show_end(run, quiet, wait)
 
 
-def _forget(run: Run, quiet: bool) -> None:
+def _forget(run: Run, *_: Any) -> None:
     if run in _running:
         _running.remove(run)
     _globals.clear_active(run)
@@ -226,8 +226,8 @@ def finish_all(exit_code: Optional[int] = None) -> None:
         run.finish(exit_code=program_end.code if exit_code is None else exit_code)
 
 
-def finish(exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
-    """Finish the active run, if there is one.
+def finish(exit_code: Optional[int] = None, quiet: Optional[bool] = None, wait: Optional[bool] = None) -> None:
+    """Finish the active run, if there is one, as `Run.finish` does.
 
     >>> import wandb
     >>> run = wandb.init(mode="disabled")
@@ -237,7 +237,7 @@ def finish(exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> Non
     """
     run = _globals.active_run()
     if run is not None:
-        run.finish(exit_code=exit_code, quiet=quiet)
+        run.finish(exit_code=exit_code, quiet=quiet, wait=wait)
 
 
 def join(exit_code: Optional[int] = None) -> None:

@@ -76,7 +76,7 @@ class Run(RunActions):
         log: Optional[Log],
         start: float,
         restored: Optional[Restored] = None,
-        on_finish: Callable[[Run, bool], None] = lambda run, quiet: None,
+        on_finish: Callable[[Run, bool, Optional[bool]], None] = lambda run, quiet, wait: None,
     ) -> None:
         restored = restored or Restored()
         super().__init__(settings, folder, start, restored)
@@ -330,10 +330,14 @@ class Run(RunActions):
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def finish(self, exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
+    def finish(
+        self, exit_code: Optional[int] = None, quiet: Optional[bool] = None, wait: Optional[bool] = None
+    ) -> None:
         """End the run: seal its log, and in online mode show the upload until it is done, stalls, or Ctrl-C.
 
-        Idempotent. `exit_code` other than 0 marks the run as failed. In a child it ends what that process logs.
+        Idempotent. `exit_code` other than 0 marks the run as failed. `wait=False` leaves the upload to the background
+        at once, `wait=True` stays until it is done; otherwise the setting `finish_timeout` decides. In a child it ends
+        what that process logs.
         """
         if os.getpid() != self._pid:
             leave(self)
@@ -352,7 +356,7 @@ class Run(RunActions):
             self._media.finish()
         self._finish_artifacts()
         if self._seal():
-            self._on_finish(self, bool(quiet))
+            self._on_finish(self, bool(quiet), wait)
 
     def join(self, exit_code: Optional[int] = None) -> None:
         """`finish`, as older callers call it."""

@@ -90,11 +90,13 @@ class RunDisabled(Run):
     def flush(self) -> None:
         """Return."""
 
-    def finish(self, exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
+    def finish(
+        self, exit_code: Optional[int] = None, quiet: Optional[bool] = None, wait: Optional[bool] = None
+    ) -> None:
         """End the run."""
         if not self._finished:
             self._finished = True
-            self._on_finish(self, True)
+            self._on_finish(self, True, wait)
 
     @property
     def disabled(self) -> bool:
