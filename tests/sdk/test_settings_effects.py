@@ -79,6 +79,16 @@ def test_so_many_metrics_are_shown_at_the_end(limit: int, shown: int, capsys: py
     assert sum(line.startswith("wandb: curve") for line in said.splitlines()) == 2 * shown
 
 
+def test_a_summary_of_several_values_is_shown_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with wandb.init(mode="offline") as run:
+        run.define_metric("accuracy", summary="min,max")
+        for value in (0.5, 0.9, 0.7):
+            run.log({"accuracy": value})
+    said = capsys.readouterr().err.split("Run summary:")[1]
+    assert "accuracy.max 0.9" in said
+    assert "accuracy.min 0.5" in said
+
+
 def test_reinit_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_REINIT", "finish_previous")
     first = wandb.init(mode="offline")

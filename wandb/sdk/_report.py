@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
+from .._row_keys import flattened
 from . import _jupyter
 from ._history_sample import sparkline
 from ._terminal import is_shown, termlog, termwarn
@@ -64,8 +65,8 @@ def history_shown(run: Run) -> Tuple[List[Tuple[str, List[float]]], int]:
 
 
 def summary_shown(run: Run) -> Tuple[List[Tuple[str, str]], int]:
-    """The summary's values that are shown, as text, and how many others there are."""
-    values = {key: value for key, value in run.summary.items() if isinstance(value, (int, float, str))}
+    """The summary's values that are shown, as text, and how many others there are; `accuracy.max` of a nested one."""
+    values = {key: value for key, value in flattened(run.summary.as_dict()) if isinstance(value, (int, float, str))}
     values = {key: value for key, value in values.items() if not key.startswith("_")}
     shown = sorted(values)[: run.settings.max_end_of_run_summary_metrics]
     texts = [(key, f"{values[key]:.5g}" if isinstance(values[key], float) else str(values[key])) for key in shown]
