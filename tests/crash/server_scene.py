@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Callable, Counter, Dict, List, NamedTuple, Optional
 
-from wandb.server._serve import serve
+from wandb.server._serve import ServeOptions, serve
 
 _START_SECONDS = 60.0
 _PAGE_STEPS = 2000
@@ -69,7 +69,8 @@ class ForkedServer:
             os.dup2(log.fileno(), 2)
         try:
             # A port of its own each time: others on this machine take free ones, too.
-            serve("127.0.0.1", 0, self._data, ready, lambda text: None, self._database_url)
+            options = ServeOptions(self._data, port=0, ready_file=ready, database_url=self._database_url)
+            serve(options, lambda text: None)
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         os._exit(1)
