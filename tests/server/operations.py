@@ -7,8 +7,12 @@ from typing import Dict
 
 from world import DIGEST
 
-# Who asks, from the least rights to the most. A service account is a member.
+from wandb.server._auth import PUBLIC, RESTRICTED
+
+# Who asks, from the least rights to the most. A service account is a member. (EXCLUDED, a member whom a restricted
+# project doesn't let in, stands beside them.)
 ROLES = ("outsider", "viewer", "service", "member", "lead", "root")
+EXCLUDED = "excluded"
 # The least role that an operation takes. OPEN: everybody, for what is their own.
 OPEN, READ, CHANGE, LEAD, ROOT = "outsider", "viewer", "service", "lead", "root"
 
@@ -272,8 +276,22 @@ MUTATIONS: Dict[str, Operation] = {
 }
 
 
-def may(role: str, operation: Operation) -> bool:
-    return ROLES.index(role) >= ROLES.index(operation.least)
+# They are about the team, or about nothing, and not about its project.
+OF_TEAM = {
+    "viewer", "serverInfo", "users", "entity", "models", "customChart", "settingsPolicies", "upsertModel", "createUser",
+    "generateApiKey", "deleteApiKey", "createTeam", "createInvite", "deleteInvite", "createServiceAccount",
+    "createDefaultResourceConfig", "createCustomChart",
+}  # fmt: skip
+
+
+def may(role: str, name: str, access: str) -> bool:
+    """Whether a role may do an operation, where the project has this access."""
+    least = {**QUERIES, **MUTATIONS}[name].least
+    if role == EXCLUDED:
+        return may("member", name, access) and (access != RESTRICTED or name in OF_TEAM)
+    if role == OPEN and least == READ:
+        return access == PUBLIC and name not in OF_TEAM
+    return ROLES.index(role) >= ROLES.index(least)
 
 
 def document_of(kind: str, operation: Operation) -> str:

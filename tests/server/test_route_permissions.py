@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 import pytest
 import requests
-from operations import CHANGE, LEAD, OPEN, READ, ROLES
+from operations import CHANGE, EXCLUDED, LEAD, OPEN, READ, ROLES
 from starlette.routing import Mount, Route
 from world import DIGEST, TEAM, World
+
+from wandb.server._auth import ACCESSES, PUBLIC, RESTRICTED
 
 NOBODY = "nobody"  # without a key or a session
 ROOT = "root"  # the server's administrator
@@ -64,6 +66,12 @@ WAYS: Dict[str, Way] = {
     "POST /api/projects/{entity}/{project}/settings": Way(
         CHANGE, f"/api/projects/{PROJECT}/settings", {"description": "d"}
     ),
+    "GET /api/projects/{entity}/{project}/shares": Way(CHANGE, f"/api/projects/{PROJECT}/shares"),
+    "POST /api/projects/{entity}/{project}/shares": Way(CHANGE, f"/api/projects/{PROJECT}/shares", {}),
+    "POST /api/projects/{entity}/{project}/shares/access": Way(LEAD, f"/api/projects/{PROJECT}/shares/access", {}),
+    "POST /api/projects/{entity}/{project}/shares/{link:int}/end": Way(
+        CHANGE, f"/api/projects/{PROJECT}/shares/LINK/end"
+    ),
     "GET /api/account": Way(OPEN, "/api/account"),
     "POST /api/teams/{team}": Way(LEAD, f"/api/teams/{TEAM}", {"user": "newcomer", "role": "viewer"}),
     "GET /sandbox/figures/{library}": Way(NOBODY, "/sandbox/figures/plotly"),
@@ -74,12 +82,23 @@ WAYS: Dict[str, Way] = {
     ),
 }
 # These are tried below, by themselves.
-OTHERS = ("POST /api/account/forget-key", "GET /login", "POST /login", "POST /logout")
+OTHERS = ("POST /api/account/forget-key", "GET /login", "POST /login", "POST /logout", "GET /share/{token}")
+# They are about a team, or about whoever asks.
+OF_NO_PROJECT = (
+    "POST /api/teams/{team}", "GET /api/account", "GET /api/projects", "POST /graphql", "GET /metrics",
+    "POST /api/sign-in-link",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(tmp_path_factory.mktemp("world") / "data") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=ACCESSES)
+def any_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("world") / "data", request.param) as made:
         yield made
 
 
@@ -116,26 +135,47 @@ def send(world: World, session: requests.Session, name: str, way: Way) -> reques
     birth = world.ids["artifactId"]
     digest = base64.b64decode(DIGEST).hex()
     path = way.path.replace("SWEEP", world.ids["sweep"]).replace("BIRTH", birth).replace("DIGEST", digest)
+    if "LINK" in path:
+        shares = f"/api/projects/{PROJECT}/shares"
+        world.server.post(shares, {})
+        path = path.replace("LINK", str(world.server.json(shares)["links"][0]["id"]))
     method = name.partition(" ")[0]
     return session.request(method, world.server.url + path, json=way.body, timeout=30, allow_redirects=False)
 
 
 @pytest.mark.parametrize("name", sorted(WAYS))
-def test_who_may(world: World, name: str) -> None:
+def test_who_may(any_world: World, name: str) -> None:
     way = WAYS[name]
-    everybody = (NOBODY, *ROLES)
-    for role in everybody:
-        with world.session(role) as session:
-            answer = send(world, session, name, way)
+    for role in (NOBODY, "guest", *ROLES, EXCLUDED):
+        with any_world.session(role) as session:
+            answer = send(any_world, session, name, way)
         told = f"{role}: {answer.status_code} {answer.text[:200]}"
-        if everybody.index(role) >= everybody.index(way.least):
-            assert answer.status_code in (200, 303), told
-        elif role == NOBODY:
-            assert answer.status_code == 401, told
-        else:
-            # Who may read learns that it is there; to all others it isn't.
-            known = way.least == ROOT or (role == "viewer" and way.least == CHANGE)
-            assert answer.status_code == (403 if known else 404), told
+        assert answer.status_code in statuses(role, name, any_world.access), told
+
+
+def statuses(role: str, name: str, access: str) -> Tuple[int, ...]:
+    """What a role is answered, where the project has this access."""
+    least, done = WAYS[name].least, (200, 303)
+    everybody = (NOBODY, *ROLES)
+    of_project = name not in OF_NO_PROJECT and least != NOBODY
+    if role == "guest":
+        if least == NOBODY or name == "GET /api/projects" or (least == READ and name.startswith("GET")):
+            return done
+        # A guest only looks, and has no account.
+        return (403,) if of_project and name.startswith("GET") else (401,)
+    if role == EXCLUDED:
+        if access == RESTRICTED and of_project:
+            return (404,)
+        role = "member"
+    if everybody.index(role) >= everybody.index(least):
+        return done
+    if role == NOBODY:
+        return (401,)
+    # Who may read learns that it is there; to all others it isn't.
+    sees = role != "outsider" or access == PUBLIC
+    if sees and least == READ:
+        return done
+    return (403,) if (sees and of_project) or least == ROOT else (404,)
 
 
 @pytest.mark.parametrize("name", sorted(WAYS))

@@ -11,7 +11,7 @@ from typing import Any, Dict
 import requests
 from live_server import UPSERT, LiveServer
 
-from wandb.server._auth import User, create_api_key, create_user, user_by_name
+from wandb.server._auth import PRIVATE, User, create_api_key, create_user, user_by_name
 
 TEAM, PROJECT = "crew", "demo"
 CONTENT = b"the bytes of an artifact"
@@ -19,10 +19,12 @@ DIGEST = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
 
 
 class World:
-    """`ids` are the variables of all operations."""
+    """`ids` are the variables of all operations. `excluded` is a member whom a restricted project doesn't let in, and a
+    `guest` has a link to the project."""
 
-    def __init__(self, data: Path, **options: Any) -> None:
+    def __init__(self, data: Path, access: str = PRIVATE, **options: Any) -> None:
         self.server = LiveServer(data, **options)
+        self.access = access
         self.keys: Dict[str, str] = {}
         self.ids: Dict[str, Any] = {"entity": TEAM, "project": PROJECT}
 
@@ -33,6 +35,7 @@ class World:
         self._make_sweep_and_queue()
         self._make_artifact()
         self._make_chart()
+        self._share()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,21 +52,23 @@ class World:
         session.trust_env = False
         if role in self.keys:
             session.auth = ("api", self.keys[role])
+        elif role == "guest":
+            session.get(self.link, timeout=30, allow_redirects=False)
         return session
 
     def _make_users(self) -> None:
         server = self.server
         server.execute('mutation { createTeam(input: {teamName: "crew"}) { entity { name } } }')
-        self.names = {role: role for role in ("outsider", "viewer", "member", "lead")}
+        self.names = {role: role for role in ("outsider", "excluded", "viewer", "member", "lead")}
         self.names["root"] = server.user
         self.keys["root"] = server.key
         with server.services.database.write() as connection:
-            for name in ("outsider", "viewer", "member", "lead", "newcomer"):
+            for name in ("outsider", "excluded", "viewer", "member", "lead", "newcomer"):
                 user = create_user(connection, name, False, server.clock())
                 self.keys[name] = create_api_key(connection, server.services.secret, user, server.clock())
         invite = """mutation I($name: String, $role: String) { createInvite(input: {entityName: "crew",
             username: $name, role: $role}) { invite { id } } }"""
-        for name, role in (("viewer", "viewer"), ("member", "member"), ("lead", "admin")):
+        for name, role in (("viewer", "viewer"), ("member", "member"), ("excluded", "member"), ("lead", "admin")):
             made = server.execute(invite, name=name, role=role)["createInvite"]["invite"]
             self.ids[f"{name}Id"] = made["id"]
         made = server.execute("""mutation { createServiceAccount(input: {entityName: "crew", description: "ci"}) {
@@ -132,6 +137,13 @@ class World:
             id } } }""")
         ids["portfolioId"] = found["project"]["artifactCollection"]["id"]
         ids["clientID"] = "c" * 128
+
+    def _share(self) -> None:
+        path = f"/api/projects/{TEAM}/{PROJECT}/shares"
+        self.link = self.server.post(path, {}).json()["url"]
+        people = [self.names[role] for role in ("viewer", "member", "service")]
+        answer = self.server.post(path + "/access", {"access": self.access, "people": people})
+        assert answer.status_code == 200, answer.text
 
     def _begin_parts(self) -> None:
         """A file of the draft, whose only part is here."""

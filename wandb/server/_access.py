@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from ._auth import User, key_in_header, user_of_key, user_of_session
+from ._auth import Place, User, key_in_header, user_of_key, user_of_session
+from ._limits import SHARE_LINKS_KEPT
 from ._names import RunKey
 from ._services import Services
+from ._shares import shared_projects
 from ._store import Run, find_run
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+# Nobody has an empty name, so that this user owns nothing.
+_GUEST = User(0, "", admin=False)
 
 
 def services_of(request: Request) -> Services:
@@ -69,12 +76,32 @@ def session_user(request: Request, connection: Connection) -> User | None:
     return user_of_session(connection, services.secret, token, services.clock())
 
 
+def share_cookie_name(services: Services) -> str:
+    return f"wandb_share_{services.secret.server_id}"
+
+
+def share_tokens(request: Request) -> list[str]:
+    """Of the links to projects that a browser has opened, the last one last."""
+    text = request.cookies.get(share_cookie_name(services_of(request)), "")
+    return [token for token in text.split(".") if token][-SHARE_LINKS_KEPT:]
+
+
+def browser_user(request: Request, connection: Connection) -> User | None:
+    """Who looks at a page: a user, a guest who has a link to a project, or a user who has one."""
+    services = services_of(request)
+    user = session_user(request, connection)
+    shared = shared_projects(connection, services.secret, share_tokens(request), services.clock())
+    if shared:
+        return replace(user or _GUEST, shared=shared)
+    return user
+
+
 def require_user(request: Request, connection: Connection) -> User:
-    """The user of the API key or of the browser session."""
+    """The user of the API key or of the browser session; a guest only looks."""
     if "authorization" in request.headers:
         return require_key(request, connection)
-    user = session_user(request, connection)
-    if user is None:
+    user = browser_user(request, connection)
+    if user is None or (user.is_guest and request.method not in _SAFE_METHODS):
         raise HTTPException(401, "sign in first, or send an API key")
     if request.method not in _SAFE_METHODS:
         require_same_origin(request)
@@ -91,22 +118,15 @@ def require_same_origin(request: Request) -> None:
         raise HTTPException(403, "this request did not come from a page of this server")
 
 
-def require_entity(user: User, entity: str) -> None:
-    if not user.may_use(entity):
-        # The same answer as for what does not exist, so that names cannot be probed.
-        raise HTTPException(404, f"entity {entity!r} was not found")
-
-
-def require_change(user: User, entity: str) -> None:
-    if not user.may_change(entity):
-        raise HTTPException(403, f"user {user.name!r} may look at the entity {entity!r} but not change it")
+def require_edit(user: User, place: Place) -> None:
+    if not user.may_edit(place):
+        raise HTTPException(403, f"user {user.name!r} may look at projects of {place.entity!r} but not change them")
 
 
 def run_of_path(request: Request, connection: Connection, user: User) -> Run:
     """The run that a path names, if the user may see it."""
     key = run_key_of_path(request)
-    require_entity(user, key.entity)
-    return known_run(key, find_run(connection, key))
+    return seen_run(user, key, find_run(connection, key))
 
 
 def run_key_of_path(request: Request) -> RunKey:
@@ -114,9 +134,10 @@ def run_key_of_path(request: Request) -> RunKey:
     return RunKey(parameters["run"], parameters["project"], parameters["entity"])
 
 
-def known_run(key: RunKey, run: Run | None) -> Run:
-    """The run that was looked up by its names."""
-    if run is None:
+def seen_run(user: User, key: RunKey, run: Run | None) -> Run:
+    """The run that was looked up by its names, if the user may see it."""
+    if run is None or not user.may_see(run):
+        # One answer for both, so that names can't be probed.
         raise HTTPException(404, f"run {'/'.join(reversed(key))!r} was not found")
     return run
 

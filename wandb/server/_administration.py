@@ -18,7 +18,7 @@ from ._database import DatabaseUrlError
 from ._formats import DatabaseVersionError
 from ._names import name_problem
 from ._services import DATABASE_FILE, Services, open_services
-from ._tables import api_keys, members, tickets
+from ._tables import api_keys, members, project_people, share_links, tickets
 from ._teams import set_member, team_exists
 
 
@@ -90,11 +90,11 @@ class Administration:
         return found
 
     def disable_user(self, name: str) -> None:
-        """Nobody comes in as this user any more. The last administrator stays."""
+        """Nobody comes in as this user any more, or by a link of theirs. The last administrator stays."""
         user = self._user(name)
         if user.admin and not any(one.admin and one.keys and one.name != name for one in self.users()):
             raise AdministrationError(f"{name!r} is the only administrator with a key; make another one first")
-        for table in (api_keys, tickets, members):
+        for table in (api_keys, tickets, members, project_people, share_links):
             self._connection.execute(delete(table).where(table.c.user_id == user.id))
 
     def _user(self, name: str) -> User:

@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ._access import base_url_of, require_change, require_key, require_user, run_of_path, services_of
+from ._access import base_url_of, require_edit, require_key, require_user, run_of_path, services_of
 from ._alerts import list_alerts
 from ._artifacts import Artifact, artifacts_of_run, artifacts_used_by_run, collection_by_id
 from ._auth import create_sign_in_token
@@ -51,7 +51,7 @@ def _projects(request: Request) -> Response:
         views = [
             project_view(project, *activity.get(project.id, (0, None)))
             for project in list_projects(connection)
-            if user.may_use(project.entity)
+            if user.may_see(project)
         ]
     views.sort(key=lambda view: -float(view["active_at"]))
     return StrictJSONResponse({"projects": views})
@@ -69,7 +69,7 @@ def _run(request: Request) -> Response:
             "used": [_artifact_link(connection, item) for item in artifacts_used_by_run(connection, run.id)],
         }
         detail["file_count"] = count_files(connection, run.id)
-        detail["may_change"] = user.may_change(run.entity)
+        detail["may_change"] = user.may_edit(run)
         detail["axes"] = list(step_metrics(run.config).items())
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():
@@ -147,7 +147,7 @@ def _stop(request: Request) -> Response:
     with services.database.write() as connection:
         user = require_user(request, connection)
         run = run_of_path(request, connection, user)
-        require_change(user, run.entity)
+        require_edit(user, run)
         context = RequestContext(services, connection, user, base_url_of(request), services.clock(), True)
         return StrictJSONResponse({"stopping": request_stop(context, run)})
 

@@ -95,7 +95,7 @@ def _artifact_file(request: Request) -> Response:
 def _readable_artifact(connection: Connection, user: User, client_id: str) -> Artifact:
     for artifact in artifacts_by_client_id(connection, client_id):
         home = collection_by_id(connection, artifact.collection_id)
-        if home is not None and user.may_use(home.entity):
+        if home is not None and user.may_see(home):
             return artifact
     raise HTTPException(404, "the artifact was not found")
 

@@ -144,7 +144,7 @@ def _version_view(connection: Connection, place: Membership) -> dict[str, Any]:
 
 
 def _run_link(context: RequestContext, run: Run | None) -> dict[str, str] | None:
-    if run is None or not context.user.may_use(run.entity):
+    if run is None or not context.user.may_see(run):
         return None
     return {"entity": run.entity, "project": run.project, "id": run.name, "name": run.display_name}
 

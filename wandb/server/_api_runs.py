@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .._filters import FilterError, parse_filter
-from ._access import base_url_of, require_change, require_entity, require_user, services_of
+from ._access import base_url_of, require_edit, require_user, services_of
 from ._body import read_body
 from ._json_response import StrictJSONResponse
 from ._limits import BUCKETS_MAX, CHANGE_BYTES_MAX, CHARTED_RUNS_MAX, TABLE_RUNS_MAX, TABLE_RUNS_PER_ANSWER
@@ -44,12 +44,11 @@ def project_of(request: Request, connection: Connection, *, change: bool = False
     parameters = request.path_params
     services = services_of(request)
     user = require_user(request, connection)
-    require_entity(user, parameters["entity"])
-    if change:
-        require_change(user, parameters["entity"])
     project = find_project(connection, parameters["entity"], parameters["project"])
-    if project is None:
+    if project is None or not user.may_see(project):
         raise HTTPException(404, f"project {parameters['entity']}/{parameters['project']} was not found")
+    if change:
+        require_edit(user, project)
     return project, RequestContext(services, connection, user, base_url_of(request), services.clock(), change)
 
 
@@ -74,7 +73,7 @@ def _runs(request: Request) -> Response:
         {**run_row(run, context.now), "number": numbers[run.id], "values": _values(run, shown)} for run in page.runs
     ]
     body = {"total": page.total, "matching": page.matching, "columns": columns, "runs": rows}
-    may_change = context.user.may_change(project.entity)
+    may_change = context.user.may_edit(project)
     return tagged(request, {**body, "description": project.description, "may_change": may_change})
 
 

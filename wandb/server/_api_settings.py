@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Union
 
 from graphql import GraphQLError
 from sqlalchemy import Connection
@@ -47,7 +47,8 @@ from ._services import RequestContext
 from ._store import Project, describe_project
 from ._teams import list_members, team_exists, teams_of
 
-Change = Callable[[Request, Connection, dict[str, Any]], RequestContext]
+Outcome = Union[RequestContext, "tuple[RequestContext, dict[str, Any]]"]
+Change = Callable[[Request, Connection, dict[str, Any]], Outcome]
 
 
 def _queues(request: Request) -> Response:
@@ -85,13 +86,14 @@ def _agent_view(agent: LaunchAgent) -> dict[str, Any]:
 def _settings(request: Request) -> Response:
     with services_of(request).database.read() as connection:
         project, context = project_of(request, connection)
-        policies = policies_for(connection, context.user, project.entity, project.name)
+        inside = context.user.may_use(project.entity)
+        policies = policies_for(connection, context.user, project.entity, project.name) if inside else []
         body = {
             "description": project.description,
             "created_at": project.created_at,
-            "may_change": context.user.may_change(project.entity),
+            "may_change": context.user.may_edit(project),
             "may_lead": context.user.may_lead(project.entity),
-            "team": _team_view(connection, project.entity),
+            "team": _team_view(connection, project.entity) if inside else None,
             "policies": [
                 {
                     "scope": policy.scope,
@@ -112,8 +114,11 @@ def _team_view(connection: Connection, name: str) -> list[dict[str, Any]] | None
     return [vars(member) for member in list_members(connection, name)]
 
 
-def _changing(change: Change) -> Callable[[Request], Any]:
-    """An endpoint that takes a JSON object, and does all that it asks for or, where something is wrong, nothing."""
+def changing(change: Change) -> Callable[[Request], Any]:
+    """An endpoint that takes a JSON object, and does all that it asks for or, where something is wrong, nothing.
+
+    What a change gives besides the context is part of the answer.
+    """
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, CHANGE_BYTES_MAX)
@@ -131,12 +136,13 @@ def _changed(request: Request, body: bytes, change: Change) -> Response:
         raise HTTPException(400, "the body must be a JSON object")
     try:
         with services_of(request).database.write() as connection:
-            context = change(request, connection, asked)
+            outcome = change(request, connection, asked)
     except GraphQLError as error:
         raise HTTPException(400, error.message) from None
+    context, answer = outcome if isinstance(outcome, tuple) else (outcome, {})
     for action in context.after_commit:
         action()
-    return StrictJSONResponse({"changed": True})
+    return StrictJSONResponse({"changed": True, **answer})
 
 
 def _change_project(request: Request, connection: Connection, asked: dict[str, Any]) -> RequestContext:
@@ -168,6 +174,8 @@ def _change_policy(context: RequestContext, project: Project, text: str) -> None
 def _account(request: Request) -> Response:
     with services_of(request).database.read() as connection:
         user = require_user(request, connection)
+        if user.is_guest:
+            raise HTTPException(401, "sign in first; a link to a project comes with no account")
         body = {
             "name": user.name,
             "admin": user.admin,
@@ -211,8 +219,8 @@ _PROJECT = "/api/projects/{entity}/{project}"
 SETTINGS_API_ROUTES = [
     Route(_PROJECT + "/queues", _queues),
     Route(_PROJECT + "/settings", _settings),
-    Route(_PROJECT + "/settings", _changing(_change_project), methods=["POST"]),
+    Route(_PROJECT + "/settings", changing(_change_project), methods=["POST"]),
     Route("/api/account", _account),
-    Route("/api/account/forget-key", _changing(_forget_key), methods=["POST"]),
-    Route("/api/teams/{team}", _changing(_change_team), methods=["POST"]),
+    Route("/api/account/forget-key", changing(_forget_key), methods=["POST"]),
+    Route("/api/teams/{team}", changing(_change_team), methods=["POST"]),
 ]

@@ -28,6 +28,7 @@ from ._api_media import MEDIA_API_ROUTES
 from ._api_project import PROJECT_API_ROUTES
 from ._api_runs import RUNS_API_ROUTES
 from ._api_settings import SETTINGS_API_ROUTES
+from ._api_shares import SHARE_API_ROUTES
 from ._body import BodyEncodingError, BodyTooLargeError
 from ._bytes import DigestMismatchError
 from ._custom_charts import CUSTOM_CHART_RESOLVERS
@@ -275,6 +276,7 @@ _DASHBOARD_ROUTES = [
     *RUNS_API_ROUTES,
     *MEDIA_API_ROUTES,
     *SETTINGS_API_ROUTES,
+    *SHARE_API_ROUTES,
     *SANDBOX_ROUTES,
     *PAGE_ROUTES,
 ]

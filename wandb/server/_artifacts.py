@@ -56,6 +56,7 @@ class Collection:
     updated_at: float
     project: str
     entity: str
+    access: str
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,12 @@ class Membership:
 
 
 def _collections_with_names() -> Select[Any]:
-    return select(collections, projects.c.name.label("project"), projects.c.entity.label("entity")).join(
-        projects, projects.c.id == collections.c.project_id
+    of_project = (
+        projects.c.name.label("project"),
+        projects.c.entity.label("entity"),
+        projects.c.access.label("access"),
     )
+    return select(collections, *of_project).join(projects, projects.c.id == collections.c.project_id)
 
 
 def find_collection(connection: Connection, project_id: int, name: str) -> Collection | None:

@@ -18,13 +18,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Select, delete, insert, select
 
 from ._limits import SESSION_SECONDS, SIGN_IN_LINK_SECONDS
 from ._names import sanitized_user_name
-from ._tables import api_keys, members, tickets, users
+from ._tables import api_keys, members, project_people, tickets, users
 
 _SECRET_BYTES = 32
 SECRET_FILE = "secret"  # noqa: S105 - a name
@@ -33,6 +33,21 @@ SECRET_VARIABLE = "WANDB_SERVER_SECRET"  # noqa: S105 - a name
 
 # What a member of a team may do: read; also change; also say who is in the team.
 VIEWER, MEMBER, ADMIN = ROLES = ("viewer", "member", "admin")
+
+# Who sees a project: whoever may use its entity; of a team its administrators and those who were let in; every user of
+# the server. To change it takes the same role in each.
+PRIVATE, RESTRICTED, PUBLIC = ACCESSES = ("PRIVATE", "RESTRICTED", "PUBLIC")
+
+
+class Place(Protocol):
+    """A project, or what lies in one."""
+
+    @property
+    def entity(self) -> str: ...
+    @property
+    def project_id(self) -> int: ...
+    @property
+    def access(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,14 @@ class User:
     name: str
     admin: bool
     teams: tuple[tuple[str, str], ...] = ()
+    # Restricted projects that they were let into, and those that a link lets them look at.
+    let_in: frozenset[int] = frozenset()
+    shared: frozenset[int] = frozenset()
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether this is somebody without an account, who sees what links lead to and nothing else."""
+        return not self.name
 
     def may_use(self, entity: str) -> bool:
         """Everybody owns the entity of their name and reads in their teams; an administrator may use every entity."""
@@ -51,8 +74,19 @@ class User:
     def may_change(self, entity: str) -> bool:
         return self.admin or entity == self.name or self._role(entity) in (MEMBER, ADMIN)
 
-    def may_lead(self, team: str) -> bool:
-        return self.admin or self._role(team) == ADMIN
+    def may_lead(self, entity: str) -> bool:
+        return self.admin or entity == self.name or self._role(entity) == ADMIN
+
+    def may_see(self, place: Place) -> bool:
+        if place.project_id in self.shared or (place.access == PUBLIC and not self.is_guest):
+            return True
+        return self.may_use(place.entity) and self._is_let_in(place)
+
+    def may_edit(self, place: Place) -> bool:
+        return self.may_change(place.entity) and self._is_let_in(place)
+
+    def _is_let_in(self, place: Place) -> bool:
+        return place.access != RESTRICTED or place.project_id in self.let_in or self.may_lead(place.entity)
 
     def _role(self, entity: str) -> str | None:
         return dict(self.teams).get(entity)
@@ -241,4 +275,5 @@ def _user(connection: Connection, query: Select[Any]) -> User | None:
     if row is None:
         return None
     roles = connection.execute(select(members.c.team, members.c.role).where(members.c.user_id == row.id))
-    return User(row.id, row.name, row.admin, tuple((role.team, role.role) for role in roles))
+    let_in = connection.scalars(select(project_people.c.project_id).where(project_people.c.user_id == row.id))
+    return User(row.id, row.name, row.admin, tuple((role.team, role.role) for role in roles), frozenset(let_in))

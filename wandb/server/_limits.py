@@ -96,6 +96,12 @@ DOWNLOAD_URL_SECONDS = 3600.0
 SIGN_IN_LINK_SECONDS = 600.0
 SESSION_SECONDS = 30 * 24 * 3600.0
 
+# How long a link to a project works at most; how many of them a project has at a time, more than people look through;
+# and how many a browser keeps, each of 43 characters in a cookie.
+SHARE_DAYS_MAX = 365
+SHARE_LINKS_MAX = 500
+SHARE_LINKS_KEPT = 16
+
 # A chart is at most this many buckets wide: more than the pixels of a chart on most screens.
 BUCKETS_MAX = 1024
 

@@ -76,7 +76,7 @@ def _view(connection: Connection, user: User, node: Node) -> dict[str, Any] | No
     kind, number = node
     if kind == RUN:
         run = find_run_by_id(connection, number)
-        return None if run is None or not user.may_use(run.entity) else _run_view(run)
+        return None if run is None or not user.may_see(run) else _run_view(run)
     artifact = artifact_by_id(connection, number)
     return None if artifact is None else _artifact_view(connection, user, artifact)
 
@@ -88,7 +88,7 @@ def _run_view(run: Run) -> dict[str, Any]:
 
 def _artifact_view(connection: Connection, user: User, artifact: Artifact) -> dict[str, Any] | None:
     home = collection_by_id(connection, artifact.collection_id)
-    if home is None or not user.may_use(home.entity):
+    if home is None or not user.may_see(home):
         return None
     own = [place.version for place in memberships_of(connection, artifact) if place.collection.id == home.id]
     if not own:

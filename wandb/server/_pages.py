@@ -19,10 +19,12 @@ from starlette.types import Scope
 
 from ._access import (
     base_url_of,
+    browser_user,
     cookie_name,
     require_same_origin,
     services_of,
-    session_user,
+    share_cookie_name,
+    share_tokens,
 )
 from ._auth import (
     User,
@@ -33,8 +35,9 @@ from ._auth import (
     user_of_key,
 )
 from ._body import read_body
-from ._limits import FORM_BYTES_MAX, SESSION_SECONDS
+from ._limits import FORM_BYTES_MAX, SESSION_SECONDS, SHARE_LINKS_KEPT
 from ._names import name_problem
+from ._shares import shared_projects
 
 
 class _VersionConvertor(StringConvertor):
@@ -66,7 +69,7 @@ def _shell(request: Request) -> Response:
     if entity is not None and name_problem("entity", entity):
         raise HTTPException(404, f"there is no page at {request.url.path}")
     with services_of(request).database.read() as connection:
-        user = session_user(request, connection)
+        user = browser_user(request, connection)
     if user is None:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse("/login?" + urlencode({"next": here}), 303)
@@ -139,16 +142,18 @@ def _signed_in(request: Request, user: User, next_path: str) -> Response:
     with services.database.write() as connection:
         delete_expired_tickets(connection, now)
         session = create_session(connection, services.secret, user, now)
-    response = RedirectResponse(quote(next_path, safe="/?&=%:@!$'()*+,;~"), 303)
-    response.set_cookie(
-        cookie_name(services),
-        session,
-        max_age=int(SESSION_SECONDS),
-        httponly=True,
-        samesite="lax",
-        secure=base_url_of(request).startswith("https:"),
-    )
+    response = _redirect(next_path)
+    _set_cookie(request, response, cookie_name(services), session)
     return response
+
+
+def _redirect(path: str) -> Response:
+    return RedirectResponse(quote(path, safe="/?&=%:@!$'()*+,;~"), 303)
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str) -> None:
+    secure = base_url_of(request).startswith("https:")
+    response.set_cookie(name, value, max_age=int(SESSION_SECONDS), httponly=True, samesite="lax", secure=secure)
 
 
 def _logout(request: Request) -> Response:
@@ -158,11 +163,27 @@ def _logout(request: Request) -> Response:
     with services.database.write() as connection:
         end_session(connection, services.secret, token)
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(cookie_name(services), httponly=True, samesite="lax")
+    for name in (cookie_name(services), share_cookie_name(services)):
+        response.delete_cookie(name, httponly=True, samesite="lax")
+    return response
+
+
+def _open_share(request: Request) -> Response:
+    """Let whoever comes by a link look at what it leads to, besides what they may see already."""
+    services = services_of(request)
+    token = request.path_params["token"]
+    with services.database.read() as connection:
+        found = shared_projects(connection, services.secret, [token], services.clock())
+    if not found:
+        return _login_form("/", "This link does not work any more. Sign in with an API key.", 401)
+    tokens = [*(one for one in share_tokens(request) if one != token), token][-SHARE_LINKS_KEPT:]
+    response = _redirect(local_path(request.query_params.get("next", "/")))
+    _set_cookie(request, response, share_cookie_name(services), ".".join(tokens))
     return response
 
 
 PAGE_ROUTES = [
+    Route("/share/{token}", _open_share),
     Route("/login", _login_page),
     Route("/login", _login, methods=["POST"]),
     Route("/logout", _logout, methods=["POST"]),

@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from ._access import (
     base_url_of,
-    known_run,
     known_user,
     noted,
-    require_change,
-    require_entity,
+    require_edit,
     require_key,
     run_key_of_path,
+    seen_run,
     sent_key,
     services_of,
 )
@@ -95,8 +94,7 @@ async def file_stream(request: Request) -> Response:
 
     def admit(user: User | None, run: Run | None) -> None:
         user = noted(request, known_user(user))
-        require_entity(user, run_key.entity)
-        require_change(user, known_run(run_key, run).entity)
+        require_edit(user, seen_run(user, run_key, run))
 
     answer = await services.ingest.apply(api_key, run_key, stream_request, writer_of(request.headers), admit)
     request.app.state.metrics.count_lines(stream_request)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from graphql import GraphQLError
 
 from .._filters import FilterError, matches, ordered, parse_filter
-from ._auth import User, key_hints
+from ._auth import Place, User, key_hints
 from ._filters import run_view
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
@@ -64,6 +64,35 @@ def allowed_entity(context: RequestContext, name: str | None) -> str:
     return name
 
 
+def allowed_project(context: RequestContext, entity: str | None, name: str | None) -> Project | None:
+    """The project a client means, if it is there and the user may see it, and change it where the request does so."""
+    project = find_project(context.connection, entity or context.user.name, name or DEFAULT_PROJECT)
+    if project is None or not context.user.may_see(project):
+        # As if there were none, for whoever may use the entity.
+        allowed_entity(context, entity)
+        return None
+    require_allowed(context, project)
+    return project
+
+
+def allowed_run(context: RequestContext, key: RunKey) -> Run | None:
+    """The run a client means, in the same way."""
+    run = find_run(context.connection, key)
+    if run is None or not context.user.may_see(run):
+        allowed_entity(context, key.entity)
+        return None
+    require_allowed(context, run)
+    return run
+
+
+def require_allowed(context: RequestContext, place: Place) -> None:
+    """That a user who may see something may do with it what the request does."""
+    if not context.user.may_see(place):
+        raise GraphQLError(f"user {context.user.name!r} may not use this project of {place.entity!r}")
+    if context.changes and not context.user.may_edit(place):
+        raise GraphQLError(f"user {context.user.name!r} may look at this project of {place.entity!r} but not change it")
+
+
 def page(items: Sequence[Item], after: str | None, first: int | None) -> tuple[list[tuple[Item, str]], dict[str, Any]]:
     """One page of a list: items with their cursors, and the page info.
 
@@ -113,8 +142,7 @@ def entity_view(name: str) -> dict[str, str]:
 def _project(
     _: None, context: RequestContext, name: str | None = None, entityName: str | None = None
 ) -> Project | None:
-    entity = allowed_entity(context, entityName)
-    return find_project(context.connection, entity, name or DEFAULT_PROJECT)
+    return allowed_project(context, entityName, name)
 
 
 def _models(
@@ -125,7 +153,8 @@ def _models(
     first: int | None = None,
 ) -> dict[str, Any]:
     entity = allowed_entity(context, entityName)
-    return connection_of(list_projects(context.connection, entity), after, first)
+    found = [project for project in list_projects(context.connection, entity) if context.user.may_see(project)]
+    return connection_of(found, after, first)
 
 
 def _upsert_model(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +168,9 @@ def project_for_writing(context: RequestContext, entity: str, name: str | None) 
     problem = name_problem("project", name)
     if problem:
         raise GraphQLError(problem)
-    return ensure_project(context.connection, entity, name, context.now)
+    project, made = ensure_project(context.connection, entity, name, context.now)
+    require_allowed(context, project)
+    return project, made
 
 
 def _user_api_keys(user: User, context: RequestContext) -> dict[str, Any]:
@@ -148,6 +179,12 @@ def _user_api_keys(user: User, context: RequestContext) -> dict[str, Any]:
     return {
         "edges": [{"node": {"id": storage_id("ApiKey", str(number)), "name": f"...{hint}"}} for number, hint in hints]
     }
+
+
+def _user_teams(user: User, context: RequestContext) -> dict[str, Any]:
+    """The entities of a user that whoever asks may use too."""
+    names = [user.name, *(team for team, _ in user.teams if context.user.may_use(team))]
+    return {"edges": [{"node": entity_view(name)} for name in names]}
 
 
 def _project_runs(
@@ -221,9 +258,7 @@ RESOLVERS: Resolvers = {
         "flags": lambda user, context: "{}",
         "entity": lambda user, context: user.name,
         "apiKeys": _user_api_keys,
-        "teams": lambda user, context: {
-            "edges": [{"node": entity_view(name)} for name in (user.name, *(team for team, _ in user.teams))]
-        },
+        "teams": _user_teams,
     },
     "Project": {
         "id": lambda project, context: storage_id("Project", project.name, project.entity),
@@ -232,9 +267,9 @@ RESOLVERS: Resolvers = {
         "entity": lambda project, context: entity_view(project.entity),
         "createdAt": lambda project, context: iso_time(project.created_at),
         "updatedAt": _project_updated_at,
-        "access": lambda project, context: "PRIVATE",
+        "access": lambda project, context: project.access,
         "isBenchmark": lambda project, context: False,
-        "readOnly": lambda project, context: not context.user.may_change(project.entity),
+        "readOnly": lambda project, context: not context.user.may_edit(project),
         "user": lambda project, context: context.user,
         "runCount": _project_run_count,
         "runs": _project_runs,

@@ -49,11 +49,11 @@ from ._client_ids import artifacts_by_client_id, record_client_id
 from ._graphql import Resolvers
 from ._limits import FILES_PER_REQUEST_MAX, UPLOAD_PARTS_MAX
 from ._names import RunKey, file_name_problem, name_problem, parse_storage_number, storage_id
-from ._resolvers import DEFAULT_PROJECT, allowed_entity, project_for_writing
+from ._resolvers import DEFAULT_PROJECT, allowed_entity, allowed_run, project_for_writing
 from ._resolvers_artifacts import TypeView, changeable_artifact, home_of, readable_artifact
 from ._services import RequestContext
 from ._storage import expecting_digest
-from ._store import Run, find_run, project_by_id
+from ._store import Run, project_by_id
 from ._values import parse_object
 
 
@@ -74,9 +74,9 @@ def run_of_input(context: RequestContext, input: dict[str, Any]) -> Run | None:
     """The run that an input names; None when it names none."""
     if not input.get("runName"):
         return None
-    entity = allowed_entity(context, input.get("entityName"))
+    entity = input.get("entityName") or context.user.name
     key = RunKey(input["runName"], input.get("projectName") or DEFAULT_PROJECT, entity)
-    run = find_run(context.connection, key)
+    run = allowed_run(context, key)
     if run is None:
         raise GraphQLError(f"run {'/'.join(reversed(key))!r} was not found")
     return run
@@ -207,7 +207,7 @@ def _manifest_of_input(context: RequestContext, text: str) -> Manifest:
     number = parse_storage_number("ArtifactManifest", text)
     manifest = None if number is None else find_manifest(context.connection, number)
     artifact = None if manifest is None else artifact_by_id(context.connection, manifest.artifact_id)
-    if manifest is None or artifact is None or not context.user.may_change(home_of(context, artifact).entity):
+    if manifest is None or artifact is None or not context.user.may_edit(home_of(context, artifact)):
         raise GraphQLError(f"manifest {text!r} was not found")
     return manifest
 
@@ -321,7 +321,7 @@ def _commit_artifact(_: None, context: RequestContext, input: dict[str, Any]) ->
 
     def readable(number: int) -> bool:
         project = project_by_id(context.connection, number)
-        return project is not None and context.user.may_use(project.entity)
+        return project is not None and context.user.may_see(project)
 
     done = commit_artifact(context.connection, artifact, project_id, contents, readable, context.now)
     return {"artifact": done}

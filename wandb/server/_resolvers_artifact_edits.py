@@ -33,11 +33,10 @@ from ._artifacts import (
 from ._client_ids import artifacts_by_client_id
 from ._graphql import Resolvers
 from ._names import name_problem
-from ._resolvers import allowed_entity, project_for_writing
+from ._resolvers import allowed_entity, allowed_project, project_for_writing
 from ._resolvers_artifact_changes import free, object_text, telling, ttl_of_input
 from ._resolvers_artifacts import changeable_artifact, home_of, readable_artifact, readable_collection, tag_views
 from ._services import RequestContext
-from ._store import find_project
 
 _SUCCESS = {"success": True}
 
@@ -64,10 +63,7 @@ def _tags(input: dict[str, Any], name: str) -> list[str]:
 
 def _collection_of(context: RequestContext, home: Collection, entry: dict[str, Any]) -> Collection:
     """The collection that an alias is meant for; what it leaves out is as for the artifact itself."""
-    entity = entry.get("entityName") or home.entity
-    project = find_project(
-        context.connection, allowed_entity(context, entity), entry.get("projectName") or home.project
-    )
+    project = allowed_project(context, entry.get("entityName") or home.entity, entry.get("projectName") or home.project)
     name = entry["artifactCollectionName"]
     found = None if project is None else find_collection(context.connection, project.id, name)
     if found is None:
@@ -125,7 +121,7 @@ def _artifact_to_link(context: RequestContext, input: dict[str, Any]) -> Artifac
     if input.get("artifactID"):
         return readable_artifact(context, input["artifactID"])
     for artifact in artifacts_by_client_id(context.connection, input.get("clientID") or ""):
-        if context.user.may_use(home_of(context, artifact).entity):
+        if context.user.may_see(home_of(context, artifact)):
             return artifact
     raise GraphQLError("the artifact to link was not found")
 
@@ -188,8 +184,7 @@ def _delete_portfolio(_: None, context: RequestContext, input: dict[str, Any]) -
 
 
 def _tagged_collection(context: RequestContext, input: dict[str, Any]) -> Collection:
-    entity = allowed_entity(context, input.get("entityName"))
-    project = find_project(context.connection, entity, input.get("projectName") or "")
+    project = allowed_project(context, input.get("entityName"), input.get("projectName"))
     name = input["artifactCollectionName"]
     found = None if project is None else find_collection(context.connection, project.id, name)
     if found is None:

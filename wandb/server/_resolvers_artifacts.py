@@ -35,7 +35,7 @@ from ._client_ids import artifacts_by_client_id
 from ._graphql import TYPE_NAME, Resolvers
 from ._limits import PAGE_SIZE_MAX
 from ._names import parse_storage_number, storage_id
-from ._resolvers import allowed_entity, connection_of
+from ._resolvers import connection_of, require_allowed
 from ._resolvers_artifact_files import artifact_files, files_by_entries, manifest_file
 from ._services import RequestContext, iso_time
 from ._store import Project, Run, find_project, run_by_id, run_exists
@@ -60,7 +60,7 @@ def readable_artifact(context: RequestContext, text: str) -> Artifact:
     """The version with a storage id, if the user may see it."""
     number = parse_storage_number("Artifact", text)
     artifact = None if number is None else artifact_by_id(context.connection, number)
-    if artifact is None or not context.user.may_use(home_of(context, artifact).entity):
+    if artifact is None or not context.user.may_see(home_of(context, artifact)):
         raise GraphQLError(f"artifact {text!r} was not found")
     return artifact
 
@@ -68,7 +68,7 @@ def readable_artifact(context: RequestContext, text: str) -> Artifact:
 def changeable_artifact(context: RequestContext, text: str) -> Artifact:
     """The version with a storage id, if the user may change it."""
     artifact = readable_artifact(context, text)
-    allowed_entity(context, home_of(context, artifact).entity)
+    require_allowed(context, home_of(context, artifact))
     return artifact
 
 
@@ -91,15 +91,15 @@ def _collection_by_id(_: None, context: RequestContext, id: str) -> Collection |
 def readable_collection(context: RequestContext, text: str) -> Collection:
     number = parse_storage_number("ArtifactCollection", text)
     collection = None if number is None else collection_by_id(context.connection, number)
-    if collection is None or not context.user.may_use(collection.entity):
+    if collection is None or not context.user.may_see(collection):
         raise GraphQLError(f"artifact collection {text!r} was not found")
-    allowed_entity(context, collection.entity)
+    require_allowed(context, collection)
     return collection
 
 
 def _client_id_mapping(_: None, context: RequestContext, clientID: str) -> dict[str, str] | None:
     for artifact in artifacts_by_client_id(context.connection, clientID):
-        if context.user.may_use(home_of(context, artifact).entity):
+        if context.user.may_see(home_of(context, artifact)):
             return {"serverID": artifact_storage_id(artifact)}
     return None
 
@@ -276,14 +276,14 @@ def _membership_aliases(place: Membership, context: RequestContext) -> list[dict
 
 def _artifact_aliases(artifact: Artifact, context: RequestContext) -> list[dict[str, Any]]:
     views = []
-    for place in memberships_of(context.connection, artifact):
+    for place in _artifact_places(artifact, context):
         views += _membership_aliases(place, context)
     return views
 
 
 def _artifact_places(artifact: Artifact, context: RequestContext) -> list[Membership]:
     places = memberships_of(context.connection, artifact)
-    return [place for place in places if context.user.may_use(place.collection.entity)]
+    return [place for place in places if context.user.may_see(place.collection)]
 
 
 def _manifest(artifact: Artifact, context: RequestContext) -> Manifest | None:
@@ -300,7 +300,7 @@ def _created_by(artifact: Artifact, context: RequestContext) -> Run | User | Non
 def _used_by(artifact: Artifact, context: RequestContext) -> dict[str, Any]:
     connection = context.connection
     found = [run_by_id(connection, run_id) for run_id in runs_using(connection, artifact.id)]
-    seen = [run for run in found if context.user.may_use(run.entity)]
+    seen = [run for run in found if context.user.may_see(run)]
     return connection_of(seen, None, PAGE_SIZE_MAX)
 
 

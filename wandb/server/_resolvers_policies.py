@@ -21,14 +21,22 @@ from ._policies import (
     project_policy_name,
     set_policy,
 )
-from ._resolvers import allowed_entity
+from ._resolvers import allowed_entity, require_allowed
 from ._services import RequestContext, iso_time
+from ._store import find_project
 
 
 def _settings_policies(
     _: None, context: RequestContext, entityName: str | None = None, projectName: str | None = None
 ) -> list[Policy]:
-    return policies_for(context.connection, context.user, allowed_entity(context, entityName), projectName)
+    entity = allowed_entity(context, entityName)
+    return policies_for(context.connection, context.user, entity, _seen(context, entity, projectName))
+
+
+def _seen(context: RequestContext, entity: str, name: str | None) -> str | None:
+    """The name of a project, unless the user may not see it. Policies may be there before the project is."""
+    project = find_project(context.connection, entity, name) if name else None
+    return name if project is None or context.user.may_see(project) else None
 
 
 def _set_settings_policy(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +67,9 @@ def _policy_name(context: RequestContext, scope: str, input: dict[str, Any]) -> 
     problem = name_problem("project", project)
     if problem:
         raise GraphQLError(problem)
+    found = find_project(context.connection, entity, project)
+    if found is not None:
+        require_allowed(context, found)
     return project_policy_name(entity, project)
 
 

@@ -12,14 +12,14 @@ from ._artifacts import delete_blobs, delete_collection, list_collections
 from ._graphql import Resolvers
 from ._names import name_problem, parse_project_id
 from ._queues import delete_project_queues
-from ._resolvers import allowed_entity
+from ._resolvers import allowed_project
 from ._services import RequestContext
 from ._store import Project, delete_project, delete_run, find_project, list_runs, rename_project
 from ._sweeps import delete_project_sweeps
 
 
 def _known(context: RequestContext, entity: str, name: str) -> Project:
-    project = find_project(context.connection, allowed_entity(context, entity), name)
+    project = allowed_project(context, entity, name)
     if project is None:
         raise GraphQLError(f"project {entity}/{name} was not found")
     return project

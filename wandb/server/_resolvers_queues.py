@@ -42,9 +42,9 @@ from ._queues import (
     resource_config_by_id,
     update_launch_agent,
 )
-from ._resolvers import allowed_entity, connection_of, project_for_writing
+from ._resolvers import allowed_entity, allowed_project, connection_of, project_for_writing, require_allowed
 from ._services import RequestContext, iso_time
-from ._store import Project, find_project, project_by_id
+from ._store import Project, project_by_id
 from ._values import parse_object
 
 _SUCCESS = {"success": True}
@@ -53,7 +53,7 @@ _SUCCESS = {"success": True}
 def _allow(context: RequestContext, project_id: int) -> None:
     project = project_by_id(context.connection, project_id)
     assert project is not None
-    allowed_entity(context, project.entity)
+    require_allowed(context, project)
 
 
 def _queue(context: RequestContext, text: str) -> Queue:
@@ -66,8 +66,7 @@ def _queue(context: RequestContext, text: str) -> Queue:
 
 
 def _named_queue(context: RequestContext, input: dict[str, Any]) -> Queue:
-    entity = allowed_entity(context, input.get("entityName"))
-    project = find_project(context.connection, entity, input.get("projectName") or "")
+    project = allowed_project(context, input.get("entityName"), input.get("projectName"))
     queue = None if project is None else find_queue(context.connection, project.id, input["queueName"])
     if queue is None:
         raise GraphQLError(f"queue {input['queueName']!r} was not found")

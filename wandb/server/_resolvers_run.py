@@ -201,7 +201,7 @@ def _files(
     found += [StoredFile(run.id, name, 0, "", 0.0) for name in wanted if name not in stored]
     answer = connection_of(found, after, first)
     for edge in answer["edges"]:
-        edge["node"] = _file_view(edge["node"], context, context.user.may_change(run.entity))
+        edge["node"] = _file_view(edge["node"], context, context.user.may_edit(run))
     return answer
 
 
@@ -252,7 +252,7 @@ RUN_RESOLVERS: Resolvers = {
         "shouldStop": lambda run, context: run.stop_requested,
         "running": lambda run, context: run.state_at(context.now) == "running",
         "failed": lambda run, context: run.state_at(context.now) in ("failed", "crashed"),
-        "readOnly": lambda run, context: not context.user.may_change(run.entity),
+        "readOnly": lambda run, context: not context.user.may_edit(run),
         "createdAt": lambda run, context: iso_time(run.created_at),
         "heartbeatAt": lambda run, context: iso_time(run.heartbeat_at),
         "user": lambda run, context: User(run.user_id, run.user, admin=False),

@@ -25,7 +25,7 @@ from ._names import (
     parse_run_storage_id,
     run_storage_id,
 )
-from ._resolvers import DEFAULT_PROJECT, allowed_entity, project_for_writing
+from ._resolvers import DEFAULT_PROJECT, allowed_run, project_for_writing, require_allowed
 from ._services import RequestContext
 from ._store import (
     SETTABLE_STATES,
@@ -59,7 +59,7 @@ _PLAIN_COLUMNS = {
 
 def _upsert_bucket(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     key = _key_of_input(context, input)
-    run = find_run(context.connection, key)
+    run = allowed_run(context, key)
     inserted = run is None
     if run is None:
         if input.get("id"):
@@ -102,20 +102,19 @@ def _inherit(context: RequestContext, run_id: int, key: RunKey) -> None:
 
 def _key_of_input(context: RequestContext, input: dict[str, Any]) -> RunKey:
     if input.get("id"):
-        return _key_of_id(context, input["id"])
+        return _key_of_id(input["id"])
     name = input.get("name") or new_run_id()
     problem = name_problem("run", name)
     if problem:
         raise GraphQLError(problem)
-    entity = allowed_entity(context, input.get("entityName"))
+    entity = input.get("entityName") or context.user.name
     return RunKey(name, input.get("modelName") or DEFAULT_PROJECT, entity)
 
 
-def _key_of_id(context: RequestContext, text: str) -> RunKey:
+def _key_of_id(text: str) -> RunKey:
     key = parse_run_storage_id(text)
     if key is None:
         raise GraphQLError(f"{text!r} is not the id of a run")
-    allowed_entity(context, key.entity)
     return key
 
 
@@ -149,7 +148,7 @@ def _json_object_text(name: str, value: Any) -> str:
 
 
 def _existing_run(context: RequestContext, key: RunKey) -> Run:
-    run = find_run(context.connection, key)
+    run = allowed_run(context, key)
     if run is None:
         raise GraphQLError(f"run {'/'.join(reversed(key))!r} was not found")
     return run
@@ -166,7 +165,7 @@ def _rewind_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict
 
 
 def _stop_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    run = _existing_run(context, _key_of_id(context, input["id"]))
+    run = _existing_run(context, _key_of_id(input["id"]))
     return {"success": request_stop(context, run)}
 
 
@@ -179,7 +178,7 @@ def request_stop(context: RequestContext, run: Run) -> bool:
 
 
 def _delete_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    run = _existing_run(context, _key_of_id(context, input["id"]))
+    run = _existing_run(context, _key_of_id(input["id"]))
     forget_run(context, run, bool(input.get("deleteArtifacts")))
     return {"clientMutationId": input.get("clientMutationId")}
 
@@ -216,7 +215,7 @@ def _mark_files_uploaded(_: None, context: RequestContext, input: dict[str, Any]
 
 
 def _update_run_state(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    run = _existing_run(context, _key_of_id(context, input["id"])) if input.get("id") else _run_of_names(context, input)
+    run = _existing_run(context, _key_of_id(input["id"])) if input.get("id") else _run_of_names(context, input)
     if input["state"].lower() not in SETTABLE_STATES:
         raise GraphQLError(f"{input['state']!r} is not a state a client may set")
     update_run(context.connection, run.id, {"state": input["state"].lower(), "heartbeat_at": context.now})
@@ -228,7 +227,7 @@ def _delete_files(_: None, context: RequestContext, input: dict[str, Any]) -> di
         target = parse_file_id(text)
         if target is None or not run_exists(context.connection, target[0]):
             raise GraphQLError(f"file {text!r} was not found")
-        allowed_entity(context, run_by_id(context.connection, target[0]).entity)
+        require_allowed(context, run_by_id(context.connection, target[0]))
         delete_file(context.connection, *target)
         context.after_commit.append(functools.partial(context.services.bytes.delete, file_place(*target)))
     return {"success": True}
@@ -245,7 +244,7 @@ def _alert(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str,
 
 
 def _run_of_names(context: RequestContext, input: dict[str, Any]) -> Run:
-    entity = allowed_entity(context, input.get("entityName"))
+    entity = input.get("entityName") or context.user.name
     return _existing_run(
         context, RunKey(input.get("runName") or "", input.get("projectName") or DEFAULT_PROJECT, entity)
     )

@@ -14,10 +14,10 @@ from ._graphql import Resolvers
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._lines import HISTORY
 from ._names import parse_storage_number, storage_id
-from ._resolvers import allowed_entity, connection_of, project_for_writing
+from ._resolvers import allowed_entity, allowed_project, connection_of, project_for_writing, require_allowed
 from ._series import charts_of
 from ._services import RequestContext, iso_time
-from ._store import Project, Run, find_project, list_runs, project_by_id, update_run
+from ._store import Project, Run, list_runs, project_by_id, update_run
 from ._sweeps import (
     Agent,
     MetricHistory,
@@ -122,18 +122,16 @@ def _sweep_to_change(context: RequestContext, input: dict[str, Any]) -> Sweep:
     number = parse_storage_number("Sweep", input["id"])
     sweep = None if number is None else sweep_by_id(context.connection, number)
     if sweep is None and input.get("projectName"):
-        entity = allowed_entity(context, input.get("entityName"))
-        project = find_project(context.connection, entity, input["projectName"])
+        project = allowed_project(context, input.get("entityName"), input["projectName"])
         sweep = None if project is None else find_sweep(context.connection, project.id, input["id"])
     if sweep is None:
         raise GraphQLError(f"sweep {input['id']!r} was not found")
-    allowed_entity(context, _project_of(sweep, context).entity)
+    require_allowed(context, _project_of(sweep, context))
     return sweep
 
 
 def _create_agent(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    entity = allowed_entity(context, input.get("entityName"))
-    project = find_project(context.connection, entity, input.get("projectName") or "")
+    project = allowed_project(context, input.get("entityName"), input.get("projectName"))
     sweep = None if project is None else find_sweep(context.connection, project.id, input["sweep"])
     if sweep is None:
         raise GraphQLError(f"sweep {input['sweep']!r} was not found")
@@ -146,7 +144,7 @@ def _heartbeat(_: None, context: RequestContext, input: dict[str, Any]) -> dict[
     sweep = None if agent is None else sweep_by_id(context.connection, agent.sweep_id)
     if agent is None or sweep is None:
         raise GraphQLError(f"agent {input['id']!r} was not found")
-    allowed_entity(context, _project_of(sweep, context).entity)
+    require_allowed(context, _project_of(sweep, context))
     try:
         busy = json.loads(input.get("runState") or "{}")
     except (ValueError, RecursionError):

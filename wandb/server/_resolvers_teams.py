@@ -24,12 +24,12 @@ from ._limits import PAGE_SIZE_MAX
 from ._names import name_problem, parse_storage_number, sanitized_user_name, storage_id
 from ._resolvers import connection_of, entity_view
 from ._services import RequestContext, iso_time
+from ._shares import remove_member
 from ._teams import (
     Member,
     create_team,
     list_members,
     record_service_account,
-    remove_member,
     set_member,
     stored_bytes,
     team_exists,
@@ -148,7 +148,12 @@ def _create_service_account(_: None, context: RequestContext, input: dict[str, A
 
 
 def _members(entity: dict[str, Any], context: RequestContext) -> list[Member]:
-    return list_members(context.connection, entity["name"])
+    # Who reads a public project learns nothing more of its team.
+    return list_members(context.connection, entity["name"]) if context.user.may_use(entity["name"]) else []
+
+
+def _storage_bytes(entity: dict[str, Any], context: RequestContext) -> int:
+    return stored_bytes(context.connection, entity["name"]) if context.user.may_use(entity["name"]) else 0
 
 
 TEAM_RESOLVERS: Resolvers = {
@@ -168,11 +173,11 @@ TEAM_RESOLVERS: Resolvers = {
         "available": lambda entity, context: False,
         "readOnly": lambda entity, context: not context.user.may_change(entity["name"]),
         "readOnlyAdmin": lambda entity, context: False,
-        "privateOnly": lambda entity, context: True,
+        "privateOnly": lambda entity, context: False,
         "codeSavingEnabled": lambda entity, context: True,
         "defaultAccess": lambda entity, context: "PRIVATE",
         "isPaid": lambda entity, context: False,
-        "storageBytes": lambda entity, context: stored_bytes(context.connection, entity["name"]),
+        "storageBytes": _storage_bytes,
         "members": _members,
     },
     "Member": {

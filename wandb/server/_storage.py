@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ._access import require_entity, require_user, run_of_path, services_of
+from ._access import require_user, run_of_path, services_of
 from ._artifact_commit import blob_size, find_manifest, hasher_of, record_blob, record_manifest_size
 from ._artifacts import artifact_by_id, blob_place, collection_by_id, manifest_place
 from ._bytes import Check, DigestMismatchError, Hasher
@@ -227,19 +227,17 @@ def _get_artifact_file(request: Request) -> Response:
     services = services_of(request)
     digest = parameters["digest"]
     with services.database.read() as connection:
-        require_entity(require_user(request, connection), parameters["entity"])
+        user = require_user(request, connection)
         project = find_project(connection, parameters["entity"], parameters.get("project", ""))
         # The version that the file was uploaded for; another entity's is none of the user's business.
         number = parse_storage_number("Artifact", parameters.get("birth", ""))
         birth = None if number is None else artifact_by_id(connection, number)
         home = None if birth is None else collection_by_id(connection, birth.collection_id)
-        if home is not None and home.entity == parameters["entity"]:
-            project_id: int | None = home.project_id
-        else:
-            project_id = None if project is None else project.id
-        for key in (f"md5-{digest}", f"xxh128-{digest}"):
-            if project_id is not None and blob_size(connection, project_id, key) is not None:
-                return _response(services, blob_place(project_id, key), parameters["name"])
+        place = home if home is not None and home.entity == parameters["entity"] else project
+        if place is not None and user.may_see(place):
+            for key in (f"md5-{digest}", f"xxh128-{digest}"):
+                if blob_size(connection, place.project_id, key) is not None:
+                    return _response(services, blob_place(place.project_id, key), parameters["name"])
     raise HTTPException(404, f"file {parameters['name']!r} was not found")
 
 

@@ -17,7 +17,7 @@ from ._blocks import drop_blocks
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
 from ._lines import EVENTS, HISTORY, LOG, copy_rows, delete_lines, forget_rows_after, last_step
 from ._names import RunKey, new_display_name
-from ._tables import files, projects, runs, users
+from ._tables import files, project_people, projects, runs, share_links, users
 from ._values import parse_object
 from ._writers import forget_writers
 
@@ -35,6 +35,11 @@ class Project:
     description: str
     created_at: float
     runs_made: int
+    access: str
+
+    @property
+    def project_id(self) -> int:
+        return self.id
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Run:
     rewrites: int
     project: str
     entity: str
+    access: str
     user: str
 
     @property
@@ -119,6 +125,8 @@ def describe_project(connection: Connection, project: Project, text: str) -> Non
 
 def delete_project(connection: Connection, project: Project) -> None:
     """Delete a project that has no runs any more."""
+    for table in (project_people, share_links):
+        connection.execute(delete(table).where(table.c.project_id == project.id))
     connection.execute(delete(projects).where(projects.c.id == project.id))
 
 
@@ -143,6 +151,7 @@ def _runs_with_names() -> Select[Any]:
             runs,
             projects.c.name.label("project"),
             projects.c.entity.label("entity"),
+            projects.c.access.label("access"),
             users.c.name.label("user"),
         )
         .join(projects, projects.c.id == runs.c.project_id)

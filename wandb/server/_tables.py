@@ -11,6 +11,8 @@ api_keys   a keyed hash of an API key
 team_members  a user's role in a team (``_teams``)
 tickets    a keyed hash of a browser session or of a one-time sign-in link
 projects   a project of an entity
+project_people  who of a team is let into a restricted project
+share_links  a keyed hash of a link that lets others look at a project (``_shares``)
 runs       a run with everything about it that is a single value
 chunks     consecutive lines of history (``h``), events (``e``) or console output (``l``)
 files      a file that was uploaded for a run; the bytes lie in the data folder
@@ -86,7 +88,29 @@ projects = Table(
     Column("created_at", Float, nullable=False),
     # Counts the runs that were ever made here, so that display names never repeat.
     Column("runs_made", Integer, nullable=False, default=0),
+    # One of `_auth.ACCESSES`.
+    Column("access", String, nullable=False, server_default="PRIVATE"),
     UniqueConstraint("entity", "name"),
+)
+
+project_people = Table(
+    "project_people",
+    metadata,
+    Column("project_id", ForeignKey("projects.id"), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Index("project_people_by_user", "user_id"),
+)
+
+share_links = Table(
+    "share_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("digest", String, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("share_links_by_project", "project_id"),
 )
 
 runs = Table(

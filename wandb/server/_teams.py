@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, String, Table, Text, delete, func, insert, select
+from sqlalchemy import Column, Connection, Float, ForeignKey, String, Table, Text, func, insert, select
 
 from ._artifact_tables import blobs
 from ._auth import ADMIN, User, user_by_name
@@ -66,10 +66,6 @@ def create_team(connection: Connection, name: str, admin: User, now: float) -> b
 
 def set_member(connection: Connection, team: str, user_id: int, role: str) -> None:
     upsert(connection, members, [{"team": team, "user_id": user_id, "role": role}], ("team", "user_id"))
-
-
-def remove_member(connection: Connection, team: str, user_id: int) -> None:
-    connection.execute(delete(members).where(members.c.team == team, members.c.user_id == user_id))
 
 
 def list_members(connection: Connection, team: str) -> list[Member]:

@@ -6,6 +6,7 @@ import { moment } from "./format.js";
 import { pairTable } from "./pairs.js";
 import { ask, askText } from "./popover.js";
 import { plainTable, projectHead } from "./project.js";
+import { sharingCard } from "./sharing.js";
 
 const ROLES = ["viewer", "member", "admin"];
 
@@ -20,9 +21,11 @@ export async function showSettings(main, entity, project) {
       await postJson(address, asked);
       await draw();
     };
+    const sharing = found.may_change ? await sharingCard(entity, project, found.team) : null;
     body.replaceChildren(
       ...[
         projectCard(entity, project, found, address, change),
+        sharing,
         policyCard(found, change),
         found.team ? teamCard(entity, found.team, found.may_lead, draw) : null,
       ].filter(Boolean),
