@@ -19,7 +19,7 @@ from ._errors import LogDamaged
 from ._format import Run
 from ._layout import HEADER, INDEPENDENT, STEP_WORD, TIME_WORD, Layout, Layouts
 from ._reader import Chunk, Entry, Reader
-from ._records import FromLane, Row, Scalar
+from ._records import ConfigChange, FromLane, Row, Scalar
 from ._state import Completed, RunState
 
 # What a batch holds at most: rows, and rows times keys, since every key gets a place in every row.
@@ -212,7 +212,8 @@ class ColumnFold:
         """The ordinary way."""
         record = entry.record
         independent = type(record) in INDEPENDENT
-        if not independent:
+        # Whoever listens for changes of the config asks the state at which step they came.
+        if not independent or (self._on_entry is not None and type(record) is ConfigChange):
             self._end_stretch()
         completed = self.state.apply(record)
         for row in completed.rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sqlite3
@@ -14,10 +15,10 @@ import nbformat
 import polars
 import pyarrow.parquet
 import pytest
-from written_runs import START_TIME, run_folder, wandb_command, write_run
+from written_runs import COMMIT, START_TIME, run_folder, start, wandb_command, write_run
 
 import wandb.replay._tensorboard as tensorboard_module
-from wandb_storage import Alert, Console, Exit, FileSaved, SystemMetrics
+from wandb_storage import Alert, Console, Exit, FileSaved, Log, SystemMetrics
 
 BIG = 2**53 + 1
 HISTOGRAM = {"_type": "histogram", "values": [1, 3, 2], "bins": [0.0, 1.0, 2.0, 3.0]}
@@ -179,13 +180,42 @@ def test_ranges_choose_rows(home: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert wandb_command(capsys, "replay", "abc12345", "--dir", home, *timed).out == "_step,loss\n1,nan\n"
 
 
+def test_a_range_behind_the_start_is_each_runs_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, run_id in enumerate(("one", "two")):
+        with Log.create(run_folder(tmp_path, run_id), run_id) as log:
+            log.append(dataclasses.replace(start(run_id), time=START_TIME + 1000 * number))
+            for step in range(4):
+                log.append_row({"a": step}, step, START_TIME + 1000 * number + step, COMMIT)
+    both = ("one", "two", "--dir", tmp_path)
+    outcome = wandb_command(capsys, "replay", *both, "--csv", "--keys", "a", "--from-time", "+1s", "--to-time", "-1s")
+    assert outcome.out == "run_id,_step,a\none,1,1\none,2,2\ntwo,1,1\ntwo,2,2\n"
+    late = wandb_command(capsys, "replay", "--dir", tmp_path, "--diff", "one", "two", "--from-time", "+3s", "--json")
+    assert (late.json()["compared"], late.json()["values"]) == (1, {})
+
+
+def test_a_key_that_no_row_has_is_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = wandb_command(capsys, "replay", "abc12345", "--dir", home, "--csv", "--keys", "los", "--to-step", 0)
+    assert (outcome.code, outcome.out) == (0, "_step,los\n")
+    assert "WARNING no row has los; there are loss\n" in outcome.err
+
+
+def test_a_file_that_cant_be_written_is_named(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "nowhere" / "a.csv"
+    outcome = wandb_command(capsys, "replay", "abc12345", "--dir", home, "--csv", "-o", place)
+    assert (outcome.code, f"{place}: No such file or directory" in outcome.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--csv", "--sqlite", "x.db"], "--sqlite and --csv exclude each other"),
         (["--sqlite", "x.db", "-o", "y"], "--sqlite has its own place"),
+        (["--csv", "--from-step", "10", "--to-step", "5"], "--from-step 10 is behind --to-step 5"),
         (["--keys", "loss"], "--keys goes with a form"),
         (["--at-time", "soon"], "'soon' is none: a time is 2026-01-05T12:30"),
+        (["--at-time", "+10"], "'+10' is none: a time is"),
+        (["--at-time", "nan"], "'nan' is none: a time is"),
+        (["--at-time", "29:30"], "'29:30' is none: a time is"),
     ],
 )
 def test_what_makes_no_sense_is_said(capsys: pytest.CaptureFixture[str], arguments: List[str], said: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,26 @@ def test_one_moment_is_named_at_a_time(tmp_path: Path, capsys: pytest.CaptureFix
     assert [row["a"] for row in document["history"]] == [1]
 
 
+@pytest.mark.parametrize(
+    ("at", "rows"),
+    [
+        ("+4s", 5),
+        ("-4s", 6),
+        (str(START_TIME + 4), 5),
+        (time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(START_TIME + 4)), 5),
+        (datetime.fromtimestamp(START_TIME + 4, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), 5),
+        (time.strftime("%H:%M:%S", time.localtime(START_TIME + 4)), 5),
+        (time.strftime("%H:%M", time.localtime(START_TIME - 120)), 10),  # on the next day
+    ],
+)
+def test_a_time_is_written_as_a_person_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str, rows: int
+) -> None:
+    folder = write_run(run_folder(tmp_path), [{"a": n} for n in range(10)])
+    document = wandb_command(capsys, "replay", folder, "--json", "--at-time", at).json()
+    assert len(document["history"]) == rows
+
+
 def test_late_rows_are_told_and_counted(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     with Log.create(folder, "abc12345") as log:
@@ -72,6 +94,19 @@ def test_how_the_config_changed_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert "config changes  2\n  step 1  lr  0.1 → 0.01\n  step 1  seed  1 → (removed)\n" in story
     document = wandb_command(capsys, "replay", folder, "--json").json()
     assert document["config_steps"][0]["new"] == {"lr": 0.01}
+
+
+def test_a_change_of_the_config_has_its_step_among_many_rows(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    with Log.create(folder, "abc12345") as log:
+        log.append(start())
+        for step in range(300):
+            log.append_row({"a": step}, step, START_TIME + step, COMMIT)
+            if step in (100, 250):
+                log.append(ConfigChange(json=json.dumps({"lr": step}), time=START_TIME + step))
+        log.append(Exit(code=0))
+    steps = Replay(folder).config_steps
+    assert [(one.step, one.old, one.new) for one in steps] == [(101, {}, {"lr": 100}), (251, {"lr": 100}, {"lr": 250})]
 
 
 def test_machine_and_artifacts_are_told(tmp_path: Path) -> None:

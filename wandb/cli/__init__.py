@@ -176,7 +176,16 @@ def main(context: click.Context) -> None:
 
 def complain(message: str) -> None:
     """Say what went wrong, and go on."""
-    prefix = click.style("wandb:", fg="blue", bold=True) + " " + click.style("ERROR", fg="red")
+    _say("ERROR", "red", message)
+
+
+def warn(message: str) -> None:
+    """Say what is probably not what was meant."""
+    _say("WARNING", "yellow", message)
+
+
+def _say(kind: str, colour: str, message: str) -> None:
+    prefix = click.style("wandb:", fg="blue", bold=True) + " " + click.style(kind, fg=colour)
     click.echo(f"{prefix} {message}", err=True)
 
 

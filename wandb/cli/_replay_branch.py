@@ -83,7 +83,7 @@ def send(runs: Sequence[Replay], url: str, selection: Selection, target: Dict[st
 
 def _steps(run: Replay, selection: Selection) -> tuple[Optional[int], Optional[int]]:
     """The steps of the rows that are wanted."""
-    wanted = selection.range
+    wanted = selection.range_of(run)
     if wanted.from_time is None and wanted.to_time is None:
         return wanted.from_step, wanted.to_step
     steps = [

@@ -172,7 +172,10 @@ def _text(path: Optional[Path]) -> Iterator[IO[str]]:
 @contextlib.contextmanager
 def _replaced(path: Path) -> Iterator[str]:
     """A temporary file that takes the place of `path` when all went well."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     os.close(descriptor)
     try:
         yield temporary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import click
 
-from . import FAILED, complain
+from . import FAILED, complain, warn
 from ._help import RUN, command, option
 from ._replay_branch import make_fork, make_rewind, send
 from ._replay_diff import show_difference, side
@@ -31,6 +31,7 @@ _BRANCH = "A branch of the run, made here at once: another run, or the same one.
 _SEND = "Upload to another server, whole or a range."
 _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 _FOLDER: Any = click.Path(file_okay=False, path_type=Path)
+_KEYS_LISTED_MAX = 5
 _ADVICE = "Restore the file from a copy if there is one; no later record can be trusted without it."
 
 
@@ -52,8 +53,8 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
 @option("--at-step", type=int, metavar="N", together=_THEN, help="The run as it was when step N was complete.")
 @option(
     "--at-time", type=MOMENT, metavar="T", together=_THEN,
-    help="The run as it was at a time: 2026-01-05T12:30, seconds since 1970, +10m behind its start, -10m before its "
-    "end.",
+    help="The run as it was at a time: 2026-01-05T12:30, 12:30 on the day of its start, +10m behind its start, -10m "
+    "before its end, seconds since 1970.",
 )  # fmt: skip
 @option(
     "--json", "form", flag_value="json", together=_TEXTS,
@@ -115,7 +116,7 @@ def replay(runs: Sequence[str], **given: Any) -> None:
         _look_on(runs, asked)
         return
     found = _find(runs, asked)
-    selection = asked.selection(found)
+    selection = asked.selection()
     if asked.diff:
         left, right = (side(text, runs[0] if runs else None, asked.directory) for text in asked.diff)
         show_difference(left, right, selection, asked.form == "json")
@@ -127,7 +128,10 @@ def replay(runs: Sequence[str], **given: Any) -> None:
     elif asked.url:
         send(found, asked.url, selection, {"run_id": asked.run_id, "project": asked.project, "entity": asked.entity})
     else:
-        write(found, selection, asked.output_form())
+        output = asked.output_form()
+        if output.form:
+            _tell_unknown_keys(found, asked.key_list or ())
+        write(found, selection, output)
     _tell_damage(found)
 
 
@@ -193,18 +197,23 @@ class _Asked:
         takes_some = self.diff or (self.url and self.keys is None) or (self.follow and given == ["--keys"])
         if given and not _given(forms) and not takes_some:
             raise click.UsageError(f"{given[0]} goes with a form, --json or --csv say")
+        if self.from_step is not None and self.to_step is not None and self.from_step > self.to_step:
+            raise click.UsageError(f"--from-step {self.from_step} is behind --to-step {self.to_step}")
         alone = _given(self.actions)
         if alone and _given(self.moments):
             raise click.UsageError(f"{alone[0]} and {_given(self.moments)[0]} exclude each other")
         if self.output is not None and (_given(self.paths) or alone):
             raise click.UsageError(f"{(*_given(forms), *alone)[0]} has its own place; -o is for stdout")
 
-    def selection(self, found: Sequence[Replay]) -> Selection:
+    def selection(self) -> Selection:
         from wandb.replay._range import Range
         from wandb.replay._selection import Selection
 
-        times = [time if time is None else time.of(found[0]) for time in (self.from_time, self.to_time)]
-        return Selection(self.key_list, Range(self.from_step, self.to_step, *times))
+        def range_of(run: Replay) -> Range:
+            times = [time if time is None else time.of(run) for time in (self.from_time, self.to_time)]
+            return Range(self.from_step, self.to_step, *times)
+
+        return Selection(self.key_list, range_of)
 
     @property
     def key_list(self) -> Optional[List[str]]:
@@ -267,6 +276,16 @@ def _branch(run: Replay, asked: _Asked) -> None:
         make_fork(run, asked.fork_at, asked.run_id)
     elif asked.rewind_to is not None:
         make_rewind(run, asked.rewind_to)
+
+
+def _tell_unknown_keys(runs: Sequence[Replay], keys: Sequence[str]) -> None:
+    import difflib
+
+    known = list(dict.fromkeys(key for run in runs for key in run.keys))
+    for key in keys:
+        if key not in known:
+            near = difflib.get_close_matches(key, known) or known[:_KEYS_LISTED_MAX]
+            warn(f"no row has {key}" + (f"; there are {', '.join(near)}" if near else ": there is no row"))
 
 
 def _tell_damage(runs: Sequence[Replay]) -> None:

@@ -51,7 +51,7 @@ def _opening(replays: Sequence[Replay]) -> str:
 def _cells_of(replay: Replay, run: str, selection: Selection) -> List[Dict[str, Any]]:
     story = replay.story(_STORY_WIDTH)
     keys = _plotted(replay, selection)
-    bounds = {name: value for name, value in selection.range._asdict().items() if value is not None}
+    bounds = {name: value for name, value in selection.range_of(replay)._asdict().items() if value is not None}
     arguments = [repr(list(selection.keys))] if selection.keys is not None else []
     arguments += [f"{name}={value!r}" for name, value in bounds.items()]
     frame = f"history = {run}.history({', '.join(arguments)}).to_pandas()\nhistory"

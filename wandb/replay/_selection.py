@@ -12,15 +12,20 @@ from ._replay import Replay, order_keys
 from ._types import table_type
 
 
+def _everything(_: Replay) -> Range:
+    return EVERYTHING
+
+
 class Selection(NamedTuple):
-    """Of these keys, or of all, the rows of a range. `progress` is told of each batch how many rows have been read."""
+    """Of these keys, or of all, the rows of a range, which may depend on the run: ten minutes behind its start, say.
+    `progress` is told of each batch how many rows have been read."""
 
     keys: Optional[Sequence[str]] = None
-    range: Range = EVERYTHING
+    range_of: Callable[[Replay], Range] = _everything
     progress: Callable[[int], object] = bool
 
     def history(self, replay: Replay) -> History:
-        return replay.history(self.keys, **self.range._asdict())
+        return replay.history(self.keys, **self.range_of(replay)._asdict())
 
     def types(self, replays: Sequence[Replay]) -> Dict[str, str]:
         """Of each key of the runs, in order, the type of a column that holds the values of all."""
