@@ -60,7 +60,8 @@ log should be; there `_away` sends it to a local disk and brings it home, and `_
 `_official_import` makes a log of a run that the official client has written: `_official_frames` finds the records in
 its file, `_protobuf` and `_official_records` read them, `_official_fold` says the same in records of ours.
 `_staging` keeps the files of artifacts beside the log until a server has them, `_staging_writer` puts them there;
-`_object_cache` holds what was downloaded or uploaded; `_digests` and `_bulk_copy` are what the three share.
+`_object_cache` holds what was downloaded or uploaded, and by way of `_growing_file` what has arrived of a large file;
+`_digests` and `_bulk_copy` are what they share.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     <folder>/obj/md5/ab/cdef…      by the digest of the content; xxh128 likewise
     <folder>/obj/etag/ab/cdef…     by address and ETag: what reference stores hold
-    <folder>/tmp/                  files on their way in
+    <folder>/tmp/                  files on their way in; large ones by their digests
 
 All processes of a user share it, without a lock: a file comes in whole by a rename, and one that is removed while
 somebody reads it stays with whoever reads it. The files that were used longest ago go first when the limit is reached.
@@ -18,10 +18,11 @@ import secrets
 import shutil
 import time
 from pathlib import Path
-from typing import IO, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._bulk_copy import copy_file
 from ._digests import MD5, hex_of
+from ._growing_file import GrowingFile
 
 # After so large a part of the limit has come in, this process looks whether the cache has outgrown it. Looking means
 # walking through all of it.
@@ -94,6 +95,26 @@ class ObjectCache:
             except BaseException:
                 os.unlink(temporary)
                 raise
+        self._note(size)
+
+    @contextlib.contextmanager
+    def growing_file(self, path: Path, size: int, waiting: Callable[[], object]) -> Iterator[Optional[GrowingFile]]:
+        """`new_file` for a large one: what has arrived of it stays when the block, or the process, ends before the
+        rest has. None where another process has brought it meanwhile.
+
+        waiting: called now and then while another process is at it. Raises OSError.
+        """
+        self._make_room(size)
+        for folder in (self.folder / "tmp", path.parent):
+            self._make_folder(folder)
+        name = f"{path.parent.parent.name}-{path.parent.name}{path.name}"
+        with contextlib.closing(GrowingFile(self.folder / "tmp" / name, size, waiting)) as file:
+            if path.exists():
+                file.remove()
+                yield None
+                return
+            yield file
+            file.finish(path)
         self._note(size)
 
     def adopt(self, path: Path, source: Path, size: int) -> None:

@@ -1,15 +1,24 @@
-"""Bytes on their way from a server: in ranges, from addresses that grow old, to where the entries say, nowhere else."""
+"""Bytes on their way from a server: in ranges, from addresses that grow old, to where the entries say, nowhere else.
+
+Whatever breaks on the way, the next download goes on where this one was, and no wrong byte ever arrives.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
 import pytest
 from live_server import LiveServer
 from made_artifacts import LARGE, contents, made
+from namespace import in_a_namespace
+from stores import WebServer
 
 import wandb
 from wandb.apis._client import Client
@@ -48,7 +57,7 @@ def test_ranges_add_up_to_the_file_and_its_hash(small_ranges: None, tmp_path: Pa
         _ranges.fetch_ranges(source.fetch, size, file.fileno(), found, 3)
     assert (tmp_path / "x").read_bytes() == source.content
     assert found.digest() == hashlib.md5(source.content).digest()
-    assert len(source.asked) == max(1, -(-size // 10_000))
+    assert len(source.asked) == -(-size // 10_000)
 
 
 def test_a_server_without_ranges_is_asked_for_the_rest_at_once(small_ranges: None, tmp_path: Path) -> None:
@@ -114,6 +123,152 @@ def test_an_address_that_has_grown_old_is_asked_for_again(server: LiveServer) ->
     wandb.Api().artifact(f"{run.project}/ds:v0").delete(delete_aliases=True)
     with pytest.raises(CommError):
         entry.download("elsewhere", skip_cache=True)
+
+
+def test_a_file_that_was_begun_is_gone_on_with(small_ranges: None, tmp_path: Path) -> None:
+    source, found = Source(os.urandom(55_000)), hashlib.md5()
+    told: List[int] = []
+    with (tmp_path / "x").open("w+b") as file:
+        file.write(source.content[:30_000])
+        file.flush()
+        _ranges.fetch_ranges(source.fetch, 55_000, file.fileno(), found, 3, 30_000, told.append)
+    assert (tmp_path / "x").read_bytes() == source.content
+    assert found.digest() == hashlib.md5(source.content).digest()
+    assert sorted(source.asked) == [(30_000, 40_000), (40_000, 50_000), (50_000, 55_000)]
+    assert told == [40_000, 50_000, 55_000]
+
+
+def test_files_come_several_at_a_time(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"f/{number}": str(number).encode() for number in range(8)}
+    with wandb.init() as run:
+        logged = run.log_artifact(made(files={**files, "other": b"x"})).wait(60)
+        several, fetch_range, names = threading.Barrier(4, timeout=60), Client.fetch_range, []
+
+        def together(self: Client, url: str, name: str, write: Any, start: int, stop: Any) -> bool:
+            names.append(name)
+            several.wait()  # each waits for three more
+            return fetch_range(self, url, name, write, start, stop)
+
+        logged.manifest  # noqa: B018  # is fetched alone
+        monkeypatch.setattr(Client, "fetch_range", together)
+        assert contents(logged.download("here", path_prefix="f/")) == files
+    assert sorted(names) == sorted(files)
+
+
+def test_bytes_that_were_damaged_on_the_way_are_fetched_again(server: LiveServer, web: WebServer) -> None:
+    files = {"small": b"right", "large": LARGE}
+    with wandb.init() as run:
+        logged = run.log_artifact(made(files=files)).wait(60)
+    for name, content in files.items():
+        entry = logged.get_entry(name)
+        entry._url = f"{web.url}/{name}"
+        web.pages[f"/{name}"] = (content[:-1] + b"?", None)
+        assert Path(entry.download()).read_bytes() == content
+        assert web.served[f"/{name}"] == 1
+
+
+DOWNLOADS = """
+import os, signal, sys, threading
+import wandb
+from wandb.apis._client import Client
+from wandb.sdk.artifacts import _download, _ranges
+path, folder, dies_after = sys.argv[1], sys.argv[2], int(sys.argv[3])
+_download.RANGED_BYTES_MIN, _ranges._RANGE_BYTES = 1 << 20, 100_000
+fetch_range, lock, ranges = Client.fetch_range, threading.Lock(), 0
+def counted(self, url, name, write, start, stop):
+    global ranges
+    if stop is not None:
+        with lock:
+            ranges += 1
+            if ranges == dies_after:
+                os.kill(os.getpid(), signal.SIGKILL)
+    return fetch_range(self, url, name, write, start, stop)
+Client.fetch_range = counted
+wandb.Api().artifact(path).download(folder)
+print(ranges)
+"""
+RANGES = -(-len(LARGE) // 100_000)
+
+
+def downloading(name: str, folder: str, dies_after: int = 0) -> subprocess.Popen[str]:
+    """A process that downloads a version to a folder, in small ranges, and tells how many it has fetched."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    path = f"{os.environ['WANDB_PROJECT']}/{name}"
+    command = [sys.executable, "-c", DOWNLOADS, path, folder, str(dies_after)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def ranges_of(process: subprocess.Popen[str]) -> int:
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return int(said)
+
+
+def in_cache() -> List[Path]:
+    return [path for path in (Path(os.environ["XDG_CACHE_HOME"]) / "wandb").rglob("tmp/*") if path.is_file()]
+
+
+def test_a_download_that_was_killed_goes_on_where_it_was(server: LiveServer) -> None:
+    with wandb.init() as run:
+        run.log_artifact(made(files={"large": LARGE})).wait(60)
+    with downloading("ds:v0", "here", dies_after=RANGES - 2) as killed:
+        assert killed.wait(60) == -signal.SIGKILL
+    assert contents("here") == {}
+    (begun,) = in_cache()
+    with downloading("ds:v0", "here") as second:
+        assert ranges_of(second) < RANGES - 2
+    assert contents("here") == {"large": LARGE}
+    assert not begun.exists()
+
+
+def test_what_a_power_loss_has_taken_of_it_is_fetched_again(server: LiveServer) -> None:
+    with wandb.init() as run:
+        run.log_artifact(made(files={"large": LARGE})).wait(60)
+    with downloading("ds:v0", "here", dies_after=RANGES - 2) as killed:
+        assert killed.wait(60) == -signal.SIGKILL
+    with in_cache()[0].open("r+b") as begun:
+        begun.write(bytes(4096))
+    with downloading("ds:v0", "here") as second:
+        assert ranges_of(second) > RANGES
+    assert contents("here") == {"large": LARGE}
+    assert in_cache() == []
+
+
+def test_of_several_processes_one_fetches_a_large_file(server: LiveServer) -> None:
+    """As the ranks of a training do, each for itself; the first dies over it."""
+    with wandb.init() as run:
+        run.log_artifact(made(files={"large": LARGE})).wait(60)
+    processes = [downloading("ds:v0", "0", dies_after=5), *(downloading("ds:v0", str(rank)) for rank in (1, 2))]
+    assert processes[0].wait(60) in (-signal.SIGKILL, 0)  # 0 where the others had it before
+    processes[0].communicate()
+    # What died had fetched at most a few, and not yet noted some of those.
+    assert RANGES - 5 <= sum(ranges_of(process) for process in processes[1:]) <= RANGES
+    assert contents("1") == contents("2") == {"large": LARGE}
+
+
+def test_a_full_disk_is_an_error_that_leaves_nothing_half(server: LiveServer, tmp_path: Path) -> None:
+    with wandb.init() as run:
+        run.log_artifact(made(files={"a": b"small", "large": LARGE})).wait(60)
+    script = """
+import errno, os, subprocess, sys
+import wandb
+folder, path = sys.argv[1], sys.argv[2]
+def mount(options):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+mount("size=1m")
+os.environ["WANDB_CACHE_DIR"] = folder + "/cache"
+version = wandb.Api().artifact(path)
+try:
+    version.download(folder + "/here")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+print([name for name in os.listdir(folder + "/here") if name != "a"])
+mount("remount,size=64m")
+print(os.path.getsize(version.download(folder + "/here") + "/large"))
+version.verify(folder + "/here")
+"""
+    (tmp_path / "disk").mkdir()
+    assert in_a_namespace(script, tmp_path / "disk", f"{run.project}/ds:v0") == ["ENOSPC", "[]", str(len(LARGE))]
 
 
 # --- manifests that a server sends ------------------------------------------------------------------------------------

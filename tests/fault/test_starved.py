@@ -8,13 +8,11 @@ and nothing is lost once the machine has what was missing. Nor does `append` wai
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, List
+from typing import List
 
 import children
-import pytest
+from namespace import in_a_namespace
 
 from wandb_storage import Reader, Row
 
@@ -59,24 +57,6 @@ _ROLL = "wandb_storage._segment_writer.SEGMENT_FILL_BYTES = 50_000\n"
 def steps(folder: Path) -> List[int]:
     with Reader(folder) as reader:
         return [entry.record.step for entry in reader.entries() if isinstance(entry.record, Row)]
-
-
-def in_a_namespace(script: str, *arguments: Any) -> List[str]:
-    """What a child prints that may mount filesystems for itself alone; skips where the system doesn't let it."""
-    for unshare in (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"]):
-        try:
-            probe = [*unshare, "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"]
-            subprocess.run(probe, check=True, capture_output=True)
-            break
-        except (OSError, subprocess.CalledProcessError):
-            continue
-    else:
-        pytest.skip("nobody here may mount a filesystem of his own")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
-    command = [*unshare, sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
 
 
 def test_a_full_filesystem_takes_everything_when_there_is_room_again(tmp_path: Path) -> None:

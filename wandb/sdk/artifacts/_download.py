@@ -2,7 +2,8 @@
 
 A file that is there already is left as it is: by what is remembered of the folder (`_RootMemory`) where its size and
 times are unchanged, otherwise by its digest. What is missing comes from the files that are staged on this machine, from
-the cache, or from the server, and is checked against its digest on the way.
+the cache, or from the server, and is checked against its digest on the way. Of a large file what has arrived stays in
+the cache when the process dies: the next one goes on there.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import os
 import tempfile
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional
+from typing import IO, TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, TypeVar
 
 from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write_from
 
@@ -39,6 +40,12 @@ _UNDER_WAY_MAX = 256
 # Up to this size a file's bytes are held, and written to the cache and to their place without being read again.
 _HELD_BYTES_MAX = 1 << 20
 _PIECE_BYTES = 1 << 20
+
+T = TypeVar("T")
+
+
+class DamagedError(CommError):
+    """The bytes that came are not those that were logged."""
 
 
 def download_entry(artifact: ArtifactContents, entry: ArtifactManifestEntry, root: str, skip_cache: bool) -> str:
@@ -64,6 +71,12 @@ def download_all(
     missing = [entry for entry in entries if not memory.has(entry)]
     artifact._find_addresses([entry for entry in missing if not _is_at_hand(entry, cache)])
     streams = min(STREAMS_MAX, max(1, _WORKERS // max(1, len(missing))))
+    given_up = threading.Event()
+
+    def advance(count: int) -> None:
+        if given_up.is_set():  # nobody waits for the rest of a large file
+            raise CancelledError
+        progress.advance(count)
 
     def bring(entry: ArtifactManifestEntry) -> None:
         target = Path(root, entry.path)
@@ -71,7 +84,7 @@ def download_all(
             if _is_there(entry, target):
                 progress.advance(entry.size or 0)
             else:
-                _Download(artifact, cache, streams, progress.advance).bring(entry, target)
+                _Download(artifact, cache, streams, advance).bring(entry, target)
             memory.note(entry)
         except FileNotFoundError as error:
             if not allow_missing_references or entry.ref is None:
@@ -84,13 +97,16 @@ def download_all(
     total = sum(entry.size or 0 for entry in missing)
     try:
         with Progress(f"downloading {artifact.name}", total, "bytes") as progress:
-            _each(missing, bring)
+            _each(missing, bring, given_up)
     finally:
         memory.save()
 
 
-def _each(entries: List[ArtifactManifestEntry], bring: Callable[[ArtifactManifestEntry], None]) -> None:
-    """Bring all of them, several at a time. Raises the first failure, when what was under way has ended."""
+def _each(
+    entries: List[ArtifactManifestEntry], bring: Callable[[ArtifactManifestEntry], None], given_up: threading.Event
+) -> None:
+    """Bring all of them, several at a time. Raises the first failure, when what was under way has ended: `given_up`
+    tells it to."""
     under_way: Deque[Future[None]] = deque()
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="download") as workers:
         try:
@@ -101,6 +117,7 @@ def _each(entries: List[ArtifactManifestEntry], bring: Callable[[ArtifactManifes
             while under_way:
                 under_way.popleft().result()
         except BaseException:
+            given_up.set()
             for future in under_way:
                 future.cancel()
             raise
@@ -148,6 +165,16 @@ class _Download:
         return True
 
     def _fetch_small(self, entry: ArtifactManifestEntry, target: Path, path: Optional[Path]) -> None:
+        pieces = _once_more(entry, lambda: self._pieces(entry))
+        with new_file(target) as file:
+            file.writelines(pieces)
+        size = sum(map(len, pieces))
+        if self._cache is not None and path is not None and not entry.skip_cache:
+            with contextlib.suppress(OSError), self._cache.new_file(path, size) as kept:
+                kept.writelines(pieces)
+        self._advance(size)
+
+    def _pieces(self, entry: ArtifactManifestEntry) -> List[bytes]:
         pieces: List[bytes] = []
         found = new_hash(entry.digest_algorithm().short)
 
@@ -155,56 +182,97 @@ class _Download:
             found.update(piece)
             pieces.append(piece)
 
-        size = self._artifact._fetch_from_server(entry, take)
+        self._artifact._fetch_from_server(entry, take)
         _check(entry, found)
-        with new_file(target) as file:
-            file.writelines(pieces)
-        if self._cache is not None and path is not None and not entry.skip_cache:
-            with contextlib.suppress(OSError), self._cache.new_file(path, size) as kept:
-                kept.writelines(pieces)
-        self._advance(size)
+        return pieces
 
     def _fetch_large(self, entry: ArtifactManifestEntry, target: Path, path: Optional[Path]) -> None:
-        if self._cache is not None and path is not None and not entry.skip_cache:
+        if self._cache is not None and path is not None and not entry.skip_cache and self._fill_cache(entry, path):
+            held = self._cache.open(path, entry.size)
+            if held is not None:
+                with held:
+                    write_from(held, target)
+                return
+
+        def bring() -> None:
+            with new_file(target) as file:
+                self._fetch_into(entry, file)
+
+        _once_more(entry, bring)
+
+    def _fill_cache(self, entry: ArtifactManifestEntry, path: Path) -> bool:
+        """Whether the file is in the cache then."""
+        try:
+            _once_more(entry, lambda: self._fetch_to_cache(entry, path))
+            return True
+        except OSError as error:
+            termwarn(f"the cache of artifacts is not used: {error}", repeat=False)
+            return False
+
+    def _fetch_to_cache(self, entry: ArtifactManifestEntry, path: Path) -> None:
+        assert self._cache is not None
+        if not _is_ranged(entry):
+            with self._cache.new_file(path, entry.size or 0) as file:
+                self._fetch_into(entry, file)
+            return
+        with self._cache.growing_file(path, entry.size or 0, lambda: self._advance(0)) as growing:
+            if growing is None:
+                self._advance(entry.size or 0)
+                return
+            start = growing.arrived
+            self._advance(start)
             try:
-                with self._cache.new_file(path, entry.size or 0) as kept:
-                    self._fetch_into(entry, kept)
-                held = self._cache.open(path, entry.size)
-                if held is not None:
-                    with held:
-                        write_from(held, target)
-                    return
-            except OSError as error:
-                termwarn(f"the cache of artifacts is not used: {error}", repeat=False)
-        with new_file(target) as file:
-            self._fetch_into(entry, file)
+                self._fetch_ranges(entry, growing.descriptor, start, growing.note)
+            except (DamagedError, OSError):
+                growing.remove()  # it is of no use, or the disk needs the room
+                raise
 
     def _fetch_into(self, entry: ArtifactManifestEntry, file: IO[bytes]) -> None:
-        """Raises CommError where the bytes are not those that were logged."""
+        """Raises DamagedError, CommError, OSError."""
+        if _is_ranged(entry):
+            self._fetch_ranges(entry, file.fileno(), 0, lambda stop: None)
+            return
         found = new_hash(entry.digest_algorithm().short)
 
-        def fetch_range(start: int, stop: int, write: Callable[[bytes], object]) -> bool:
-            def take(piece: bytes) -> None:
-                write(piece)
-                self._advance(len(piece))
-
-            return self._artifact._fetch_range(entry, take, start, stop)
-
-        def take_all(piece: bytes) -> None:
+        def take(piece: bytes) -> None:
             found.update(piece)
             file.write(piece)
             self._advance(len(piece))
 
-        if entry.size is None or entry.size < RANGED_BYTES_MIN or self._streams < 2:
-            self._artifact._fetch_from_server(entry, take_all)
-        else:
-            fetch_ranges(fetch_range, entry.size, file.fileno(), found, self._streams)
+        self._artifact._fetch_from_server(entry, take)
         _check(entry, found)
+
+    def _fetch_ranges(
+        self, entry: ArtifactManifestEntry, descriptor: int, start: int, arrived: Callable[[int], object]
+    ) -> None:
+        def fetch(begun: int, stop: int, write: Callable[[bytes], object]) -> bool:
+            def take(piece: bytes) -> None:
+                write(piece)
+                self._advance(len(piece))
+
+            return self._artifact._fetch_range(entry, take, begun, stop)
+
+        found = new_hash(entry.digest_algorithm().short)
+        fetch_ranges(fetch, entry.size or 0, descriptor, found, self._streams, start, arrived)
+        _check(entry, found)
+
+
+def _once_more(entry: ArtifactManifestEntry, fetch: Callable[[], T]) -> T:
+    """What was damaged on its way is fetched again, from a new address that no cache on the way knows."""
+    try:
+        return fetch()
+    except DamagedError:
+        entry._url = None
+        return fetch()
+
+
+def _is_ranged(entry: ArtifactManifestEntry) -> bool:
+    return entry.size is not None and entry.size >= RANGED_BYTES_MIN
 
 
 def _check(entry: ArtifactManifestEntry, found: Any) -> None:
     if encoded(found) != entry.digest:
-        raise CommError(f"{entry.path}: what the server sent is not what was logged; its digest is {encoded(found)}")
+        raise DamagedError(f"{entry.path}: what the server sent is not what was logged; its digest is {encoded(found)}")
 
 
 def _copy_checked(entry: ArtifactManifestEntry, source: IO[bytes], file: IO[bytes]) -> None:

@@ -21,12 +21,18 @@ _PIECE_BYTES = 1 << 20
 FetchRange = Callable[[int, int, Callable[[bytes], object]], bool]
 
 
-def fetch_ranges(fetch: FetchRange, size: int, descriptor: int, found: Any, streams: int) -> None:
-    """Bring a file's bytes into `descriptor`, each where it belongs, and feed all of them, in order, to `found`, a hash
-    object. Raises CommError, OSError, when no stream writes any more."""
+def fetch_ranges(
+    fetch: FetchRange, size: int, descriptor: int, found: Any, streams: int, start: int = 0,
+    arrived: Callable[[int], object] = lambda stop: None,
+) -> None:  # fmt: skip
+    """Bring a file's bytes from `start` on into `descriptor`, each where it belongs, and feed the whole file, in order,
+    to `found`, a hash object.
 
-    def bring(start: int, stop: int) -> bool:
-        offset = start
+    arrived: told up to where the file is whole. Raises CommError, OSError, when no stream writes any more.
+    """
+
+    def bring(begun: int, stop: int) -> bool:
+        offset = begun
 
         def write(piece: bytes) -> None:
             nonlocal offset
@@ -36,30 +42,32 @@ def fetch_ranges(fetch: FetchRange, size: int, descriptor: int, found: Any, stre
                     done += os.pwrite(descriptor, view[done:], offset + done)
             offset += len(piece)
 
-        ranged = fetch(start, stop, write)
+        ranged = fetch(begun, stop, write)
         if offset != stop:
-            raise CommError(f"the server has sent {offset - start} of {stop - start} bytes")
+            raise CommError(f"the server has sent {offset - begun} of {stop - begun} bytes")
         return ranged
 
-    first = min(_RANGE_BYTES, size)
+    first = min(start + _RANGE_BYTES, size)
     # Of a server that doesn't know ranges, each stream would be the whole file.
-    step = _RANGE_BYTES if bring(0, first) else max(1, size)
-    rest = ((start, min(start + step, size)) for start in range(first, size, step))
+    step = _RANGE_BYTES if start == size or bring(start, first) else size
+    rest = ((begun, min(begun + step, size)) for begun in range(first, size, step))
     under_way: Deque[Tuple[int, int, Future[bool]]] = deque()
     with ThreadPoolExecutor(streams, thread_name_prefix="range") as workers:
 
         def begin(count: int) -> None:
-            for start, stop in itertools.islice(rest, count):
-                under_way.append((start, stop, workers.submit(bring, start, stop)))
+            for begun, stop in itertools.islice(rest, count):
+                under_way.append((begun, stop, workers.submit(bring, begun, stop)))
 
         try:
             begin(2 * streams)
             _hash(descriptor, 0, first, found)
+            arrived(first)
             while under_way:
-                start, stop, future = under_way.popleft()
+                begun, stop, future = under_way.popleft()
                 future.result()
                 begin(1)
-                _hash(descriptor, start, stop, found)
+                _hash(descriptor, begun, stop, found)
+                arrived(stop)
         except BaseException:
             for _, _, future in under_way:
                 future.cancel()
