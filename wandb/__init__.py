@@ -32,8 +32,11 @@ from .errors import CommError, Error, UsageError
 if TYPE_CHECKING:
     from . import apis as apis
     from . import data_types as data_types
+    from . import docker as docker
     from . import env as env
     from . import helper as helper
+    from . import integration as integration
+    from . import jupyter as jupyter
     from . import plot as plot
     from . import plots as plots
     from . import sdk as sdk
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
         Video,
         box3d,
     )
+    from .integration.sagemaker import sagemaker_auth
     from .plot import plot_table, visualize
     from .replay import replay
     from .sdk._child import _attach, attach
@@ -130,6 +134,7 @@ _HOMES = {
     "login": ".sdk.wandb_login",
     "plot_table": ".plot",
     "replay": ".replay",
+    "sagemaker_auth": ".integration.sagemaker",
     "set_trace": ".sdk._debugger",
     "setup": ".sdk.wandb_setup",
     "sweep": ".sweeps",
@@ -145,7 +150,14 @@ _HOMES = {
 
 # Modules that callers use without importing them.
 _MODULES = frozenset(
-    {"apis", "data_types", "env", "helper", "plot", "plots", "sdk", "sklearn", "tensorboard", "util", "wandb_run"}
+    {
+        "apis", "data_types", "docker", "env", "helper", "integration", "jupyter", "plot", "plots", "sdk", "sklearn",
+        "tensorboard", "util", "wandb_run",
+    }
+)  # fmt: skip
+# Those that need a library of the same name.
+_INTEGRATIONS = frozenset(
+    {"catboost", "fastai", "gym", "keras", "lightgbm", "sacred", "sb3", "tensorflow", "wandb_torch", "xgboost"}
 )
 
 __all__ = [
@@ -202,6 +214,7 @@ __all__ = [
     "require",
     "restore",
     "run",
+    "sagemaker_auth",
     "save",
     "set_trace",
     "setup",
@@ -239,6 +252,11 @@ if not TYPE_CHECKING:  # a type checker knows the names from above, and is to fi
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
             return importlib.import_module(f".{name}", __name__)
+        if name in _INTEGRATIONS:
+            try:
+                return importlib.import_module(f".{name}", __name__)
+            except ImportError as error:  # which `hasattr` would not take for an answer
+                raise AttributeError(f"wandb.{name}: {error}") from error
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module 'wandb' has no attribute {name!r}")

@@ -152,7 +152,8 @@ def watch(
     idx: Optional[int] = None,
     log_graph: bool = False,
 ) -> None:
-    """Log histograms of a PyTorch model's gradients, parameters or both, every `log_freq` steps.
+    """Log histograms of a PyTorch model's gradients, parameters or both, every `log_freq` steps; with `log_graph` its
+    graph, once, into the summary.
 
     >>> import wandb
     >>> with wandb.init(mode="disabled"):

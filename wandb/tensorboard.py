@@ -75,3 +75,6 @@ def log(tf_summary_str_or_pb: Any, history: Any = None, step: int = 0, namespace
     before = f"{namespace}/" if namespace else ""
     row = {f"{before}{tag}": loggable(value, tag) for tag, value in values.items()}
     run.log({**row, f"{before}{GLOBAL_STEP}": step, **kwargs})
+
+
+_log = log  # as callers of other clients know it

@@ -165,14 +165,14 @@ class RunActions(RunArtifacts):
     ) -> None:
         """Log histograms of a PyTorch model's gradients, parameters or both ("all"), every `log_freq` steps.
 
-        They come with the next row that is logged. `criterion` and `log_graph` are accepted for callers of other
-        clients: no graph is recorded.
+        They come with the next row that is logged. log_graph: put the graph of each model, as its next forward pass
+        shows it, into the summary, as `graph_0` and so on. `criterion` is accepted for callers of other clients.
         """
         if self._watches is None:
             from ._watch import Watches
 
-            self._watches = Watches(lambda part: self.log(part, commit=False))
-        self._watches.watch(models, log, log_freq, idx)
+            self._watches = Watches(lambda part: self.log(part, commit=False), lambda part: self.summary.update(part))
+        self._watches.watch(models, log, log_freq, idx, log_graph)
 
     def unwatch(self, models: Any = None) -> None:
         """Watch these models no more, or none at all."""

@@ -1,4 +1,4 @@
-"""`run.watch`: histograms of a PyTorch model's gradients and parameters, every so many steps.
+"""`run.watch`: histograms of a PyTorch model's gradients and parameters, every so many steps, and its graph, once.
 
 Hooks stand on each parameter that takes gradients, and on the model's `forward`. Most of their calls count to
 `log_freq` and return. The histogram is computed where the tensor is, so that a few dozen numbers leave the device, and
@@ -31,8 +31,9 @@ LogPart = Callable[[Dict[str, Any]], None]
 class Watches:
     """The models that one run watches."""
 
-    def __init__(self, log: LogPart) -> None:
+    def __init__(self, log: LogPart, summarize: LogPart) -> None:
         self._log = log
+        self._summarize = summarize
         self._models: Dict[int, List[Any]] = {}  # id of the model -> handles of its hooks
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -41,7 +42,14 @@ class Watches:
         self._gradients: Dict[str, Any] = {}  # of the backward pass that goes on
         self._collecting = False  # whether PyTorch will say when it has ended
 
-    def watch(self, models: Union[Any, Sequence[Any]], log: Optional[str], log_freq: int, idx: Optional[int]) -> None:
+    def watch(
+        self,
+        models: Union[Any, Sequence[Any]],
+        log: Optional[str],
+        log_freq: int,
+        idx: Optional[int],
+        log_graph: bool = False,
+    ) -> None:
         """Hook the models. Raises UsageError for what can't be watched, or is already."""
         if log not in _KINDS:
             raise UsageError(f"watch: log is gradients, parameters, all or None, not {log!r}")
@@ -58,6 +66,8 @@ class Watches:
                 handles += self._hook_gradients(model, prefix, log_freq)
             if log in ("parameters", "all"):
                 handles.append(self._hook_parameters(model, prefix, log_freq))
+            if log_graph:
+                handles.append(self._hook_graph(model, f"graph_{place}"))
             self._models[id(model)] = handles
 
     def enter_child(self) -> None:
@@ -70,6 +80,11 @@ class Watches:
         for key in chosen:
             for handle in self._models.pop(key, ()):
                 handle.remove()
+
+    def _hook_graph(self, model: Any, key: str) -> Any:
+        from ..integration.torch._graph import TorchGraph
+
+        return TorchGraph.following(model, lambda graph: self._summarize({key: graph}))
 
     def _hook_gradients(self, model: Any, prefix: str, log_freq: int) -> List[Any]:
         return [
