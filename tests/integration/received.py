@@ -6,11 +6,15 @@ What two programs that do the same can't have in common stands as a word: `<id>`
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Tuple
+from urllib.parse import quote
 
+import requests
 from own_server import Server, eventually
 
 _RUNS = """
@@ -18,7 +22,7 @@ query Runs($project: String!) {
   project(name: $project) {
     runs(first: 100) {
       edges { node {
-        name displayName state tags group jobType notes config summaryMetrics historyLineCount
+        name displayName createdAt user { username } state tags group jobType notes config summaryMetrics historyLineCount
         history(samples: 100000)
         files(first: 1000) { edges { node { name sizeBytes } } }
         outputArtifacts(first: 100) { edges { node { ...Version } } }
@@ -29,8 +33,8 @@ query Runs($project: String!) {
 }
 fragment Version on Artifact {
   artifactType { name } artifactSequence { name } versionIndex description metadata state size
-  aliases { alias artifactCollectionName }
-  files(first: 1000) { edges { node { name sizeBytes } } }
+  aliases { alias }
+  files(first: 1000) { edges { node { name sizeBytes directUrl } } }
 }
 """
 # Of these every program has its own, or none.
@@ -39,7 +43,14 @@ _TIMES = frozenset({"_timestamp", "_runtime"})
 _OWN_FILES = re.compile(
     r"config\.yaml|output\.log|requirements\.txt|diff\.patch|wandb-(metadata|summary)\.json|wandb_manifest\.json"
 )
-_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+# What is drawn by lot, or made of something that is: addresses in memory, names of artifacts before the server knows
+# them, and the ends of the names of tables' artifacts.
+_BY_LOT = [
+    (re.compile(r"wandb-client-artifact://[0-9a-z]{128}"), "wandb-client-artifact://..."),
+    (re.compile(r"\b0x[0-9a-f]{6,}"), "0x..."),
+    (re.compile(r"tfevents\.\d+\.[^/]+"), "tfevents..."),
+    (re.compile(r"(run-<id>-.+)-[0-9A-Za-z_-]{6}(?=:v\d+$|$)"), r"\1-..."),
+]
 _SUMMARIES = {1: "min", 2: "max", 3: "mean", 4: "best", 5: "last", 6: "none", 7: "copy", 8: "first"}
 
 Run = Dict[str, Any]
@@ -52,7 +63,7 @@ def received(server: Server, project: str, folder: Path) -> List[Run]:
         nodes = _nodes((server.execute(_RUNS, project=project).get("project") or {}).get("runs"))
         return nodes if nodes and all(node["state"] == "finished" and _complete(node) for node in nodes) else None
 
-    return [_run(node, folder) for node in sorted(eventually(all_ended), key=_began)]
+    return [_run(server, project, node, folder) for node in sorted(eventually(all_ended), key=_began)]
 
 
 def _complete(node: Mapping[str, Any]) -> bool:
@@ -60,26 +71,32 @@ def _complete(node: Mapping[str, Any]) -> bool:
     return all(version["state"] == "COMMITTED" for version in _nodes(node["outputArtifacts"]))
 
 
-def _began(node: Mapping[str, Any]) -> Tuple[float, str]:
-    rows = [json.loads(row) for row in node["history"]]
-    times = [row["_timestamp"] for row in rows if row.get("_timestamp")]
-    return (min(times) if times else 0.0, node["name"])
+def _began(node: Mapping[str, Any]) -> Tuple[str, float]:
+    """When the server heard of a run, and of several in one second when they logged."""
+    times = [json.loads(row).get("_timestamp") or 0.0 for row in node["history"]]
+    return (node["createdAt"], min(times, default=0.0))
 
 
-def _run(node: Mapping[str, Any], folder: Path) -> Run:
+def _run(server: Server, project: str, node: Mapping[str, Any], folder: Path) -> Run:
+    def read(path: str) -> bytes:
+        url = f"{server.url}/files/{node['user']['username']}/{project}/{node['name']}/{quote(path)}"
+        answer = requests.get(path if "://" in path else url, auth=("api", server.key), timeout=30)
+        answer.raise_for_status()
+        return answer.content
+
     words = {node["name"]: "<id>", node["displayName"]: "<name>", str(folder): "<folder>"}
     config = {key: value.get("value") for key, value in json.loads(node["config"] or "{}").items()}
     internal = config.pop("_wandb", None) or {}
     summary = json.loads(node["summaryMetrics"] or "{}")
     found = {
-        "rows": [_without_times(json.loads(row)) for row in node["history"]],
+        "rows": [_with_media(_without_times(json.loads(row)), read) for row in node["history"]],
         "config": config,
-        "summary": _without_times({key: value for key, value in summary.items() if key != "_wandb"}),
+        "summary": _with_media(_without_times({key: value for key, value in summary.items() if key != "_wandb"}), read),
         "metrics": _metrics(internal.get("m") or []),
         "charts": internal.get("visualize") or {},
         "files": {file["name"]: file["sizeBytes"] for file in _nodes(node["files"]) if _is_of_the_program(file["name"])},
-        "artifacts": _versions(node["outputArtifacts"]),
-        "used": _versions(node["inputArtifacts"]),
+        "artifacts": _versions(node["outputArtifacts"], read),
+        "used": _versions(node["inputArtifacts"], read),
         **{name: node[name] for name in ("tags", "group", "jobType", "notes", "historyLineCount")},
     }  # fmt: skip
     result: Run = _in_words(found, words)
@@ -87,7 +104,41 @@ def _run(node: Mapping[str, Any], folder: Path) -> Run:
 
 
 def _is_of_the_program(name: str) -> bool:
-    return not _OWN_FILES.fullmatch(name) and not name.startswith(("artifact/", "logs/"))
+    """Whether it is a file that the program saves; media are looked at where rows name them."""
+    return not _OWN_FILES.fullmatch(name) and not name.startswith(("artifact/", "logs/debug", "media/"))
+
+
+def _with_media(value: Any, read: Callable[[str], bytes]) -> Any:
+    """Rows in which media are what they show, and not in which file of which digest they are."""
+    if isinstance(value, list):
+        return [_with_media(one, read) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("_type") in _FILES and "path" in value:
+        shown = {key: one for key, one in value.items() if key not in ("path", "sha256", "size")}
+        content = read(value["path"])
+        assert len(content) == value["size"], value["path"]
+        name = re.sub(r"_[0-9a-f]{20}(?=\.)", "", value["path"])
+        return {**shown, "path": name, "content": _FILES[value["_type"]](content)}
+    return {key: _with_media(one, read) for key, one in value.items()}
+
+
+def _pixels(content: bytes) -> Any:
+    """Width, height and a digest of the pixels: the same picture can be compressed in many ways."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(content)).convert("RGBA")
+    return [*picture.size, hashlib.sha256(picture.tobytes()).hexdigest()]
+
+
+_FILES: Dict[str, Callable[[bytes], Any]] = {
+    "table-file": json.loads,
+    "graph-file": json.loads,
+    "image-file": _pixels,
+    "html-file": lambda content: content.decode(),
+    "audio-file": len,
+    "video-file": len,
+}
 
 
 def _without_times(row: Mapping[str, Any]) -> Dict[str, Any]:
@@ -108,8 +159,8 @@ def _metrics(entries: List[Mapping[str, Any]]) -> Dict[str, Any]:
     }
 
 
-def _versions(connection: Any) -> Dict[str, Any]:
-    """Artifacts by name and number: type, aliases, metadata and files with their sizes."""
+def _versions(connection: Any, read: Callable[[str], bytes]) -> Dict[str, Any]:
+    """Artifacts by name and number: type, aliases, metadata and files with their sizes; of tables, what is in them."""
     found: Dict[str, Any] = {}
     for version in _nodes(connection):
         name = version["artifactSequence"]["name"]
@@ -117,8 +168,11 @@ def _versions(connection: Any) -> Dict[str, Any]:
             "type": version["artifactType"]["name"],
             "description": version["description"],
             "metadata": json.loads(version["metadata"] or "{}"),
-            "aliases": sorted(one["alias"] for one in version["aliases"] if one["artifactCollectionName"] == name),
-            "files": {file["name"]: file["sizeBytes"] for file in _nodes(version["files"])},
+            "aliases": sorted(one["alias"] for one in version["aliases"]),
+            "files": {
+                file["name"]: json.loads(read(file["directUrl"])) if file["name"].endswith(".json") else file["sizeBytes"]
+                for file in _nodes(version["files"])
+            },
         }
     return found
 
@@ -131,7 +185,9 @@ def _in_words(value: Any, words: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         for own, word in words.items():
             value = value.replace(own, word) if own else value
-        return _ADDRESS.sub("0x...", value)
+        for pattern, word in _BY_LOT:
+            value = pattern.sub(word, value)
+        return value
     if isinstance(value, Mapping):
         return {_in_words(key, words): _in_words(one, words) for key, one in value.items()}
     return [_in_words(one, words) for one in value] if isinstance(value, list) else value
