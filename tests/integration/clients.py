@@ -1,4 +1,4 @@
-"""Runs a script with the official client and with ours, in the same environment: only what `import wandb` finds differs.
+"""Runs a script with the official client and with ours, in one environment: only what `import wandb` finds differs.
 
 The libraries, and what both clients need, are installed once. The official client lies in a folder of its own, which
 stands in front of everything else on the path when it is its turn.

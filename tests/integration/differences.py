@@ -5,7 +5,9 @@ A path is that of a value in what `received.py` gives: `runs.0.rows.3.loss`, `ru
 
 from __future__ import annotations
 
+import difflib
 import itertools
+import json
 import math
 import re
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
@@ -71,12 +73,37 @@ EXPECTED: List[Expected] = [
         "with names for clusters the official client draws no silhouettes",
     ),
     Expected(
-        "optuna", r"runs\.[1-3]\.(rows|historyLineCount|summary\.(_step|x|value|trial_number))",
-        "a row of a trial's number comes when the run is beyond that step; it is kept, and the official client drops it",
+        "optuna", r"runs\.[1-3]\.(rows\.\d+|historyLineCount|summary\.(_step|x|value|trial_number))",
+        "a row with a trial's number as its step comes when the run is beyond that; the official client drops it",
     ),
     Expected(
         "lightgbm", r"runs\.1\..*",
-        "the official callback fails in cross-validation since LightGBM 4.6, which gives the names of data and metric apart",
+        "the official callback fails in cross-validation since LightGBM 4.6, which gives data and metric apart",
+    ),
+    Expected(
+        "tensorboard", r"runs\.0\.(rows\.\d+|summary)\.picture\..*",
+        "an image that is alone is an image; the official client logs a list with one image",
+    ),
+    Expected(
+        "tensorboard", r"runs\.0\.(rows\.\d+|summary)\.weights\.bins\.\d+",
+        "the last bin of a histogram ends with its greatest value",
+    ),
+    Expected(
+        "tensorboard", r"runs\.\d\.metrics\..*", "values are drawn over the step that they were written with",
+        lambda one: one.official == _ABSENT,
+    ),
+    Expected(
+        "tensorboard", r"runs\.1\.(rows\.\d+|summary)\.(train|validation)/global_step",
+        "each part has a step of its own",
+        lambda one: one.official == _ABSENT,
+    ),
+    Expected(
+        "tensorboard", r"runs\.1\.rows\.\d+(\.(global_step|(train|validation)/(loss|global_step)))?",
+        "the last step of a file is complete when no more comes, so rows of two files can come in another order",
+    ),
+    Expected(
+        "tensorboard", r"runs\.0\.files\..*tfevents\.\.\.",
+        "the events files are named from the first folder that is written to, not from the working folder",
     ),
 ]  # fmt: skip
 
@@ -92,10 +119,19 @@ def compare(official: Any, ours: Any, path: str = "runs") -> Iterator[Difference
         for key in [*official, *(key for key in ours if key not in official)]:
             yield from compare(official.get(key, _ABSENT), ours.get(key, _ABSENT), f"{path}.{key}")
     elif isinstance(official, list) and isinstance(ours, list):
-        for place, pair in enumerate(itertools.zip_longest(official, ours, fillvalue=_ABSENT)):
+        for place, pair in _paired(official, ours):
             yield from compare(*pair, f"{path}.{place}")
     elif not _alike(official, ours):
         yield Difference(path, official, ours)
+
+
+def _paired(official: List[Any], ours: List[Any]) -> Iterator[Tuple[int, Tuple[Any, Any]]]:
+    """(place, items) of two lists. What one has more is found, so a row more makes no other row differ."""
+    texts, our_texts = ([json.dumps(one, sort_keys=True) for one in items] for items in (official, ours))
+    matcher = difflib.SequenceMatcher(None, texts, our_texts, autojunk=False)
+    for _, begin, end, ours_begin, ours_end in matcher.get_opcodes():
+        pairs = itertools.zip_longest(official[begin:end], ours[ours_begin:ours_end], fillvalue=_ABSENT)
+        yield from enumerate(pairs, max(begin, ours_begin))
 
 
 def _alike(official: Any, ours: Any) -> bool:

@@ -22,7 +22,8 @@ query Runs($project: String!) {
   project(name: $project) {
     runs(first: 100) {
       edges { node {
-        name displayName createdAt user { username } state tags group jobType notes config summaryMetrics historyLineCount
+        name displayName createdAt user { username } state tags group jobType notes
+        config summaryMetrics historyLineCount
         history(samples: 100000)
         files(first: 1000) { edges { node { name sizeBytes } } }
         outputArtifacts(first: 100) { edges { node { ...Version } } }
@@ -94,7 +95,7 @@ def _run(server: Server, project: str, node: Mapping[str, Any], folder: Path) ->
         "summary": _with_media(_without_times({key: value for key, value in summary.items() if key != "_wandb"}), read),
         "metrics": _metrics(internal.get("m") or []),
         "charts": internal.get("visualize") or {},
-        "files": {file["name"]: file["sizeBytes"] for file in _nodes(node["files"]) if _is_of_the_program(file["name"])},
+        "files": {one["name"]: one["sizeBytes"] for one in _nodes(node["files"]) if _is_of_the_program(one["name"])},
         "artifacts": _versions(node["outputArtifacts"], read),
         "used": _versions(node["inputArtifacts"], read),
         **{name: node[name] for name in ("tags", "group", "jobType", "notes", "historyLineCount")},
@@ -170,7 +171,9 @@ def _versions(connection: Any, read: Callable[[str], bytes]) -> Dict[str, Any]:
             "metadata": json.loads(version["metadata"] or "{}"),
             "aliases": sorted(one["alias"] for one in version["aliases"]),
             "files": {
-                file["name"]: json.loads(read(file["directUrl"])) if file["name"].endswith(".json") else file["sizeBytes"]
+                file["name"]: json.loads(read(file["directUrl"]))
+                if file["name"].endswith(".json")
+                else file["sizeBytes"]
                 for file in _nodes(version["files"])
             },
         }

@@ -2,8 +2,8 @@
 
 `tox -e integration-xgboost`, and so on, run these with one library each; elsewhere they are skipped. To add a library:
 
-1. A script in `scripts/`, `NAME_.py`, that uses it as its users do: on the CPU, without downloads, in seconds, with fixed
-   seeds, as runs of the project WANDB_PROJECT. Whatever the library can bring to a run belongs into it.
+1. A script in `scripts/`, `NAME_.py`, that uses it as its users do: on the CPU, without downloads, in seconds, with
+   fixed seeds, as runs of the project WANDB_PROJECT. Whatever the library can bring to a run belongs into it.
 2. NAME in `tox.ini`, with what is to be installed.
 3. `tox -e integration-NAME`. What differs is printed, a line a value: mend it, or put it into the table in
    `differences.py`, with the reason.
@@ -21,7 +21,8 @@ from differences import compare, unexpected, unused
 from own_server import Server
 from received import received
 
-LIBRARY = os.environ.get("WANDB_TEST_LIBRARY", "")
+# The name of the environment of tox, or of the library alone.
+LIBRARY = os.environ.get("WANDB_TEST_LIBRARY", "").removeprefix("integration-")
 
 pytestmark = [
     pytest.mark.peer,

@@ -193,11 +193,11 @@ def test_functions_of_a_run_say_that_there_is_none(name: str) -> None:
 
 
 def test_arguments_without_a_meaning_here_are_accepted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
-    run = wandb.init(mode="offline", monitor_gym=True, magic=True, sync=True, anonymous="allow")
+    run = wandb.init(mode="offline", magic=True, sync=True, anonymous="allow")
     run.log({"a": 1})
     said = capsys.readouterr().err
     (line,) = [line for line in said.splitlines() if "without an effect" in line]
-    for argument in ("monitor_gym", "magic", "sync", "anonymous"):
+    for argument in ("magic", "sync", "anonymous"):
         assert argument in line
 
 

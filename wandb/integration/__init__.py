@@ -14,10 +14,7 @@ by `import wandb`. Older paths, `wandb.keras` and `wandb.xgboost` say, are the s
 | `sklearn` | the charts of `wandb.sklearn` |
 | `tensorboard`, `tensorflow` | `patch`, `unpatch`, `log`; `WandbHook` |
 | `sb3`, `gym` | `WandbCallback`; `monitor` |
-| `fastai`, `sacred`, `dspy` | `WandbCallback`; `WandbObserver`; `WandbDSPyCallback` |
-| `ultralytics` | `add_wandb_callback` |
-| `huggingface`, `diffusers`, `openai` | `autolog` |
-| `langchain` | `WandbTracer` |
+| `fastai`, `sacred` | `WandbCallback`; `WandbObserver` |
 | `sagemaker` | `sagemaker_auth` |
 
 Most callbacks log to the run that is active when they are called, as `wandb.log` does.

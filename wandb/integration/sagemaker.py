@@ -17,9 +17,10 @@ def sagemaker_auth(
 ) -> None:
     """Write `secrets.env` into the folder of a job's code, with the API key and the variables in `overrides`.
 
+    >>> import pathlib
     >>> import wandb
     >>> wandb.sagemaker_auth({"WANDB_ENTITY": "vision"}, api_key="0123456789" * 4)
-    >>> print(open("secrets.env").read().strip())
+    >>> print(pathlib.Path("secrets.env").read_text().strip())
     WANDB_ENTITY=vision
     WANDB_API_KEY=0123456789012345678901234567890123456789
 

@@ -14,13 +14,9 @@ from typing import Any, Dict, Optional
 
 from ..errors import UsageError
 from ..sdk._terminal import termlog, termwarn
-from . import gym
 from ._library import active_run, library
 
 _BaseCallback: Any = library("stable_baselines3.common.callbacks", "stable-baselines3").BaseCallback
-
-if gym.is_monitoring():
-    gym.follow_loaded()  # the run began before this library was there
 
 __all__ = ["WandbCallback"]
 

@@ -1,5 +1,7 @@
 """Optuna: a study as one run, and a run a trial, with what the objective logs itself."""
 
+from typing import Any
+
 import optuna
 from optuna_integration.wandb import WeightsAndBiasesCallback
 
@@ -8,7 +10,7 @@ import wandb
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def objective(trial):
+def objective(trial: Any) -> Any:
     x = trial.suggest_float("x", -10, 10)
     kind = trial.suggest_categorical("kind", ["a", "b"])
     return (x - 2) ** 2 + (kind == "b")
@@ -22,8 +24,7 @@ wandb.finish()
 many = WeightsAndBiasesCallback(wandb_kwargs={"tags": ["many"], "group": "trials"}, as_multirun=True)
 
 
-@many.track_in_wandb()
-def tracked(trial):
+def tracked(trial: Any) -> Any:
     x = trial.suggest_float("x", 0, 1)
     for step in range(3):
         wandb.log({"step_value": x * step})
@@ -31,5 +32,5 @@ def tracked(trial):
 
 
 study = optuna.create_study(study_name="many", sampler=optuna.samplers.RandomSampler(0))
-study.optimize(tracked, n_trials=3, callbacks=[many])
+study.optimize(many.track_in_wandb()(tracked), n_trials=3, callbacks=[many])
 wandb.finish()

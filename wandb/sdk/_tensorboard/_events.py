@@ -17,7 +17,7 @@ _DTYPE, _SHAPE, _CONTENT, _STRINGS = 1, 2, 4, 8
 _FORMATS = {1: "f", 2: "d", 3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 19: "e", 22: "I", 23: "Q"}
 _PACKED = {5: "f", 6: "d"}
 _VARINTS = (7, 10, 11)
-_STRING = 7
+_FLOAT, _STRING = 1, 7
 # Buckets of a histogram beyond this are put together by twos: no chart shows them.
 _BUCKETS_MAX = 512
 _TEXT_CHARACTERS_MAX = 64 << 10
@@ -70,7 +70,7 @@ class EventReader:
 
     def _value(self, value: Message, plugin: str) -> Any:
         if _SIMPLE_VALUE in value:
-            return float(struct.unpack("<f", _bytes(value[_SIMPLE_VALUE][-1]))[0])
+            return _as_written(_one("f", value[_SIMPLE_VALUE][-1]))
         if _HISTOGRAM in value:
             return _histogram(_message(_bytes(value[_HISTOGRAM][-1])))
         if _IMAGE in value:
@@ -125,7 +125,19 @@ def _tensor(message: Message, plugin: str) -> Any:
     if plugin == "histograms":
         rows = [elements[index : index + 3] for index in range(0, len(elements) - 2, 3)]  # left, right, count
         return _buckets([rows[0][0], *(row[1] for row in rows)], [row[2] for row in rows]) if rows else None
-    return elements[0] if len(elements) == 1 and plugin in ("", "scalars") else None
+    if len(elements) != 1 or plugin not in ("", "scalars"):
+        return None
+    return _as_written(elements[0]) if kind == _FLOAT else elements[0]
+
+
+def _as_written(single: float) -> float:
+    """A number that was kept in 32 bits, as whoever wrote it has most likely written it: the shortest number that is
+    the same in 32 bits. 0.2 comes back as 0.2, and not as 0.20000000298023224."""
+    for digits in (6, 7, 8, 9):
+        short = float(f"{single:.{digits}g}")
+        if struct.pack("<f", short) == struct.pack("<f", single):
+            return short
+    return single
 
 
 def _elements(message: Message, kind: int) -> List[Any]:
@@ -186,9 +198,13 @@ def _unpacked(form: str, raw: bytes) -> List[Any]:
 
 
 def _double(value: Union[int, bytes]) -> float:
-    found = _unpacked("d", _bytes(value))
+    return _one("d", value)
+
+
+def _one(form: str, value: Union[int, bytes]) -> float:
+    found = _unpacked(form, _bytes(value))
     if len(found) != 1:
-        raise Undecodable("no double")
+        raise Undecodable("not one number")
     return float(found[0])
 
 

@@ -146,10 +146,11 @@ class TensorBoardSync:
 
     def _log(self, file: _EventsFile, values: Dict[str, Any], moment: float, end: int) -> None:
         row = {f"{file.namespace}{tag}": loggable(value, tag) for tag, value in values.items()}
+        row[GLOBAL_STEP] = values[GLOBAL_STEP]  # by this name as well, whatever the folder: others look for it
         row = {key: value for key, value in row.items() if value is not None}
         step_key = f"{file.namespace}{GLOBAL_STEP}"
         for key in row:
-            if key != step_key and key not in self._defined:
+            if key not in (step_key, GLOBAL_STEP) and key not in self._defined:
                 self._defined[key] = None
                 with contextlib.suppress(UsageError):  # a tag that can't be a metric's name is logged all the same
                     self._run.define_metric(key, step_metric=step_key)
