@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
@@ -165,6 +166,32 @@ def test_bytes_that_were_damaged_on_the_way_are_fetched_again(server: LiveServer
         web.pages[f"/{name}"] = (content[:-1] + b"?", None)
         assert Path(entry.download()).read_bytes() == content
         assert web.served[f"/{name}"] == 1
+
+
+def test_nobody_waits_for_the_rest_when_one_file_fails(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor when the user has interrupted it."""
+    with wandb.init() as run:
+        logged = run.log_artifact(made(files={"a": b"small", "large": LARGE})).wait(60)
+        begun, ended = threading.Event(), threading.Event()
+
+        def endless(self: Client, url: str, name: str, write: Any, start: int, stop: Any) -> bool:
+            if name == "a":
+                begun.wait(60)
+                raise CommError("it is refused")
+            begun.set()
+            try:
+                while not ended.wait(0.001):
+                    write(b"")
+            except CancelledError:
+                ended.set()
+                raise
+            return True
+
+        logged.manifest  # noqa: B018  # is fetched alone
+        monkeypatch.setattr(Client, "fetch_range", endless)
+        with pytest.raises(CommError, match="it is refused"):
+            logged.download()
+    assert ended.is_set()
 
 
 DOWNLOADS = """
