@@ -112,7 +112,7 @@ from ._records import (
     WriterLost,
 )
 from ._recovery import Recovered, recover
-from ._rows import UNKNOWN_LAYOUT, dump_json
+from ._rows import UNKNOWN_LAYOUT, dump_json, merge_values
 
 if TYPE_CHECKING:
     from ._away import bring_home, create_away, local_root, make_private_folder, send_away, writer_elsewhere
@@ -175,9 +175,9 @@ __all__ = [
     "boot_id", "bring_home", "copy_file", "create_away", "create_lane", "disk_use", "dump_json", "encoded",
     "filesystem_of", "find_beyond", "find_import", "find_run_id", "for_another_log", "hash_descriptor", "hex_of",
     "import_official", "is_being_made", "is_log_file", "living_lanes", "local_root", "log_folder",
-    "make_private_folder", "new_hash", "official_file", "official_folder", "protobuf_fields", "read_columns",
-    "read_held", "recover", "retain", "row_of_lane", "salvage", "segments", "send_away", "staged_artifacts", "verify",
-    "write_from", "writer_elsewhere",
+    "make_private_folder", "merge_values", "new_hash", "official_file", "official_folder", "protobuf_fields",
+    "read_columns", "read_held", "recover", "retain", "row_of_lane", "salvage", "segments", "send_away",
+    "staged_artifacts", "verify", "write_from", "writer_elsewhere",
 ]  # fmt: skip
 
 # What no training process needs is loaded when it is first used: every import costs the start of every run.

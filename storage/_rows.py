@@ -23,6 +23,9 @@ _SCALARS = {float: Scalar.DOUBLE, int: Scalar.INTEGER, bool: Scalar.BOOLEAN, typ
 # What `append` returns for a row that it was not to look at further; no record has this number.
 UNKNOWN_LAYOUT = -1
 
+# The key that tells media from dictionaries of metrics.
+MEDIA_TYPE = "_type"
+
 Append = Callable[[bytearray, int], int]
 
 
@@ -145,6 +148,23 @@ _encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_
 # orjson takes a tenth of the time, and a millisecond to load: a run that logs numbers alone never needs it.
 _quick_json: Optional[Callable[[Any], bytes]] = None
 _slow_left = 16  # so many values are dumped without it
+
+
+def merge_values(values: Dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Put the values of a row over others: those in dictionaries one by one, since each is a metric; media whole.
+
+    Dictionaries within `values` are replaced, not changed.
+    """
+    if dict not in map(type, more.values()):
+        values.update(more)
+        return
+    for key, value in more.items():
+        held = values.get(key)
+        if type(value) is dict and isinstance(held, dict) and MEDIA_TYPE not in value and MEDIA_TYPE not in held:
+            merged = dict(held)
+            merge_values(merged, value)
+            value = merged
+        values[key] = value
 
 
 def dump_json(value: Any) -> str:

@@ -44,6 +44,7 @@ from ._records import (
     Telemetry,
     WriterLost,
 )
+from ._rows import merge_values
 from ._summary import MetricRules
 
 
@@ -133,13 +134,13 @@ class RunState:
         if call.flags & RowFlag.COMMIT:
             values = dict(call.values)
             if self.row:
-                self.row.update(values)
+                merge_values(self.row, values)
                 values = self.row
                 self.row = {}
             self.step += 1
             rows.append(self._finish_row(values, step, call.time))
         else:
-            self.row.update(call.values)
+            merge_values(self.row, call.values)
             self.row_time = call.time
         return Completed(rows) if rows else NOTHING
 
@@ -309,7 +310,7 @@ class RunState:
             self.lane_step = step + 1
         rows = self._complete_lane_row(lane) if open_row is not None and open_row[0] != step else []
         _, _, values = self.lane_rows.pop(lane, (step, 0.0, {}))
-        values.update(call.values)
+        merge_values(values, call.values)
         if call.flags & RowFlag.COMMIT:
             rows.append(self._finish_row(values, step, call.time))
         else:

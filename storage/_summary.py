@@ -1,11 +1,15 @@
-"""The summary that a run's rows leave: by default each key's last value, otherwise what `define_metric` asked for."""
+"""The summary that a run's rows leave: by default each key's last value, otherwise what `define_metric` asked for.
+
+The value in {"val": {"loss": 1}} is the metric val.loss. Where a key itself holds a dot, a definition may write `\\.`.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Collection, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from ._records import MetricDefinition
+from ._rows import MEDIA_TYPE, merge_values
 
 _AGGREGATES = ("min", "max", "mean", "first", "last", "best")
 
@@ -36,25 +40,36 @@ class MetricRules:
         """Give a row the current value of the step metrics that its metrics are bound to, where it lacks them."""
         if not self.definitions:
             return
-        missing = {}
-        for key in row:
-            rule = self._rule(key)
+        for path in list(_paths(row)):
+            rule = self._rule(path)
             step = rule.step_metric if rule is not None else None
-            if step and step not in row and step in summary:
-                missing[step] = summary[step]
-        row.update(missing)
+            if step and _part(row, step) is None:
+                merge_values(row, _part(summary, step) or {})
 
     def summarize(self, row: Mapping[str, Any], summary: Dict[str, Any]) -> None:
         """Bring `summary` up to date with a complete row."""
         if not self.definitions:
-            summary.update(row)
+            merge_values(summary, row)
             return
         for key, value in row.items():
-            rule = self._rule(key)
-            if rule is None or (not rule.aggregates and not rule.hidden_from_summary):
-                summary[key] = value
-            elif not rule.hidden_from_summary:
-                self._aggregate(key, value, rule, summary)
+            self._take(key, key, value, summary)
+
+    def _take(self, path: str, key: str, value: Any, summary: Dict[str, Any]) -> None:
+        """Take the value of a metric, which is `key` in this part of the summary."""
+        rule = self._rule(path)
+        if rule is not None and rule.hidden_from_summary:
+            return
+        if type(value) is dict and MEDIA_TYPE not in value:
+            held = summary.get(key)
+            inner = dict(held) if isinstance(held, dict) and MEDIA_TYPE not in held else {}
+            for name, item in value.items():
+                self._take(f"{path}.{name}", name, item, inner)
+            if inner or not value:
+                summary[key] = inner
+        elif rule is None or not rule.aggregates:
+            summary[key] = value
+        else:
+            self._aggregate(path, key, value, rule, summary)
 
     def leave_alone(self, keys: Collection[str]) -> bool:
         """Whether rows of these keys stay as they are, and the summary gets the last value of each."""
@@ -74,22 +89,24 @@ class MetricRules:
     def _find(self, key: str) -> Optional[_Rule]:
         if key.startswith("_"):
             return None
-        definition = self.definitions.get(key)
+        definitions = {_unescaped(name): definition for name, definition in self.definitions.items()}
+        definition = definitions.get(key)
+        globs = [name for name in definitions if name.endswith("*") and key.startswith(name[:-1])]
+        if definition is None and globs:
+            definition = definitions[max(globs, key=len)]
+            if _unescaped(definition.step_metric) == key:
+                return None
         if definition is None:
-            globs = [name for name in self.definitions if name.endswith("*") and key.startswith(name[:-1])]
-            if not globs:
-                return None
-            definition = self.definitions[max(globs, key=len)]
-            if definition.step_metric == key:
-                return None
+            return None
+        step = _unescaped(definition.step_metric)
         return _Rule(
             [name for name in definition.summary if name in _AGGREGATES],
             "none" in definition.summary,
             definition.goal or "",
-            definition.step_metric if definition.step_sync and definition.step_metric != key else None,
+            step if definition.step_sync and step != key else None,
         )
 
-    def _aggregate(self, key: str, value: Any, rule: _Rule, summary: Dict[str, Any]) -> None:
+    def _aggregate(self, path: str, key: str, value: Any, rule: _Rule, summary: Dict[str, Any]) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             summary[key] = value
             return
@@ -103,7 +120,7 @@ class MetricRules:
             elif math.isnan(value):
                 continue  # one NaN must not hide every minimum that comes after it
             elif name == "mean":
-                mean = self._means.setdefault(key, [0, 0.0])
+                mean = self._means.setdefault(path, [0, 0.0])
                 mean[0] += 1
                 mean[1] += value
                 result[name] = mean[1] / mean[0]
@@ -122,6 +139,30 @@ class MetricRules:
         rules.definitions = {fields["name"]: MetricDefinition(**fields) for fields in snapshot["definitions"]}
         rules._means = snapshot["means"]
         return rules
+
+
+def _paths(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """The metrics of a row."""
+    for key, value in values.items():
+        yield f"{before}{key}"
+        if type(value) is dict and MEDIA_TYPE not in value:
+            yield from _paths(value, f"{before}{key}.")
+
+
+def _part(values: Mapping[str, Any], path: str) -> Optional[Dict[str, Any]]:
+    """As much of the values as holds that metric; None where it isn't there."""
+    if path in values:
+        return {path: values[path]}
+    for at, character in enumerate(path):
+        inner = values.get(path[:at]) if character == "." else None
+        found = _part(inner, path[at + 1 :]) if isinstance(inner, dict) else None
+        if found is not None:
+            return {path[:at]: found}
+    return None
+
+
+def _unescaped(name: Any) -> Any:
+    return name.replace("\\.", ".") if name else name
 
 
 def _merge(known: MetricDefinition, change: MetricDefinition) -> MetricDefinition:

@@ -190,12 +190,15 @@ def test_a_row_that_the_caller_changes_later_is_stored_as_it_was(run: wandb.Run)
 def test_the_summary_holds_last_values_and_what_define_metric_asks_for(run: wandb.Run) -> None:
     run.define_metric("loss", summary="min,last")
     run.define_metric("val/*", summary="max")
+    run.define_metric("inner.best", summary="max")
     for loss, accuracy in ((3.0, 0.1), (1.0, 0.9), (2.0, 0.5)):
-        run.log({"loss": loss, "val/accuracy": accuracy, "plain": loss})
+        run.log({"loss": loss, "val/accuracy": accuracy, "plain": loss, "inner": {"best": accuracy}})
+    run.log({"inner": {"more": {"a": 1}}})
     run.summary["mine"] = "text"
     assert run.summary["loss"] == {"min": 1.0, "last": 2.0}
     assert run.summary["val/accuracy"] == {"max": 0.9}
     assert (run.summary["plain"], run.summary.mine) == (2.0, "text")
+    assert run.summary.inner == {"best": {"max": 0.9}, "more": {"a": 1}}
     state = RunState()
     with Reader(Path(run.sync_dir)) as reader:
         for entry in reader.entries():

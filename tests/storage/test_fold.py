@@ -143,6 +143,40 @@ def test_the_longest_glob_wins_and_a_step_metric_is_filled_in() -> None:
     assert merged.summary["a"] == {"min": 2}
 
 
+def test_values_in_dictionaries_are_metrics_of_their_own() -> None:
+    """Each by the path of its keys: it keeps its last value, and definitions name it; media are whole."""
+    media = {"_type": "image-file", "path": "a.png", "caption": "a"}
+    state = fold(
+        row(0, {"val": {"acc": 1, "deep": {"a": 1}}, "image": media}),
+        row(1, {"val": {"deep": {"b": 2}}, "image": {"_type": "image-file", "path": "b.png"}}),
+    )
+    image = {"_type": "image-file", "path": "b.png"}
+    assert without_times(state.summary) == {"val": {"acc": 1, "deep": {"a": 1, "b": 2}}, "image": image, "_step": 1}
+    calls = [log(0, 0, val={"acc": 1}), log(0, COMMIT, val={"loss": 2})]
+    assert without_times(rows(*calls)[0]) == {"val": {"acc": 1, "loss": 2}, "_step": 0}
+
+
+def test_definitions_name_values_in_dictionaries() -> None:
+    definitions = [
+        MetricDefinition(name="val.acc", summary=["max"]),
+        MetricDefinition(name="deep.*", summary=["mean"]),
+        MetricDefinition(name="hidden.*", summary=["none"]),
+        MetricDefinition(name=r"with\.dot", summary=["min"]),
+        MetricDefinition(name="late.*", step_metric="at.epoch", step_sync=True),
+    ]
+    found = [
+        {"val": {"acc": acc, "loss": acc}, "deep": {"a": {"b": acc}}, "hidden": {"a": acc}, "with.dot": acc}
+        for acc in (1, 3, 2)
+    ]
+    calls = [row(step, values) for step, values in enumerate(found)]
+    state = fold(*definitions, *calls)
+    assert without_times(state.summary) == {
+        "val": {"acc": {"max": 3}, "loss": 2}, "deep": {"a": {"b": {"mean": 2}}}, "with.dot": {"min": 1}, "_step": 2,
+    }  # fmt: skip
+    late = rows(*definitions, row(0, {"at": {"epoch": 4, "batch": 1}}), row(1, {"late": {"loss": 1}}))[1]
+    assert without_times(late) == {"late": {"loss": 1}, "at": {"epoch": 4}, "_step": 1}
+
+
 def test_config_keys_are_set_and_removed_whole() -> None:
     """No merging below the top level."""
     state = fold(ConfigChange(json='{"a": {"x": 1}, "b": 2}'), ConfigChange(json='{"a": {"y": 2}}', removed=["b"]))

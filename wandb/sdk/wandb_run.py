@@ -25,6 +25,7 @@ from wandb_storage import (
     SummaryChange,
     UnstorableValue,
     dump_json,
+    merge_values,
 )
 
 from ..errors import DataError, Error, UsageError
@@ -188,10 +189,10 @@ class Run(RunActions):
                 progress.step = step + 1 if flags & _COMMIT else step
             else:
                 self._count_late(step)
-            if self._metrics is None:
+            if known_only and self._metrics is None:  # such a row has no dictionaries in it
                 self._latest.update(row)
             else:
-                self._metrics.summarize(row, self._latest)
+                self._summarize(row)
             self._history.add(row)
             if self._settings.strict and log.refusal is not None:
                 raise Error(f"{log.refusal}; make room, or log without the setting strict")
@@ -226,11 +227,14 @@ class Run(RunActions):
         values = storable_row(row, self, self._progress.step)
         self._append_quietly(row_of_lane(lane, sequence, values, moment))
         with self._lock:
-            if self._metrics is None:
-                self._latest.update(values)
-            else:
-                self._metrics.summarize(values, self._latest)
+            self._summarize(values)
             self._history.add(values)
+
+    def _summarize(self, row: Mapping[str, Any]) -> None:
+        if self._metrics is None:
+            merge_values(self._latest, row)
+        else:
+            self._metrics.summarize(row, self._latest)
 
     def _print_quietly(self, text: str) -> None:
         self._append_quietly(Console(time=time.time(), stream=Stream.STDOUT, text=text))
@@ -247,7 +251,8 @@ class Run(RunActions):
     ) -> MetricDefinition:
         """Say how a metric, or all that match a glob which ends in `*`, is summarized and drawn.
 
-        `summary`: of min, max, mean, first, last, best, copy and none, separated by commas.
+        `summary`: of min, max, mean, first, last, best, copy and none, separated by commas. A value in a dictionary is
+        named by its keys, joined with dots: `val.loss`.
         """
         definition = metric_definition(name, step_metric, step_sync, hidden, summary, goal, overwrite)
         with self._lock:
