@@ -148,7 +148,7 @@ def _signed_in(request: Request, user: User, next_path: str) -> Response:
 
 
 def _redirect(path: str) -> Response:
-    return RedirectResponse(quote(path, safe="/?&=%:@!$'()*+,;~"), 303)
+    return RedirectResponse(quote(path, safe="/?&=%#:@!$'()*+,;~"), 303)
 
 
 def _set_cookie(request: Request, response: Response, name: str, value: str) -> None:

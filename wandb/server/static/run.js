@@ -32,6 +32,7 @@ class RunPage {
     this.state = h("span", { class: "state" });
     this.tags = h("span", { class: "tags" });
     this.stop = h("button", { type: "button", class: "danger", hidden: true, onclick: () => this.#stop() }, "Stop run");
+    this.share = iconButton("share", "Share this page", () => this.#share(), { hidden: true });
     this.facts = h("p", { class: "facts" });
     this.parts = this.#parts(entity, project, id);
     this.links = Object.fromEntries(
@@ -44,7 +45,7 @@ class RunPage {
     this.element = h(
       "div",
       { hidden: true },
-      h("div", { class: "head" }, this.title, this.state, this.tags, this.stop, h("span", { class: "space" }), this.neighbours),
+      h("div", { class: "head" }, this.title, this.state, this.tags, this.stop, h("span", { class: "space" }), this.share, this.neighbours),
       this.facts,
       tabs,
       this.content,
@@ -141,6 +142,7 @@ class RunPage {
     setText(this.title, run.name);
     setText(this.state, run.state);
     this.state.className = `state ${run.state}`;
+    this.share.hidden = !run.may_change;
     this.stop.hidden = !run.may_change || run.state !== "running" || run.stop_requested;
     replaceIfChanged(this.tags, run.tags, () => run.tags.map(tag));
     this.facts.replaceChildren(
@@ -188,6 +190,11 @@ class RunPage {
         Boolean,
       ),
     );
+  }
+
+  async #share() {
+    const { sharePage } = await import("./sharing.js");
+    await sharePage(this.names[0], this.names[1]);
   }
 
   async #stop() {

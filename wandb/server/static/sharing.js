@@ -44,42 +44,61 @@ function accessFields(found, team, change) {
     Object.entries(own).map(([value, text]) => h("option", { value, selected: value === found.access }, text)),
   );
   if (found.access !== "RESTRICTED") return [choice];
-  const boxes = team
+  // Of all boxes: a second one may be ticked before the first is known.
+  const choose = () => change("/access", { people: inputs.filter((box) => box.checked).map((box) => box.value) });
+  const inputs = team
     .filter((member) => member.role !== "admin")
-    .map((member) => {
-      const box = h("input", { type: "checkbox", value: member.name, checked: found.people.includes(member.name) });
-      box.addEventListener("change", () => {
-        const rest = found.people.filter((name) => name !== member.name);
-        change("/access", { people: box.checked ? [...rest, member.name] : rest });
-      });
-      return h("label", { class: "check" }, box, " ", member.name);
-    });
+    .map(({ name }) => h("input", { type: "checkbox", value: name, checked: found.people.includes(name), onchange: choose }));
+  const boxes = inputs.map((box) => h("label", { class: "check" }, box, " ", box.value));
   const hint = "Administrators of the team see it, and these members:";
   return [choice, h("p", { class: "hint" }, hint), h("div", { class: "buttons" }, boxes)];
 }
 
 function links(found, change, project) {
   const make = async () => {
-    const days = await askText(`A link to ${project}`, "Days that it works", "7", "Make the link");
-    if (!days) return;
-    const answer = await change("", { days: Number(days) });
+    const days = await askDays(project);
+    const answer = days && (await change("", { days }));
     if (answer) await showLink(answer.url);
   };
   const rows = found.map((link) => [
-    `by ${link.by}, ${moment(link.created_at)}`,
-    `until ${moment(link.expires_at)}`,
+    h("span", { title: `Made ${moment(link.created_at)}` }, link.by),
+    moment(link.expires_at),
     button("End", () => change(`/${link.id}/end`, {}), { class: "quiet", "aria-label": `End the link by ${link.by}` }),
   ]);
   return [
     h("p", { class: "hint" }, "Whoever has a link looks at the project, without an account."),
-    rows.length ? plainTable([["Link"], ["Works"], ["What to do", "hidden-head"]], rows) : null,
+    rows.length ? plainTable([["Link by"], ["Works until"], ["What to do", "hidden-head"]], rows) : null,
     h("div", { class: "buttons" }, button("Make a link…", make)),
   ].filter(Boolean);
 }
 
+// A link that opens the page as it is now, of whatever part of the project.
+export async function sharePage(entity, project) {
+  const days = await askDays(project);
+  if (!days) return;
+  const here = location.pathname + location.search + location.hash;
+  const { url } = await postJson(`/api/projects/${path(entity, project)}/shares`, { days, path: here });
+  await showLink(url);
+}
+
+async function askDays(project) {
+  const text = await askText(`Share ${project} with people without an account`, "Days that the link works", "7", "Make the link");
+  return text && Number(text);
+}
+
 function showLink(url) {
   return showDialog("The link, shown this once", (finish) => [
-    h("label", { class: "field" }, "Address", h("input", { value: url, readonly: true, onfocus: (event) => event.target.select() })),
-    h("div", { class: "buttons" }, button("Done", () => finish(true), { class: "primary" })),
+    h(
+      "label",
+      { class: "field" },
+      "Address",
+      h("input", { value: url, readonly: true, autofocus: true, onfocus: (event) => event.target.select() }),
+    ),
+    h("p", { class: "hint" }, "It is ended in the project's settings."),
+    h(
+      "div",
+      { class: "buttons" },
+      button("Done", () => finish(true), { class: "primary" }),
+    ),
   ]);
 }

@@ -82,6 +82,8 @@ class Workspace {
     const save = iconButton("download", "Save the table as CSV", () =>
       saveAs(`${project}.csv`, new Blob([this.table.csv()], { type: "text/csv" })),
     );
+    const share = async () => (await import("./sharing.js")).sharePage(entity, project);
+    this.share = iconButton("share", "Share this page", share, { hidden: true });
     this.modes = h(
       "span",
       { class: "segments", role: "group", "aria-label": "Layout" },
@@ -103,6 +105,7 @@ class Workspace {
       this.count,
       h("span", { class: "space" }),
       save,
+      this.share,
       this.modes,
     );
     this.bulk = new BulkBar(this);
@@ -181,6 +184,7 @@ class Workspace {
     if (this.asked !== asked) return;
     this.automatic ??= answer.columns;
     this.answer = answer;
+    this.share.hidden = !answer.may_change;
     this.draw();
     await this.#showCharts();
   }
