@@ -29,20 +29,20 @@ _RUN_SAFELY = (
 _DETACH = 'trap "" INT HUP; "$@" &'
 
 
-def start(wandb_dir: Path, base_url: str, environment: Mapping[str, str] = os.environ) -> None:
+def start(wandb_dir: Path, base_url: str, environment: Mapping[str, str] = os.environ) -> Path:
     """See to it that a process uploads the runs of a wandb directory to a server.
 
     Call this when the run's log exists; calling it again at any time is cheap and harmless. A process that waits
     because the server refused its API key is replaced where the caller has another. `environment` is that of a process
-    which this call starts, its key and its proxies. Returns at once, without a look at the network. Raises OSError
-    where no process can be started, NotUploadable for what is no server's address.
+    which this call starts, its key and its proxies. Returns at once, without a look at the network, where the process
+    writes its log. Raises OSError where no process can be started, NotUploadable for what is no server's address.
     """
     home = Home(wandb_dir, base_url)
     arguments = ["run", "--dir", str(home.wandb_dir), "--url", home.base_url]
     holder = lock_holder(home.lock_path)
     if holder is not None:
         if not _end_without_key(home, holder, environment):
-            return
+            return home.log_path
         arguments.append("--take-over")
     home.create()
     # What Python prints at its end is all that goes there; the log proper is written, and bounded, by the process.
@@ -52,6 +52,7 @@ def start(wandb_dir: Path, base_url: str, environment: Mapping[str, str] = os.en
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, cwd="/", env=_environment(environment),
             start_new_session=True, check=True,
         )  # fmt: skip
+    return home.log_path
 
 
 def _end_without_key(home: Home, holder: Dict[str, Any], environment: Mapping[str, str]) -> bool:

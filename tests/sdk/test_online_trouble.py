@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from typing import Dict, Iterator, NamedTuple, Optional
 
 import pytest
 
-from wandb_storage import Exit, Reader, Row
+from wandb_storage import Exit, Reader, Row, read_held
 
 _PROGRAM = """
 import wandb
@@ -122,3 +124,23 @@ def said_by_status(text: str) -> None:
         assert time.monotonic() < deadline, said
         status = [sys.executable, "-m", "wandb", "status"]
         said = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+
+
+def test_an_uploader_that_is_killed_while_its_end_is_waited_for_is_started_again(
+    bad_server: BadServer, own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad_server.status = 500
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "inf")
+    program = subprocess.Popen([sys.executable, "-c", _PROGRAM], stderr=subprocess.PIPE, text=True)
+    assert program.stderr is not None
+    for line in program.stderr:
+        if "uploading: " in line:
+            break
+    (lock,) = own_place.glob("wandb/.uploader/*/lock")
+    os.kill(json.loads(read_held(lock) or b"")["pid"], signal.SIGKILL)
+    bad_server.asked.clear()
+    assert bad_server.asked.wait(60)
+    program.send_signal(signal.SIGINT)
+    _, said = program.communicate()
+    assert program.returncode == 0
+    assert "goes on in the background" in said

@@ -96,10 +96,16 @@ def _show_table(title: str, rows: Sequence[Tuple[str, str]], more: int) -> None:
 
 def _follow_upload(run: Run, patience: float) -> None:
     """Show the upload until it is done, stalls for so many seconds, or the user lets go."""
+    from ._upload import start_uploader
     from ._upload_progress import follow_upload
 
     assert run._log is not None
-    _say_upload(run, follow_upload(Path(run.sync_dir), run.settings.base_url, run._log.sequence, patience))
+    folder, settings = Path(run.sync_dir), run.settings
+
+    def start() -> Optional[Path]:
+        return start_uploader(folder.parent, settings)
+
+    _say_upload(run, follow_upload(folder, settings.base_url, run._log.sequence, patience, start))
 
 
 def _say_upload(run: Run, status: Any) -> None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from .wandb_settings import Settings
 
 
-def start_uploader(wandb_folder: Path, settings: Settings) -> None:
+def start_uploader(wandb_folder: Path, settings: Settings) -> Optional[Path]:
     """Make sure that somebody uploads the runs of a wandb folder, and keeps to its budget. A failure leaves the run in
-    its log, and is said."""
+    its log, and is said. Returns where the uploader's own log is."""
     import wandb_uploader
 
     if settings.insecure_disable_ssl:
@@ -33,9 +33,12 @@ def start_uploader(wandb_folder: Path, settings: Settings) -> None:
         )
     try:
         _keep_budget(wandb_folder, settings.disk_budget)
-        wandb_uploader.start(wandb_folder, settings.base_url, uploader_environment(settings))
+        return wandb_uploader.start(wandb_folder, settings.base_url, uploader_environment(settings))
     except OSError as error:
-        termwarn(f"the uploader could not be started ({error}); the run is kept, upload it with: wandb sync")
+        termwarn(
+            f"the uploader could not be started ({error}); the run is kept, upload it with: wandb sync", repeat=False
+        )
+        return None
 
 
 def _keep_budget(wandb_folder: Path, disk_budget: Optional[str]) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wandb_uploader import ArtifactProgress, RunStatus
 
 _POLL_SECONDS = 0.1
+# An uploader that was killed would be waited for forever: when nothing moves, one is started where none lives.
+_START_SECONDS = 3.0
 # Between two lines of progress where there is no terminal to draw a bar on.
 _PLAIN_SECONDS = 5.0
 # Between two states of a bar below a cell: each is a message to the browser.
@@ -33,6 +35,7 @@ class UploadProgress:
         self.total, self.done = max(1, total), 0
         self.moved_at = clock()
         self._clock = clock
+        self.uploader_log: Optional[Path] = None  # of an uploader that was started and has not been heard of
         self._status: Optional[RunStatus] = None
         self._steps: Deque[Tuple[float, int, int]] = deque()  # (time, records, rows)
 
@@ -52,7 +55,7 @@ class UploadProgress:
         """`12,000 rows, 3.1 MB, 5,200 rows/s, 0:12 left`, or why nothing moves."""
         status = self._status
         if status is None:
-            return "waits for its turn"
+            return f"no uploader answers, see {self.uploader_log}" if self.uploader_log else "waits for its turn"
         if status.retrying_since is not None and status.last_error:
             return f"waits: {status.last_error}"
         said = [f"{status.rows_acked:,} rows", _bytes(status.bytes_acked)]
@@ -145,23 +148,30 @@ def _view() -> Union[_Terminal, _Lines, _Notebook]:
     return _Terminal() if colourful() else _Lines()
 
 
-def follow_upload(folder: Path, base_url: str, total: int, timeout: float) -> Optional[RunStatus]:
+def follow_upload(
+    folder: Path, base_url: str, total: int, timeout: float, start: Callable[[], Optional[Path]]
+) -> Optional[RunStatus]:
     """Show the upload of a run until it is done or parked, until nothing has moved for `timeout` seconds, or until the
     user lets go with Ctrl-C. Returns the last that is known of it.
 
     `timeout` 0 lets go at once: the machine may be given back, and what is left goes out with the next uploader.
-    Infinite keeps it until everything is at the server.
+    Infinite keeps it until everything is at the server. `start` sees to it that there is an uploader, and returns where
+    its log is.
     """
     progress, view = UploadProgress(total), _view()
     status: Optional[RunStatus] = None
+    started_at = progress.moved_at
     try:
         while True:
             status = upload_status(folder, base_url)
             progress.update(status)
             if status is not None and (status.done or status.parked_reason):
                 break
-            if time.monotonic() - progress.moved_at >= timeout:
+            now = time.monotonic()
+            if now - progress.moved_at >= timeout:
                 break
+            if now - max(progress.moved_at, started_at) >= _START_SECONDS:
+                started_at, progress.uploader_log = now, start()
             view.show(progress)
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
