@@ -101,7 +101,7 @@ def pin_config_keys(keys: Sequence[str] = ()) -> None:
 
 
 def save(
-    glob_str: Union[str, os.PathLike[str]],
+    glob_str: Union[None, str, os.PathLike[str]] = None,
     base_path: Union[None, str, os.PathLike[str]] = None,
     policy: str = "live",
     glob: bool = True,

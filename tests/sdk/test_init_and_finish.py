@@ -76,6 +76,27 @@ def test_a_second_init_returns_the_run_that_is_active() -> None:
     assert wandb.run is second
 
 
+def test_init_says_that_it_returns_a_run_and_doesn_t_take_it_for_another(capsys: pytest.CaptureFixture[str]) -> None:
+    wandb.init(mode="offline", id="there").finish()
+    first = wandb.init(mode="offline")
+    assert wandb.init(mode="offline", id="there", resume="allow") is first
+    assert f"The run {first.id} is active" in capsys.readouterr().err
+    with pytest.raises(wandb.UsageError, match=f"the run {first.id} is active"):
+        wandb.init(mode="offline", id="there", resume="must")
+    assert wandb.init(mode="offline", id="there", resume="must", reinit="create_new").id == "there"
+
+
+def test_finish_previous_finishes_all_and_return_previous_takes_the_newest() -> None:
+    runs = [wandb.init(mode="offline", reinit="create_new") for _ in range(3)]
+    wandb.finish()
+    assert wandb.init(mode="offline", reinit="return_previous") is runs[2]
+    assert wandb.run is None
+    wandb.init(mode="offline", reinit="finish_previous").log({"a": 1})
+    for run in runs:
+        with pytest.raises(wandb.UsageError, match="is finished"):
+            run.log({"a": 1})
+
+
 def test_disabled_runs_behave_and_leave_nothing(tmp_path: Path) -> None:
     run = wandb.init(mode="disabled", config={"lr": 1})
     run.log({"a": 1.5})
@@ -128,6 +149,12 @@ def test_config_is_protected_and_takes_every_form() -> None:
     with pytest.raises(AttributeError, match="missing"):
         _ = run.config.missing
     assert state_of(run.sync_dir).config == {"lr": 0.2, "layers": [1, 2], "new": 1}
+    changing = wandb.init(mode="offline", config={"lr": 0.1}, allow_val_change=True, reinit=True)
+    changing.config.lr = 0.2
+    changing.config.update({"lr": 0.3})
+    with pytest.raises(wandb.errors.ConfigError, match="lr"):
+        changing.config.update({"lr": 0.4}, allow_val_change=False)
+    assert state_of(changing.sync_dir).config == {"lr": 0.3}
 
 
 def test_an_unknown_attribute_and_a_call_after_finish_are_errors() -> None:

@@ -67,7 +67,7 @@ def test_a_notebook_with_several_runs(notebook_runs: Path, monkeypatch: pytest.M
         "%wandb",
         "%%wandb -h 400\nsecond = wandb.init(project='p', name='second')\nsecond.log({'acc': 0.5})",
         "%wandb me/p/runs/abc",
-        "third = wandb.init(project='p', name='third')\nthird.log({'a': 1})",
+        "third = wandb.init(project='p', name='third')\nthird.log({'a': 1})\nthird.config.lr = 1\nthird.config.lr = 2",
     )
     assert "no active run" in text_of(cells[1])
     assert "&lt;first&gt;" in html_of(cells[2])
@@ -80,6 +80,7 @@ def test_a_notebook_with_several_runs(notebook_runs: Path, monkeypatch: pytest.M
     runs = states(notebook_runs)
     assert {name: run.rows for name, run in runs.items()} == {"<first>": 9, "second": 1, "third": 1}
     assert all(isinstance(run.exit, Exit) and run.exit.code == 0 for run in runs.values())
+    assert runs["third"].config == {"lr": 2}
     first = runs["<first>"]
     assert first.console.count == 1  # what was printed in the cell
     assert set(first.files) == {"code/_session_history.ipynb", "code/analysis.ipynb"}

@@ -90,6 +90,7 @@ def test_what_older_libraries_call_is_there(run: wandb.Run) -> None:
     ]
     run.history.add({"a": 1})
     assert run.history._step == 1
+    assert run.save() == wandb.save() == []
     run.write_logs("from elsewhere")
     assert "from elsewhere\n" in [record.text for record in records_of(run, Console)]
     assert wandb.util.generate_id() != wandb.util.generate_id()
@@ -320,6 +321,8 @@ def test_a_disabled_run_takes_every_call_and_keeps_nothing(tmp_path: Path) -> No
     run.write_logs("text")
     assert (run.save("a.txt"), run.restore("a.txt"), run.log_code(".")) == ([], None, [])
     assert (run.url, run.status().sync_items_total, Path(run.dir).is_dir()) == (None, 0, True)
+    assert "nothing is recorded" in run.to_html()
+    assert (run.sync_dir, repr(run)) == (run.dir, f"<wandb.Run {run.id}, disabled>")
     run.log({"a": 1}, step=5)
     assert (run.step, run.summary["a"], run.tags) == (5, 1, ("a",))
     run.finish()

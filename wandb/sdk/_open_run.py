@@ -39,7 +39,7 @@ def open_run(
             log.append(Labels(tags=list(settings.run_tags or ()), tags_changed=True, time=start))
         run = Run(settings, path, log, start, restored, on_finish)
         known = restored.resumed or restored.branch_run is not None
-        run.config.update(config, allow_val_change=settings.allow_val_change or known)
+        run.config.update(config, allow_val_change=known or None)
         log.flush()
     except BaseException:
         log.close()

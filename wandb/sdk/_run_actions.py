@@ -76,7 +76,7 @@ class RunActions(RunArtifacts):
 
     def save(
         self,
-        glob_str: Location,
+        glob_str: Optional[Location] = None,
         base_path: Optional[Location] = None,
         policy: str = "live",
         glob: bool = True,
@@ -84,8 +84,11 @@ class RunActions(RunArtifacts):
         """Keep files with the run, below their path from `base_path` on; return where.
 
         policy: "now" takes a copy, "live" follows the file while the run lasts, "end" takes it as it is at the end.
-        glob=False takes `glob_str` as it is written. Raises UsageError for a path that isn't below `base_path`.
+        glob=False takes `glob_str` as it is written. Without one there is nothing to do: older scripts call it after
+        a change of the run, and each is in the log already. Raises UsageError for a path that isn't below `base_path`.
         """
+        if glob_str is None:
+            return []
         return self._run_files().save(glob_str, base_path, policy, glob)
 
     def restore(

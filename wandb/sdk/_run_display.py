@@ -13,7 +13,8 @@ def run_html(run: Run, height: int, hidden: bool) -> str:
     """The run's page as HTML; with `hidden`, behind a button."""
     url = run.url
     if url is None:
-        return f"<p>Run <b>{html.escape(run.name or run.id)}</b>, kept in <code>{html.escape(run.sync_dir)}</code></p>"
+        where = "disabled: nothing is recorded" if run.disabled else f"kept in <code>{html.escape(run.sync_dir)}</code>"
+        return f"<p>Run <b>{html.escape(run.name or run.id)}</b>, {where}</p>"
     style = "border:none;width:100%"
     frame = f'<iframe src="{html.escape(url)}?jupyter=true" style="{style};height:{int(height)}px"></iframe>'
     if not hidden:

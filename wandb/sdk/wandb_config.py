@@ -25,20 +25,23 @@ class Config:
     >>> config.lr, config["epochs"], config.model.layers
     (0.1, 3, 2)
 
-    A key that is set keeps its value: another one raises ConfigError, unless `allow_val_change` says so. What stands
-    in a dictionary within the config can be changed, and the change is recorded. A key that a sweep has locked keeps
-    its value whatever the program says.
+    A key that is set keeps its value: another one raises ConfigError, unless `allow_val_change` says so, in `update` or
+    in `init`. What stands in a dictionary within the config can be changed, and the change is recorded. A key that a
+    sweep has locked keeps its value whatever the program says.
     """
 
-    def __init__(self, items: Optional[Mapping[str, Any]] = None, changed: Changed = _unheard) -> None:
+    def __init__(
+        self, items: Optional[Mapping[str, Any]] = None, changed: Changed = _unheard, allow_val_change: bool = False
+    ) -> None:
         # Callers of other clients look for `vars(config)["_items"]`.
         self.__dict__["_items"] = dict(items or {})
         self.__dict__["_changed"] = changed
         self.__dict__["_locked"] = {}
+        self.__dict__["_allow_val_change"] = allow_val_change
 
     def update(self, d: Any, allow_val_change: Optional[bool] = None) -> None:
         """Set several keys: from a dictionary, or anything else that `init` takes as config."""
-        self._set(_storable(d), bool(allow_val_change))
+        self._set(_storable(d), self.__dict__["_allow_val_change"] if allow_val_change is None else allow_val_change)
 
     def setdefaults(self, d: Any) -> None:
         """Set the keys that are not set yet."""
@@ -98,7 +101,7 @@ class Config:
         return locked
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._set(_storable({key: value}), False)
+        self._set(_storable({key: value}), self.__dict__["_allow_val_change"])
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value

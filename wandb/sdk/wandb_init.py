@@ -20,7 +20,7 @@ from ._names import new_run_id
 from ._open_run import open_run
 from ._settings._sources import INIT, INIT_SETTINGS
 from ._settings._told import tell
-from ._terminal import follow_settings, termerror, termwarn
+from ._terminal import follow_settings, termerror, termlog, termwarn
 from ._upload import start_uploader
 from .wandb_run import Run
 from .wandb_settings import NO_KEY, Settings, merged
@@ -74,8 +74,10 @@ def init(
     mode: "online" uploads in the background, "offline" doesn't, "disabled" records nothing. "shared" is online for
     several processes that write the run with the same `id`: docs/shared.md.
     force: raise where there is no API key, instead of logging offline.
-    reinit: while a run is active, "return_previous" (the default) returns it, True or "finish_previous" finishes it
-    first (the default in notebooks), "create_new" starts another beside it.
+    reinit: while runs are active, "return_previous" (the default) returns the one that `wandb.run` names, or else the
+    newest; True or "finish_previous" finishes them first (the default in notebooks); "create_new" starts another beside
+    them, and `wandb.run` stays what it is.
+    allow_val_change: let values of the config change once they are set, as they may in notebooks.
     resume: "allow", "must" or "never" go on with the run of the same id, "auto" with the one that a crash ended. The
     local log is the truth; the server is asked where there is none, for `resume_timeout` seconds.
     fork_from, resume_from: "ID?_step=N" goes on behind that step of a run, as another run or as the same one. The
@@ -100,16 +102,9 @@ def init(
     }  # fmt: skip
     chosen = merged((INIT_SETTINGS, settings), (INIT, arguments))
     follow_settings(chosen)
-    reinit = chosen.reinit
-    previous = _globals.active_run()
-    if reinit == "default" and _jupyter.notebook() is not None:
-        reinit = "finish_previous"  # a cell that is run again starts over
-    if previous is not None and previous._pid != os.getpid() and reinit != "return_previous":
-        previous = None  # the parent's: this process starts a run of its own
-    if previous is not None and reinit in (False, "default", "return_previous"):
+    previous = _previous(chosen)
+    if previous is not None:
         return previous
-    if previous is not None and reinit in (True, "finish_previous"):
-        previous.finish()
     tell(chosen)
     initial = initial_config(config, config_include_keys, config_exclude_keys, chosen.config_paths)
     try:
@@ -126,9 +121,39 @@ def init(
         from ..integration.gym import monitor
 
         monitor()
-    if reinit != "create_new" or previous is None:
+    active = _globals.active_run()
+    if chosen.reinit != "create_new" or active is None or active._pid != os.getpid():
         _globals.set_active(run)
     return run
+
+
+def _previous(settings: Settings) -> Optional[Run]:
+    """The run that goes on instead of a new one; what else is to end before the new one begins is finished."""
+    notebook = _jupyter.notebook() is not None
+    if settings.allow_val_change is None and notebook:
+        settings.update({"allow_val_change": True}, "the notebook")  # a cell that is run again sets values again
+    active = _globals.active_run()
+    own = [run for run in _running if run._pid == os.getpid()]
+    if settings.reinit in (True, "finish_previous") or (settings.reinit == "default" and notebook):
+        for run in own:
+            run.finish()
+        return None
+    if settings.reinit == "create_new" or (active is None and not own):
+        return None
+    if active is None or (active._pid != os.getpid() and settings.reinit != "return_previous"):
+        active = own[-1] if own else None  # a parent's run is not a child's: this process starts one of its own
+    if active is not None and settings.resume == "must" and active.id != settings.run_id:
+        raise UsageError(
+            f'the run {active.id} is active, and resume="must" names another; finish it first, or pass '
+            'reinit="create_new" or "finish_previous"'
+        )
+    if active is not None and not active.disabled:
+        termlog(
+            f'The run {active.id} is active, and init() returns it; reinit="finish_previous" finishes it, and '
+            '"create_new" starts another beside it',
+            repeat=False,
+        )
+    return active
 
 
 def _start(settings: Settings, config: Dict[str, Any]) -> Run:

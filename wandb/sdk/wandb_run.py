@@ -88,7 +88,7 @@ class Run(RunActions):
         self._metrics: Optional[MetricRules] = restored.metrics  # None while every key's summary is its last value
         self._latest = restored.summary
         self._history = HistorySample()
-        self._config = Config(restored.config, self._config_changed)
+        self._config = Config(restored.config, self._config_changed, bool(settings.allow_val_change))
         self._summary = Summary(self._latest, self._summary_changed, self)
         self._watchers: List[Watcher] = []
         remember(self)

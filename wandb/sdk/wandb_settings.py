@@ -123,8 +123,8 @@ class Settings(OfficialSettings):
         default="warn",
         policy=True,
     )
-    allow_val_change: bool = setting(
-        kinds.flag, "Let `init` change config values of a run that it resumes.", default=False
+    allow_val_change: Optional[bool] = setting(
+        kinds.flag, "Let config values change once they are set; in a notebook they may.", default=None
     )
     stop_fn: Optional[Callable[[], None]] = setting(
         kinds.anything,

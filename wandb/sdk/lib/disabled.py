@@ -42,12 +42,12 @@ class RunDisabled(Run):
     ) -> None:
         """Take the row into the summary; nothing is recorded."""
         if step is not None:
-            self._progress.step = max(self._progress.step, step)
+            self._progress.step = max(self._progress.step, int(step))
         elif commit is not False:
             self._progress.step += 1
         self._latest.update(data)
 
-    def save(self, glob_str: Any, base_path: Any = None, policy: str = "live", glob: bool = True) -> List[str]:
+    def save(self, glob_str: Any = None, base_path: Any = None, policy: str = "live", glob: bool = True) -> List[str]:
         """Save nothing."""
         return []
 
@@ -111,6 +111,14 @@ class RunDisabled(Run):
         return tempfile.gettempdir()
 
     @property
+    def sync_dir(self) -> str:
+        """The same: there is no folder of the run."""
+        return self.dir
+
+    @property
     def url(self) -> Optional[str]:
         """None."""
         return None
+
+    def __repr__(self) -> str:
+        return f"<wandb.Run {self.id}, disabled>"
