@@ -92,6 +92,9 @@ MUTATIONS: Dict[str, Operation] = {
     "createAgent": Operation(
         CHANGE, f'createAgent(input: {{host: "h", {_PLACE}, sweep: $sweep}}) {{ agent {{ id }} }}', "$sweep: String!"
     ),
+    "enqueueSweepRun": Operation(
+        CHANGE, 'enqueueSweepRun(input: {id: $sweepId, config: "{}"}) { id }', "$sweepId: ID!"
+    ),
     "agentHeartbeat": Operation(
         CHANGE, 'agentHeartbeat(input: {id: $agentId, runState: "{}"}) { commands }', "$agentId: ID!"
     ),

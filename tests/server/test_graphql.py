@@ -225,6 +225,28 @@ def test_steps_beyond_64_bits_find_nothing_or_everything(server: LiveServer) -> 
     assert server.execute(query, first=10**30)["project"]["run"]["history"] == []
 
 
+def test_questions_of_older_clients_are_answered(server: LiveServer) -> None:
+    server.upsert()
+    machine = {"program": "train.py", "args": ["--lr", 1], "codePath": "train.py", "cpu_count": 8, "gpu_count": "many",
+               "git": {"remote": "r", "commit": "c"}}  # fmt: skip
+    ask = """{ model(name: "demo") { repo dockerImage buckets(first: 10) { edges { node { name } } } }
+        project(name: "demo") { run(name: "r1") { runInfo { program args python codeSaved cpuCount gpuCount
+            git { remote commit } } } } }"""
+    assert server.execute(ask)["project"]["run"]["runInfo"] is None
+    make = """mutation { createRunFiles(input: {projectName: "demo", runName: "r1", files: ["wandb-metadata.json"]}) {
+        files { uploadUrl } } }"""
+    url = server.execute(make)["createRunFiles"]["files"][0]["uploadUrl"]
+    assert server.session.put(url, data=json.dumps(machine), timeout=30).status_code == 200
+    found = server.execute(ask)
+    assert found["model"] == {"repo": None, "dockerImage": None, "buckets": {"edges": [{"node": {"name": "r1"}}]}}
+    assert found["project"]["run"]["runInfo"] == {
+        "program": "train.py", "args": ["--lr", "1"], "python": None, "codeSaved": True, "cpuCount": 8,
+        "gpuCount": None, "git": {"remote": "r", "commit": "c"},
+    }  # fmt: skip
+    server.session.put(url, data=b"[" * 100_000, timeout=30)
+    assert server.execute(ask)["project"]["run"]["runInfo"] is None
+
+
 def test_optional_behaviour_is_offered_by_name(server: LiveServer) -> None:
     features = server.execute("query { serverInfo { features { name isEnabled } } }")["serverInfo"]["features"]
     enabled = {feature["name"] for feature in features if feature["isEnabled"]}

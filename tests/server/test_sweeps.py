@@ -67,6 +67,34 @@ def test_an_agent_whose_answer_was_lost_gets_the_same_run_again(server: LiveServ
     assert server.run("state", name=first["run_id"])["state"] == "failed"
 
 
+ENQUEUE = """mutation E($id: ID!, $config: JSONString!, $name: String) { enqueueSweepRun(input: {id: $id,
+    config: $config, displayName: $name}) { id runQueueItemId } }"""
+
+
+def test_a_run_of_ones_own_comes_before_what_is_searched_and_counts(server: LiveServer) -> None:
+    sweep, agent = begin(server)
+    wanted = json.dumps({"a": 1, "b": 3, "extra": {"deep": True}})
+    made = server.execute(ENQUEUE, id=sweep["id"], config=wanted, name="by hand")["enqueueSweepRun"]["id"]
+    assert server.run("state displayName sweepName", name=made) == {
+        "state": "pending", "displayName": "by hand", "sweepName": sweep["name"],
+    }  # fmt: skip
+    (command,) = beat(server, agent)
+    assert command["run_id"] == made
+    assert command["args"] == {"a": {"value": 1}, "b": {"value": 3}, "extra": {"value": {"deep": True}}}
+    finish(server, made, 1.0)
+    (other,) = beat(server, agent)
+    assert other["args"]["a"] == {"value": 2}, "the grid's first point was tried already"
+
+
+def test_a_run_for_a_sweep_that_is_over_is_refused(server: LiveServer) -> None:
+    sweep, _agent = begin(server)
+    server.execute(UPSERT, id=sweep["id"], state="CANCELED")
+    for config, problem in (("{}", "resume it first"), ("[]", "JSON object")):
+        answer = server.post("/graphql", {"query": ENQUEUE, "variables": {"id": sweep["id"], "config": config}}).json()
+        assert problem in answer["errors"][0]["message"]
+        server.execute(UPSERT, id=sweep["id"], state="RUNNING")
+
+
 def test_pausing_and_cancelling_reach_the_agents(server: LiveServer) -> None:
     sweep, agent = begin(server)
     (command,) = beat(server, agent)

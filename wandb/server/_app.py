@@ -56,6 +56,7 @@ from ._resolvers_projects import PROJECT_CHANGE_RESOLVERS
 from ._resolvers_queues import QUEUE_RESOLVERS
 from ._resolvers_run import RUN_RESOLVERS
 from ._resolvers_run_changes import CHANGE_RESOLVERS
+from ._resolvers_run_info import RUN_INFO_RESOLVERS
 from ._resolvers_sweeps import SWEEP_RESOLVERS
 from ._resolvers_teams import TEAM_RESOLVERS
 from ._sandbox import SANDBOX_ROUTES
@@ -171,6 +172,7 @@ def create_app(
 _RESOLVERS = (
     RESOLVERS,
     RUN_RESOLVERS,
+    RUN_INFO_RESOLVERS,
     CHANGE_RESOLVERS,
     ARTIFACT_RESOLVERS,
     ARTIFACT_CHANGE_RESOLVERS,

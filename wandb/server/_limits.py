@@ -96,6 +96,9 @@ DOWNLOAD_URL_SECONDS = 3600.0
 SIGN_IN_LINK_SECONDS = 600.0
 SESSION_SECONDS = 30 * 24 * 3600.0
 
+# Of a run's description of its machine: what a client writes takes a few kilobytes.
+METADATA_BYTES_MAX = 2**20
+
 # How long a link to a project works at most; how many of them a project has at a time, more than people look through;
 # and how many a browser keeps, each of 43 characters in a cookie.
 SHARE_DAYS_MAX = 365

@@ -35,6 +35,7 @@ _FEATURES = (
     "MARK_RUN_FILES_UPLOADED",
     "PROJECT_ARTIFACT_COLLECTION_MEMBERSHIP",
     "STRUCTURED_CONSOLE_LOGS",
+    "SWEEPS_LOCAL_SCHEDULER",
     "SWEEPS_QUERY_FILTERING",
     "TOTAL_COUNT_IN_FILE_CONNECTION",
     # Of servers of this project, for clients of this project (`_queue_items`, `_partial`).
@@ -273,6 +274,7 @@ RESOLVERS: Resolvers = {
         "user": lambda project, context: context.user,
         "runCount": _project_run_count,
         "runs": _project_runs,
+        "buckets": _project_runs,
         "allViews": lambda project, context, **_: connection_of([], None, None),
         "run": _project_run,
         "bucket": _project_run,

@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from .._filters import FilterError, RowView, matches, ordered, parse_filter, sortable_time
-from ..sweeps import STATES, SweepConfigError, runs_expected
+from ..sweeps import OVER, STATES, SweepConfigError, runs_expected
 from ._filters import run_view
 from ._graphql import Resolvers
 from ._limits import HEARTBEAT_SILENCE_SECONDS_MAX
@@ -27,6 +27,7 @@ from ._sweeps import (
     checked_config,
     create_agent,
     create_sweep,
+    enqueue_run,
     find_sweep,
     heartbeat,
     list_agents,
@@ -35,6 +36,7 @@ from ._sweeps import (
     sweep_by_id,
     update_sweep,
 )
+from ._values import parse_object
 
 # A run is judged by its first rows; Hyperband's brackets beyond so many are a matter of days.
 _CURVE_ROWS_MAX = 1_000_000
@@ -130,6 +132,19 @@ def _sweep_to_change(context: RequestContext, input: dict[str, Any]) -> Sweep:
     return sweep
 
 
+def _enqueue_run(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
+    sweep = _sweep_to_change(context, input)
+    config = parse_object(input["config"])
+    if config is None:
+        raise GraphQLError("config must be a JSON object inside a string")
+    if sweep.state in OVER:
+        raise GraphQLError(
+            f"sweep {sweep.name} is {sweep.state.lower()}, no agent asks for runs of it; resume it first"
+        )
+    run = enqueue_run(context.connection, sweep, context.user, config, input.get("displayName"), context.now)
+    return {"id": run.name}
+
+
 def _create_agent(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     project = allowed_project(context, input.get("entityName"), input.get("projectName"))
     sweep = None if project is None else find_sweep(context.connection, project.id, input["sweep"])
@@ -200,7 +215,12 @@ SWEEP_RESOLVERS: Resolvers = {
         "sweeps": _project_sweeps,
         "totalSweeps": lambda project, context: len(list_sweeps(context.connection, project.id)),
     },
-    "Mutation": {"upsertSweep": _upsert_sweep, "createAgent": _create_agent, "agentHeartbeat": _heartbeat},
+    "Mutation": {
+        "upsertSweep": _upsert_sweep,
+        "createAgent": _create_agent,
+        "agentHeartbeat": _heartbeat,
+        "enqueueSweepRun": _enqueue_run,
+    },
     "Sweep": {
         "id": lambda sweep, context: storage_id("Sweep", str(sweep.id)),
         "project": _project_of,

@@ -284,14 +284,33 @@ def _carry_out(
     return [{"type": "exit"}] if given.leave else []
 
 
+def enqueue_run(
+    connection: Connection, sweep: Sweep, user: User, config: Mapping[str, Any], display_name: str | None, now: float
+) -> Run:
+    """Make a run that somebody wants tried. It has no agent, so the next one that asks gets it."""
+    wrapped = all(isinstance(value, dict) and "value" in value for value in config.values())
+    run = _make_run(
+        connection, sweep, user, config if wrapped else nested({(key,): config[key] for key in config}), now
+    )
+    if display_name:
+        update_run(connection, run.id, {"display_name": display_name})
+    return run
+
+
 def _begin(connection: Connection, sweep: Sweep, agent: Agent, arguments: Mapping[str, Any], now: float) -> Run:
-    project, user = project_by_id(connection, sweep.project_id), user_by_id(connection, sweep.user_id)
-    assert project is not None
+    user = user_by_id(connection, sweep.user_id)
     assert user is not None
-    run = create_run(connection, project, user, new_run_id(), now)
-    update_run(connection, run.id, {"state": "pending", "sweep": sweep.name, "config": json.dumps(arguments)})
+    run = _make_run(connection, sweep, user, arguments, now)
     update_sweep(connection, sweep.id, {"state": "RUNNING", "updated_at": now})
     _hand(connection, agent, run, 1)
+    return run
+
+
+def _make_run(connection: Connection, sweep: Sweep, user: User, arguments: Mapping[str, Any], now: float) -> Run:
+    project = project_by_id(connection, sweep.project_id)
+    assert project is not None
+    run = create_run(connection, project, user, new_run_id(), now)
+    update_run(connection, run.id, {"state": "pending", "sweep": sweep.name, "config": json.dumps(arguments)})
     return run
 
 
