@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
@@ -127,6 +128,29 @@ def graphql(server: LiveServer, body: bytes, **headers: str) -> requests.Respons
 def stream(server: LiveServer, body: bytes, **headers: str) -> requests.Response:
     path = f"/files/{server.user}/demo/r1/file_stream"
     return server.session.post(server.url + path, data=body, headers=headers, timeout=60)
+
+
+def test_bodies_of_all_clients_together_have_a_bound(tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "data", bodies_bytes_max=3 * MIB) as server, contextlib.ExitStack() as open_ones:
+        server.upsert()
+        credential = base64.b64encode(f"api:{server.key}".encode()).decode()
+        head = (
+            f"POST /files/{server.user}/demo/r1/file_stream HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Basic {credential}\r\nContent-Length: {2 * MIB}\r\n\r\n"
+        )
+        row = [{"_step": 0, "x": "x" * MIB}]
+        server.rows(row)
+        slow = open_ones.enter_context(connected(server))
+        slow.sendall(head.encode() + b" " * (2 * MIB - 1))
+        content = {"files": {"wandb-history.jsonl": {"offset": 0, "content": [json.dumps(row[0])]}}}
+        refused = None
+        while refused is None or refused.status_code == 200:  # until the server has taken what is on the way
+            refused = server.post(f"/files/{server.user}/demo/r1/file_stream", content)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert is_well(server)
+        slow.sendall(b" ")
+        assert slow.recv(100).startswith(b"HTTP/1.1 400")
+        server.rows(row)
 
 
 @pytest.mark.parametrize("send", [graphql, stream])

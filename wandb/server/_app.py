@@ -29,12 +29,13 @@ from ._api_project import PROJECT_API_ROUTES
 from ._api_runs import RUNS_API_ROUTES
 from ._api_settings import SETTINGS_API_ROUTES
 from ._api_shares import SHARE_API_ROUTES
-from ._body import BodyEncodingError, BodyTooLargeError
+from ._body import BodiesInFlight, BodyEncodingError, BodyTooLargeError, TooManyBodiesError
 from ._bytes import DigestMismatchError
 from ._custom_charts import CUSTOM_CHART_RESOLVERS
 from ._graphql import GraphQLExecutor, GraphQLRequestError, Resolver, Resolvers
 from ._json_response import StrictJSONResponse
 from ._limits import (
+    BODIES_BYTES_MAX,
     BODY_SILENCE_SECONDS_MAX,
     FILE_BYTES_MAX,
     INDEXED_ROWS_PER_REQUEST,
@@ -120,6 +121,7 @@ def create_app(
     files_url: str | None = None,
     requests_per_second: float = REQUESTS_PER_SECOND_MAX,
     body_silence_seconds: float = BODY_SILENCE_SECONDS_MAX,
+    bodies_bytes_max: int = BODIES_BYTES_MAX,
     public_url: str | None = None,
     log_requests: bool = False,
 ) -> Starlette:
@@ -151,6 +153,7 @@ def create_app(
             Middleware(Measure, metrics=metrics),
             Middleware(_SecurityHeaders),
             Middleware(RateLimit, per_second=requests_per_second),
+            Middleware(BodiesInFlight, bytes_max=bodies_bytes_max),
             Middleware(ImpatientBodies, silence_seconds=body_silence_seconds),
         ],
         exception_handlers={
@@ -158,6 +161,7 @@ def create_app(
             ClientDisconnect: _client_gone,
             **dict.fromkeys(_ERROR_STATUS, _request_error),
             **dict.fromkeys(_UNAVAILABLE, _unavailable),
+            TooManyBodiesError: _busy,
             Exception: _internal_error,
         },
         lifespan=lifespan,
@@ -262,6 +266,10 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     _logger.warning("%s %s: %s", request.method, request.scope["path"], reason)
     headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
     return StrictJSONResponse({"error": f"this can't be stored now: {reason}"}, status_code=503, headers=headers)
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    return StrictJSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "1"})
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
