@@ -89,6 +89,26 @@ def test_a_log_and_its_server_are_compared(at_server: Shell) -> None:
     assert then.stdout.splitlines()[-1].startswith("40 rows compared: no")
 
 
+def test_a_branch_of_a_run_of_a_server_is_made_here(at_server: Shell, server: LiveServer) -> None:
+    path = f"{server.user}/digits/rich"
+    elsewhere = at_server.folder / "elsewhere"
+    elsewhere.mkdir()
+    forked = at_server("replay", path, "--fork-at", "20", "--id", "twig", "--dir", "elsewhere")
+    assert forked.returncode == 0, forked.stderr
+    (folder,) = (elsewhere / "wandb").glob("run-*-twig")
+    assert str(folder.relative_to(at_server.folder)) in forked.stdout
+    story = json.loads(at_server("replay", "twig", "--dir", "elsewhere", "--json").stdout)
+    assert (story["rows"], story["config"]) == (21, {"lr": 0.1, "opt": {"name": "adam"}})
+    taken = at_server("replay", path, "--fork-at", "20", "--id", "rich")
+    assert (taken.returncode, "there is a run rich already" in taken.stderr) == (1, True)
+    back = at_server("replay", path, "--rewind-to", "20", "--dir", "elsewhere")
+    assert back.returncode == 0, back.stderr
+    assert at_server("sync", "elsewhere/wandb/run-*").returncode == 0
+    for run_id in ("rich", "twig"):
+        csv = at_server("replay", f"{server.user}/digits/{run_id}", "--csv", "--keys", "n").stdout
+        assert csv.splitlines()[-1] == "20,20"
+
+
 def test_what_the_server_has_not_is_said(at_server: Shell, server: LiveServer) -> None:
     unknown = at_server("replay", f"{server.user}/digits/nobody")
     assert unknown.returncode == 3

@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from wandb.replay._selection import Selection
 
 
-def make_fork(run: Replay, step: int, run_id: Optional[str]) -> None:
+def make_fork(run: Replay, step: int, run_id: Optional[str], directory: Optional[Path]) -> None:
     """Fork the run, and say how to go on."""
     from wandb.replay import Replay
     from wandb.replay._branching import fork
 
-    _tell(Replay(fork(run, step, run_id)), f"a fork of {run.run_id} at step {step}")
+    _tell(Replay(fork(run, step, run_id, directory=directory)), f"a fork of {run.run_id} at step {step}")
 
 
-def make_rewind(run: Replay, step: int) -> None:
+def make_rewind(run: Replay, step: int, directory: Optional[Path]) -> None:
     """Let the run go back, and say how to go on."""
     from wandb.replay import Replay
     from wandb.replay._branching import rewind
 
-    _tell(Replay(rewind(run, step)), f"back at step {step}; its log so far stays in {run.folder}")
+    made = Replay(rewind(run, step, directory))
+    _tell(made, f"back at step {step}" + ("" if run.origin else f"; its log so far stays in {run.folder}"))
 
 
 def _tell(made: Replay, what: str) -> None:

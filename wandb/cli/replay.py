@@ -273,9 +273,9 @@ def _look_at(folder: Path, asked: _Asked, mirror: Optional[Mirror] = None, origi
 
 def _branch(run: Replay, asked: _Asked) -> None:
     if asked.fork_at is not None:
-        make_fork(run, asked.fork_at, asked.run_id)
+        make_fork(run, asked.fork_at, asked.run_id, asked.directory)
     elif asked.rewind_to is not None:
-        make_rewind(run, asked.rewind_to)
+        make_rewind(run, asked.rewind_to, asked.directory)
 
 
 def _tell_unknown_keys(runs: Sequence[Replay], keys: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 
 A fork is a run of its own, and the run that it came from stays as it is. A run that goes back keeps its id: its new log
 takes the place of the old one, and the uploader has the server forget the rows behind the step. Either way the branch
-is a finished run, and `wandb.init(id=..., resume="must")` goes on with it.
+is a finished run, and `wandb.init(id=..., resume="must")` goes on with it. A branch of a run that a server holds is
+made among the runs here.
 """
 
 from __future__ import annotations
@@ -18,30 +19,42 @@ from ..errors import UsageError
 from ._replay import Replay
 
 
-def fork(run: Replay, step: int, run_id: Optional[str] = None, name: Optional[str] = None) -> Path:
+def fork(
+    run: Replay, step: int, run_id: Optional[str] = None, name: Optional[str] = None, directory: Optional[Path] = None
+) -> Path:
     """Make a new run that begins with `run` up to `step`; return its folder.
 
-    Raises UsageError where the run has no such step, or there is a run with that id already, and OSError.
+    `directory` is where the runs here are, for a run of a server. Raises UsageError where the run has no such step, or there is a run with that id already, and OSError.
     """
     from ..sdk._names import new_run_id, new_run_name
 
     run_id = run_id or new_run_id()
-    others = _others(run.folder.parent)
-    if run_id in others:
+    home = _home(run, directory)
+    others = _others(home)
+    if run_id in (*others, run.run_id):
         raise UsageError(f"there is a run {run_id} already; a fork needs an id of its own")
-    return _branch(run, step, run_id, name or new_run_name(len(others) + 1))
+    return _branch(run, step, run_id, name or new_run_name(len(others) + 1), home)
 
 
-def rewind(run: Replay, step: int) -> Path:
+def rewind(run: Replay, step: int, directory: Optional[Path] = None) -> Path:
     """Let a run go back to `step`: make a new log for it, which has no later row; return its folder.
 
-    Raises LogInUse while the run is being written, UsageError where it has no such step, and OSError.
+    `directory` is as of `fork`. Raises LogInUse while the run is being written, UsageError where it has no such step, and OSError.
     """
     with Reader(run.folder) as reader:
         writer = reader.writer()
     if writer is not None:
         raise LogInUse(f"the run is being written by {writer}; stop it first, or fork it", run.folder)
-    return _branch(run, step, run.run_id, run.name)
+    if run.origin and run.state == "running":
+        raise LogInUse("the run goes on at its server; stop it first, or fork it", run.folder)
+    return _branch(run, step, run.run_id, run.name, _home(run, directory))
+
+
+def _home(run: Replay, directory: Optional[Path]) -> Path:
+    """The directory of the branch. A copy of a server's run goes with its reader, and a branch must not."""
+    from ._folders import wandb_directory
+
+    return wandb_directory(directory) if run.origin else run.folder.parent
 
 
 def _others(directory: Path) -> Set[str]:
@@ -50,7 +63,7 @@ def _others(directory: Path) -> Set[str]:
     return {other.run_id for other in run_folders(directory)}
 
 
-def _branch(run: Replay, step: int, run_id: str, name: Optional[str]) -> Path:
+def _branch(run: Replay, step: int, run_id: str, name: Optional[str], home: Path) -> Path:
     from ..sdk._branch import Branch, copy_beginning, state_at
     from ..sdk._folders import link_latest, new_run_folder
     from ..sdk._live_log import bring_log_home, create_log
@@ -58,10 +71,11 @@ def _branch(run: Replay, step: int, run_id: str, name: Optional[str]) -> Path:
 
     branch = Branch(run.run_id, step)
     state_at(run.folder, branch)  # which raises, before anything is made
-    offline = run.folder.name.startswith("offline-")
     start = _start(run, branch.run_id, step, run_id, name)
     settings = merged(("the branch", {"run_id": run_id}))
-    folder = new_run_folder(run.folder.parent, run_id, offline)
+    offline = settings.mode == "offline" if run.origin else run.folder.name.startswith("offline-")
+    home.mkdir(parents=True, exist_ok=True)
+    folder = new_run_folder(home, run_id, offline)
     log = create_log(folder, settings)
     try:
         copy_beginning(run.folder, branch, log, start, folder / "files")
