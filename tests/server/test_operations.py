@@ -208,6 +208,8 @@ def test_users_come_and_go_by_command_beside_the_running_server(tmp_path: Path) 
         assert account(key).status_code == 200
         second = finish(["key", "--user", "ada", *data]).stdout.splitlines()[-1]
         assert "ada  2 keys, crew (viewer)" in finish(["user", "list", *data]).stdout
+        listed = json.loads(finish(["user", "list", "--json", *data]).stdout)["users"]
+        assert {"name": "ada", "admin": False, "teams": {"crew": "viewer"}, "keys": 2} in listed
         assert finish(["user", "disable", "ada", *data]).returncode == 0
         assert [account(one).status_code for one in (key, second)] == [401, 401]
         assert "ada  0 keys" in finish(["user", "list", *data]).stdout

@@ -25,8 +25,8 @@ class _Option(click.Option):
         self.together = together
 
 
-class Command(click.Command):
-    """A command whose help joins options that belong together."""
+class _Joining(click.Command):
+    """Its help joins options that belong together."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         records: List[Tuple[str, str]] = []
@@ -49,6 +49,18 @@ class Command(click.Command):
             rows += [(line, "") for line in lines[:-1]] + [(lines[-1], text)]
         with formatter.section("Options"):
             formatter.write_dl(rows, col_max=34)
+
+
+class Command(_Joining):
+    """A command."""
+
+
+class Group(_Joining, click.Group):
+    """A command of several."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 def _short(parameter: click.Parameter) -> str:

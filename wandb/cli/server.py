@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ._help import Command, examples
+from ._help import Command, Group, examples, option
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from wandb.server._administration import Administration
 
+_TLS = "Speak TLS with this chain, and its key."
 _LOGS = ("text", "json", "requests")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -57,8 +60,8 @@ _files_option = click.option(
 _HOW_TO_SERVE = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option(
-        "-p", "--port", type=click.IntRange(0, 65535), default=8080, show_default=True,
-        help="Port to listen on; 0 takes a free one.",
+        "-p", "--port", type=click.IntRange(0, 65535), default=8080, metavar="N",
+        help="Port to listen on, 0 for a free one [8080].",
     ),
     _data_option,
     _database_option,
@@ -71,32 +74,37 @@ _HOW_TO_SERVE = (
         "--trust-proxy", "trusted_proxies", default="", metavar="ADDRESS,...",
         help="Proxies (or networks of them) whose X-Forwarded-For and -Proto are believed.",
     ),
-    click.option(
-        "--tls-cert", type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    option(
+        "--tls-cert", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="FILE", together=_TLS,
         help="Speak TLS with this chain (a PEM file).",
     ),
-    click.option(
-        "--tls-key", type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    option(
+        "--tls-key", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="FILE", together=_TLS,
         help="Its key, where that is in another file.",
     ),
     click.option(
         "--requests-per-second", type=click.FloatRange(min=1), default=1000.0, metavar="N",
-        help="That one API key may send.  [default: 1000]",
+        help="That one API key may send [1000].",
     ),
     click.option(
-        "--log", type=click.Choice(_LOGS), default="text", show_default=True,
-        help="On standard error: text, lines of JSON, or also one for every request.",
+        "--log", type=click.Choice(_LOGS), default="text",
+        help="To stderr: text [the default], lines of JSON, or one for every request, too.",
     ),
 )  # fmt: skip
 
 
 def _how_to_serve(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_HOW_TO_SERVE):
-        command = option(command)
+    for one in reversed(_HOW_TO_SERVE):
+        command = one(command)
     return command
 
 
-@click.group("server", invoke_without_command=True)
+@click.group(
+    "server",
+    cls=Group,
+    invoke_without_command=True,
+    epilog=examples(["wandb server --port 9000", "wandb server start             in the background"]),
+)
 @_how_to_serve
 @click.option(
     "--ready-file",
@@ -144,9 +152,9 @@ def start(variables: tuple[str, ...], daemon: bool, upgrade: bool, edge: bool, *
         _serve({**options, "ready_file": None})
         return
     # They may hold passwords, and arguments can be seen.
-    for name, option in (("WANDB_SERVER_DATABASE", "database_url"), ("WANDB_SERVER_FILES", "files_url")):
-        if options[option] is not None:
-            environment[name] = options[option]
+    for name, given in (("WANDB_SERVER_DATABASE", "database_url"), ("WANDB_SERVER_FILES", "files_url")):
+        if options[given] is not None:
+            environment[name] = options[given]
     _import_server()
     from ._server_process import start as start_process
 
@@ -181,7 +189,7 @@ def stop(data: Path) -> None:
     stop_process(data)
 
 
-@server.command("key")
+@server.command("key", cls=Command, epilog=examples(["wandb server key", "wandb server key --user ada"]))
 @_data_option
 @_database_option
 @click.option("--user", metavar="NAME", help="Whose key; of the server's first user without it.")
@@ -192,7 +200,7 @@ def key(data: Path, database_url: str | None, user: str | None) -> None:
     _show_key(name, made)
 
 
-@server.group("user")
+@server.group("user", epilog=examples(["wandb server user list"]))
 def user() -> None:
     """The users of the server: who is there, and who comes or goes."""
 
@@ -215,20 +223,30 @@ def add_user(name: str, admin: bool, team: str | None, role: str, data: Path, da
     _show_key(name, made)
 
 
-@user.command("list")
+@user.command(
+    "list",
+    cls=Command,
+    epilog=examples(["wandb server user list", "wandb server user list --json | jq -r '.users[].name'"]),
+)
 @_data_option
 @_database_option
-def list_users(data: Path, database_url: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_users(data: Path, database_url: str | None, as_json: bool) -> None:
     """Show the users, their teams, and how many keys they have."""
     with _administered(data, database_url) as people:
-        for one in people.users():
+        users = list(people.users())
+        if as_json:
+            listed = [{**dataclasses.asdict(one), "teams": dict(one.teams)} for one in users]
+            click.echo(json.dumps({"users": listed}, indent=2))
+            return
+        for one in users:
             teams = ", ".join(f"{team} ({role})" for team, role in one.teams)
             keys = f"{one.keys} {'key' if one.keys == 1 else 'keys'}"
             told = [keys, *(["administrator"] if one.admin else []), *([teams] if teams else [])]
             click.echo(f"{one.name}  {', '.join(told)}")
 
 
-@user.command("disable")
+@user.command("disable", cls=Command, epilog=examples(["wandb server user disable ada"]))
 @click.argument("name")
 @_data_option
 @_database_option
@@ -256,7 +274,7 @@ def _administered(data: Path, database_url: str | None) -> Iterator[Administrati
         _fail(str(error))
 
 
-@server.command("backup")
+@server.command("backup", cls=Command, epilog=examples(["wandb server backup /backups/wandb-$(date +%F)"]))
 @_data_option
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 def backup(data: Path, target: Path) -> None:

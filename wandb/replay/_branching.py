@@ -24,7 +24,8 @@ def fork(
 ) -> Path:
     """Make a new run that begins with `run` up to `step`; return its folder.
 
-    `directory` is where the runs here are, for a run of a server. Raises UsageError where the run has no such step, or there is a run with that id already, and OSError.
+    `directory` is where the runs here are, for a run of a server. Raises UsageError where the run has no such step, or
+    there is a run with that id already, and OSError.
     """
     from ..sdk._names import new_run_id, new_run_name
 
@@ -39,7 +40,8 @@ def fork(
 def rewind(run: Replay, step: int, directory: Optional[Path] = None) -> Path:
     """Let a run go back to `step`: make a new log for it, which has no later row; return its folder.
 
-    `directory` is as of `fork`. Raises LogInUse while the run is being written, UsageError where it has no such step, and OSError.
+    `directory` is as of `fork`. Raises LogInUse while the run is being written, UsageError where it has no such step,
+    and OSError.
     """
     with Reader(run.folder) as reader:
         writer = reader.writer()
