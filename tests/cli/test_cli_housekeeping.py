@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any, Dict, List
@@ -135,8 +136,22 @@ def test_doctor_tells_of_logs_and_of_what_was_refused(shell: Shell) -> None:
     folder = write_run(shell.folder, "bad", 3)
     (folder / "run-bad.wandb").write_bytes(b"something else" * 1000)
     found = findings(shell, "--offline")
-    assert "1 log can't be read" in found["logs"]["text"]
+    assert "1 log can't be read, or not to the end: bad" in found["logs"]["text"]
     assert shell("doctor", "--offline").returncode == 1
+
+
+def test_a_log_that_ends_in_damage_is_seen_in_lists_and_by_doctor(shell: Shell) -> None:
+    path = write_run(shell.folder, "torn", 3) / "run-torn.wandb"
+    raw = bytearray(path.read_bytes())
+    frames = [found.end() for found in re.finditer(re.escape(b"\x28\xb5\x2f\xfd"), raw)]  # as zstd begins them
+    for place in frames:
+        raw[place + 36] ^= 0xFF
+    path.write_bytes(raw)
+    assert [run["id"] for run in document(shell, "ls", "--json", "--state", "damaged")["runs"]] == ["torn"]
+    assert "damaged" in shell("status").stdout
+    assert "1 log can't be read, or not to the end: torn" in findings(shell, "--offline")["logs"]["text"]
+    saved = shell("verify", "torn", "--salvage", "saved")
+    assert "torn: damaged" in saved.stdout, "whatever is left to save"
 
 
 def make_package(site: Path, files: Dict[str, bytes]) -> importlib.metadata.Distribution:

@@ -242,9 +242,11 @@ def uploads(place: Place) -> Iterator[Finding]:
         text = f"{count(len(waiting), 'online run')} with records that wait, the oldest for {duration(lag)}"
         yield Finding("uploads", DOUBTFUL, text, "wandb status tells why; wandb sync --all uploads now")
     offline = sum(1 for run in runs if run.waiting and run.glance.offline)
-    unread = sum(1 for run in runs if run.glance.state == "unreadable")
+    unread = [run.glance.run_id for run in runs if run.glance.state in ("unreadable", "damaged")]
     if unread:
-        yield Finding("logs", BAD, f"{count(unread, 'log')} can't be read", "wandb verify RUN tells what is wrong")
+        text = f"{count(len(unread), 'log')} can't be read, or not to the end: {', '.join(unread[:_LISTED_MAX])}"
+        advice = "wandb verify RUN tells what is wrong, and wandb verify RUN --salvage FOLDER saves what is intact"
+        yield Finding("logs", BAD, text, advice)
     text = f"{count(len(runs), 'run')} in {place.home}, {len(waiting)} on their way, {offline} offline"
     yield Finding("runs", GOOD, text)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .status import Listed
 
 _TITLES = ("RUN", "NAME", "PROJECT", "STATE", "STARTED", "ROWS", "SIZE", "LAG")
-_STATES = ("running", "finished", "failed", "crashed", "unknown", "unreadable", "elsewhere", "official")
+_STATES = ("running", "finished", "failed", "crashed", "unknown", "unreadable", "damaged", "elsewhere", "official")
 
 
 @command(

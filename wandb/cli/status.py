@@ -27,7 +27,9 @@ Examples:
 """
 # Of runs whose logs stay though the directory is over its budget.
 _KEPT_MAX = 5
-STATE_STYLES = {"running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red"}
+STATE_STYLES = {
+    "running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red", "damaged": "red",
+}  # fmt: skip
 _TITLES = ("RUN", "NAME", "STATE", "ROWS", "RECORDS", "UPLOADED", "DISK")
 _RIGHT = {"ROWS", "RECORDS", "DISK"}
 

@@ -56,16 +56,16 @@ def verify(run: str, as_json: bool, out: Optional[Path], host: Optional[str], di
     except (wandb_storage.LogNotFound, wandb_storage.ForeignFile, wandb_storage.NewerFormat) as error:
         complain(str(error))
         raise click.exceptions.Exit(NO_RUN) from None
+    if not as_json:
+        _tell(report)
     salvaged: Optional[SalvageReport] = None
     if out is not None:
         with shown("verifying") as progress:
             salvaged = wandb_storage.salvage(folder, out, progress)
     if as_json:
         click.echo(json.dumps({**_fields(report), "salvaged": _salvage_fields(salvaged)}, indent=2))
-    else:
-        _tell(report)
-        if salvaged is not None:
-            _tell_salvage(salvaged)
+    elif salvaged is not None:
+        _tell_salvage(salvaged)
     if report.severity:
         raise click.exceptions.Exit(report.severity)
 

@@ -27,8 +27,8 @@ class Glance:
     folder: Path
     run_id: str
     offline: bool
-    # As `Ended.state`; `unreadable`; `elsewhere` for a log on another machine; `official` for one of the official
-    # client, which `wandb sync` imports.
+    # As `Ended.state`; `unreadable`; `damaged` for a log that can't be read to its end; `elsewhere` for one on another
+    # machine; `official` for one of the official client, which `wandb sync` imports.
     state: str
     bytes: int  # on disk, with its files
     name: Optional[str] = None
@@ -89,9 +89,9 @@ def _read(reader: Reader, start: int, state: RunState) -> Scan:
 
 
 def _glance(run: RunFolder, reader: Reader, found: Scan, size: int, start: RunStart, rows: Optional[int]) -> Glance:
-    ended = explain(run.path, reader.run_id, found, Until())
+    state = "damaged" if found.damage is not None else explain(run.path, reader.run_id, found, Until()).state
     return Glance(
-        run.path, run.run_id, run.offline, ended.state, size, start.name, start.project, start.time,
+        run.path, run.run_id, run.offline, state, size, start.name, start.project, start.time,
         found.last_sequence, rows, found.damage,
     )  # fmt: skip
 
