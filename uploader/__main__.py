@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import logging.handlers
 import math
@@ -34,7 +36,14 @@ _URL = click.option(
 )
 
 
-@click.group()
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples("wandb-uploader status", "wandb-uploader run --url http://localhost:8080 --verbose"),
+)
 def main() -> None:
     """Bring the runs of a wandb directory to a W&B server.
 
@@ -43,7 +52,12 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "wandb-uploader run --url http://localhost:8080 --verbose",
+        "wandb-uploader run --dir /scratch/wandb --stay --drain 60     as a service",
+    )
+)
 @_DIR
 @_URL
 @click.option("--take-over", is_flag=True, hidden=True)  # `start` says so: the process before this one is ending
@@ -85,16 +99,26 @@ def run(wandb_dir: Path, base_url: Optional[str], take_over: bool, stay: bool, d
     os._exit(0)
 
 
-@main.command()
+@main.command(
+    epilog=_examples("wandb-uploader status", "wandb-uploader status --json | jq '.uploads[] | select(.done | not)'")
+)
 @_DIR
 @_URL
-def status(wandb_dir: Path, base_url: Optional[str]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document with every figure.")
+def status(wandb_dir: Path, base_url: Optional[str], as_json: bool) -> None:
     """Show how far the runs of a directory have come."""
-    for one in read_status(wandb_dir, base_url):
+    found = read_status(wandb_dir, base_url)
+    if as_json:
+        uploads = [{**dataclasses.asdict(one), "folder": str(one.folder)} for one in found]
+        click.echo(json.dumps({"directory": os.path.abspath(wandb_dir), "uploads": uploads}, indent=2))
+        return
+    if not found:
+        click.echo(f"There are no runs in {wandb_dir}.")
+    for one in found:
         click.echo(f"{one.folder.name}  {_describe(one)}")
 
 
-@main.command()
+@main.command(epilog=_examples("wandb-uploader stop --url http://localhost:8080"))
 @_DIR
 @_URL
 def stop(wandb_dir: Path, base_url: Optional[str]) -> None:
@@ -138,6 +162,8 @@ def _log_to(path: Optional[Path]) -> None:
 
 def _describe(one: RunStatus) -> str:
     said = f"{one.rows_acked} rows, {one.bytes_acked} bytes at {one.destination or 'no server yet'}"
+    if one.redirected:
+        said += f", as {one.url or 'another run'}"
     if one.parked_reason:
         said += f"; PARKED: {one.parked_reason}"
     elif one.last_error:

@@ -56,7 +56,11 @@ def test_status_sees_a_living_writer(shell: Shell) -> None:
     folder = write_run(shell.folder, "live", 2, end=False)
     log = Log.open(folder)
     try:
-        assert shell.status()["live"]["state"] == "running"
+        run = shell.status()["live"]
+        assert (run["state"], run["committed"]) == ("running", run["records"])
+        log.append_row({"a": 1}, 2, 1.7e9, int(RowFlag.COMMIT))
+        run = shell.status()["live"]
+        assert run["acknowledged"] == 0 < run["committed"] <= run["records"]
     finally:
         log.close()
 

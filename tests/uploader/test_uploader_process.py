@@ -284,6 +284,8 @@ def test_it_is_started_as_nobodys_child_and_outlives_its_starter(
     wait_until(lambda: "r1" in server.runs and len(server.runs["r1"].rows()) == 3)
     assert (holder(wandb_dir, server) or {})["pid"] == pid
     assert "3 rows" in command("status", wandb_dir, server).stdout
+    (upload,) = json.loads(command("status", wandb_dir, server, "--json").stdout)["uploads"]
+    assert (upload["run_id"], upload["rows_acked"], upload["last_error"]) == ("r1", 3, "")
     stopped = command("stop", wandb_dir, server)
     assert (stopped.returncode, stopped.stdout) == (0, f"process {pid} has stopped\n")
     assert holder(wandb_dir, server) is None

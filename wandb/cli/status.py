@@ -136,7 +136,7 @@ def _fields(run: Listed) -> Mapping[str, Any]:
     return {
         "id": one.run_id, "folder": str(one.folder.absolute()), "name": one.name, "project": one.project,
         "state": one.state, "offline": one.offline, "started": one.started, "rows": one.rows, "records": one.records,
-        "acknowledged": run.acknowledged, "waiting": run.waiting, "bytes": one.bytes,
+        "committed": one.committed, "acknowledged": run.acknowledged, "waiting": run.waiting, "bytes": one.bytes,
         "error": None if one.error is None else str(one.error), "lag_seconds": lag_seconds(run), **_use(run),
         "uploads": [_plain(dataclasses.asdict(upload)) for upload in run.uploads],
     }  # fmt: skip

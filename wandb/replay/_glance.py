@@ -35,6 +35,7 @@ class Glance:
     project: Optional[str] = None
     started: float = 0.0
     records: int = 0  # the number of the last record
+    committed: int = 0  # of the last one that survives a power loss
     rows: Optional[int] = None  # None: the log is too large to count them in a glance
     error: Optional[LogError] = None
 
@@ -92,8 +93,15 @@ def _glance(run: RunFolder, reader: Reader, found: Scan, size: int, start: RunSt
     state = "damaged" if found.damage is not None else explain(run.path, reader.run_id, found, Until()).state
     return Glance(
         run.path, run.run_id, run.offline, state, size, start.name, start.project, start.time,
-        found.last_sequence, rows, found.damage,
+        found.last_sequence, _committed(reader), rows, found.damage,
     )  # fmt: skip
+
+
+def _committed(reader: Reader) -> int:
+    try:
+        return reader.last_committed()
+    except LogError:
+        return 0  # of a damaged log nobody knows
 
 
 def _log_bytes(folder: Path) -> int:
