@@ -174,12 +174,16 @@ def wandb_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Out
 
 def in_terminal(folder: Path, columns: int, *arguments: str, **environment: str) -> str:
     """What `wandb replay` writes to a terminal of that width."""
+    return in_terminal_of(columns, ["-m", "wandb", "replay", str(folder), *arguments], **environment)
+
+
+def in_terminal_of(columns: int, arguments: Sequence[str], **environment: str) -> str:
+    """What Python with these arguments writes to a terminal of that width."""
     master, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-    command = [sys.executable, "-m", "wandb", "replay", str(folder), *arguments]
     with subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal,
+        [sys.executable, *arguments], stdin=terminal, stdout=terminal, stderr=terminal,
         env={**known, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
     ) as process:  # fmt: skip
         os.close(terminal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Callable, Iterator, Optional
@@ -22,14 +21,14 @@ def shown(title: str, unit: str = "") -> Iterator[Show]:
     """Give a function to call with how much is done and how much there is, as often as one likes."""
     began = time.monotonic()
     bar: Optional[Progress] = None
-    wanted = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    wanted = sys.stderr.isatty()
 
     def show(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
             if not wanted or time.monotonic() - began < _AFTER_SECONDS:
                 return
-            bar = _make(title, unit)
+            bar = _make(title, unit, total)
             bar.start()
         bar.update(bar.task_ids[0], completed=done, total=total)
 
@@ -40,7 +39,7 @@ def shown(title: str, unit: str = "") -> Iterator[Show]:
             bar.stop()
 
 
-def _make(title: str, unit: str) -> Progress:
+def _make(title: str, unit: str, total: int) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -49,5 +48,5 @@ def _make(title: str, unit: str) -> Progress:
         TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), TaskProgressColumn(), *amount,
         TimeRemainingColumn(), console=Console(stderr=True, highlight=False), transient=True,
     )  # fmt: skip
-    bar.add_task(title, total=None)
+    bar.add_task(title, total=total)
     return bar

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import Collection, List, Mapping, Sequence
+from typing import Collection, Dict, List, Mapping, Sequence
 
 import click
 
-# Columns that stay readable however narrow the terminal is.
+# Of a text that a narrow terminal cuts.
 _WIDTH_MIN = 8
+_GAP = 2
 
 
 class Table:
     """Titles, and rows of as many cells.
 
-    `right` are the titles of columns of numbers, `kept` of those that a narrow terminal cuts last; `styles` colours the
-    cells of the column `styled` by what they say, and others in yellow.
+    `right` are the titles of columns of numbers, `kept` of those that a narrow terminal still shows when it has no room
+    for others; `styles` colours the cells of the column `styled` by what they say, and others in yellow.
     """
 
     def __init__(
@@ -31,38 +31,61 @@ class Table:
 
     def show(self) -> None:
         """Print it."""
-        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-            self._show_coloured()
+        if sys.stdout.isatty():
+            self._show_in_terminal()
         else:
             for line in self._aligned():
                 click.echo(line)
 
-    def _show_coloured(self) -> None:
+    def _show_in_terminal(self) -> None:
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for title in self.titles:
-            table.add_column(
-                title, justify="right" if title in self.right else "left", no_wrap=True, overflow="ellipsis",
-                min_width=_WIDTH_MIN if title in self.kept else None,
-            )  # fmt: skip
+        console = Console(highlight=False)  # which obeys NO_COLOR
+        widths = self._fitted_widths(console.width)
+        table = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        for place, width in widths.items():
+            title = self.titles[place]
+            justify = "right" if title in self.right else "left"
+            table.add_column(title, justify=justify, no_wrap=True, overflow="ellipsis", width=width)  # type: ignore[arg-type] # a literal
         for row in self.rows:
             cells = [Text(cell) for cell in row]
             if self.styled:
-                place = list(self.titles).index(self.styled)
-                cells[place].stylize(self.styles.get(row[place], "yellow"))
-            table.add_row(*cells)
-        Console(highlight=False).print(table)
+                styled = list(self.titles).index(self.styled)
+                cells[styled].stylize(self.styles.get(row[styled], "yellow"))
+            table.add_row(*(cells[place] for place in widths))
+        console.print(table)
+
+    def _fitted_widths(self, room: int) -> Dict[int, int]:
+        """Of each column that a terminal has room for. A text may be cut; half a number would be another one. Where
+        that isn't enough, columns of texts give way before those of numbers, the last ones before others."""
+        widths = dict(enumerate(self._widths()))
+        texts = [place for place in widths if self.titles[place] not in self.right]
+        spare = [place for place in widths if self.titles[place] not in self.kept]
+        spare.sort(key=lambda place: (place not in texts, -place))
+        while (excess := sum(widths.values()) + _GAP * (len(widths) - 1) - room) > 0:
+            longest = max((place for place in texts if place in widths), key=lambda place: widths[place], default=None)
+            if longest is not None and widths[longest] > _WIDTH_MIN:
+                widths[longest] = max(_WIDTH_MIN, widths[longest] - excess)
+            elif spare:
+                widths.pop(spare.pop(0))
+            else:
+                break
+        return widths
+
+    def _widths(self) -> List[int]:
+        lines = [self.titles, *self.rows]
+        return [max(len(line[column]) for line in lines) for column in range(len(self.titles))]
 
     def _aligned(self) -> List[str]:
-        lines = [self.titles, *self.rows]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.titles))]
+        widths = self._widths()
         return [
-            "  ".join(
+            (" " * _GAP)
+            .join(
                 cell.rjust(width) if title in self.right else cell.ljust(width)
                 for title, cell, width in zip(self.titles, line, widths)
-            ).rstrip()
-            for line in lines
+            )
+            .rstrip()
+            for line in (self.titles, *self.rows)
         ]
