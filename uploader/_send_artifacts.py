@@ -234,7 +234,7 @@ class ArtifactSender:
         values: Dict[str, Any] = {
             "entityName": entity,
             "projectName": project,
-            "runName": run,
+            "runName": None if about.get("use") else run,  # what a run takes is none of its outputs
             "artifactTypeName": record.type,
             "artifactCollectionName": collection,
             "artifactCollectionNames": None,

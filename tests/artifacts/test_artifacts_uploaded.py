@@ -51,6 +51,13 @@ def test_what_was_logged_is_at_the_server(server: LiveServer) -> None:
     assert (maker.id, [user.id for user in users]) == (run.id, [run.id])
 
 
+def test_a_new_artifact_that_a_run_uses_is_none_of_its_outputs(server: LiveServer) -> None:
+    with wandb.init() as run:
+        used = run.use_artifact(made())
+    assert used.logged_by() is None
+    assert [user.id for user in used.used_by()] == [run.id]
+
+
 def test_a_run_finds_what_it_has_logged_itself(server: LiveServer) -> None:
     with wandb.init() as run:
         for version in range(2):

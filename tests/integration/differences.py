@@ -51,6 +51,11 @@ EXPECTED: List[Expected] = [
     ),
     Expected(ALL, r"runs\.\d+\.summary\..*", "None in the summary is kept", _only_ours(None)),
     Expected(
+        ALL, r"runs\.\d+\..*(gradients|parameters)/.*\.bins\.\d+",
+        "the edges of a model's histograms are computed in 64 bits, not in 32",
+        lambda one: _ABSENT not in one and math.isclose(one.official, one.ours, rel_tol=1e-5, abs_tol=1e-6),
+    ),
+    Expected(
         "sklearn", r"runs\.0\..*\.column_types\..*",
         "texts of NumPy's are texts in a table; the official client calls them objects of Python's",
         lambda one: one.ours == "string" or one.official == {"class_name": "str_"},
@@ -81,8 +86,16 @@ EXPECTED: List[Expected] = [
         "the official callback fails in cross-validation since LightGBM 4.6, which gives data and metric apart",
     ),
     Expected(
+        "transformers", r"runs\.\d\..*(runtime|samples_per_second|steps_per_second)", "how fast it was",
+        lambda one: _ABSENT not in (one.official, one.ours),
+    ),
+    Expected(
         "tensorboard", r"runs\.0\.(rows\.\d+|summary)\.picture\..*",
         "an image that is alone is an image; the official client logs a list with one image",
+    ),
+    Expected(
+        "transformers", r"runs\.\d\..*(runtime|samples_per_second|steps_per_second)", "how fast it was",
+        lambda one: _ABSENT not in (one.official, one.ours),
     ),
     Expected(
         "tensorboard", r"runs\.0\.(rows\.\d+|summary)\.weights\.bins\.\d+",
@@ -102,8 +115,19 @@ EXPECTED: List[Expected] = [
         "the last step of a file is complete when no more comes, so rows of two files can come in another order",
     ),
     Expected(
-        "tensorboard", r"runs\.0\.files\..*tfevents\.\.\.",
-        "the events files are named from the first folder that is written to, not from the working folder",
+        "sb3", r"runs\.0\.(config\.start_time|.*time/fps)", "when it was, and how fast", lambda one: _ABSENT not in one,
+    ),
+    Expected(
+        "sb3", r"runs\.0\.(rows\.\d+|summary)\.videos", "the videos of VecVideoRecorder are logged, too",
+        lambda one: one.official == _ABSENT,
+    ),
+    Expected(
+        "sb3", r"runs\.0\.metrics\..*", "values are drawn over the step that they were written with",
+        lambda one: one.official == _ABSENT,
+    ),
+    Expected(
+        "sb3", r"runs\.0\.(rows\.\d+(\..*)?|historyLineCount|summary\._step)",
+        "histograms of gradients have rows of their own; the official client puts them into those of TensorBoard",
     ),
 ]  # fmt: skip
 

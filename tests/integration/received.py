@@ -119,9 +119,16 @@ def _with_media(value: Any, read: Callable[[str], bytes]) -> Any:
         shown = {key: one for key, one in value.items() if key not in ("path", "sha256", "size")}
         content = read(value["path"])
         assert len(content) == value["size"], value["path"]
-        name = re.sub(r"_[0-9a-f]{20}(?=\.)", "", value["path"])
-        return {**shown, "path": name, "content": _FILES[value["_type"]](content)}
+        return {**shown, "path": _without_digest(value["path"]), "content": _FILES[value["_type"]](content)}
+    if value.get("_type") == "images/separated":
+        pictures = {_without_digest(path): _pixels(read(path)) for path in value["filenames"]}
+        return {**value, "filenames": pictures}
     return {key: _with_media(one, read) for key, one in value.items()}
+
+
+def _without_digest(path: str) -> str:
+    """A medium's path without the step and the digest in it: the step is that at which the file was made, or logged."""
+    return re.sub(r"(_\d+)?_[0-9a-f]{20}(?=\.)", "", path)
 
 
 def _pixels(content: bytes) -> Any:

@@ -9,7 +9,7 @@ import datetime
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, TextIO, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, TextIO, Union
 
 from wandb_storage import Console, Preempting, Stream, Telemetry, dump_json
 
@@ -174,8 +174,19 @@ class RunActions(RunArtifacts):
         if self._watches is None:
             from ._watch import Watches
 
-            self._watches = Watches(lambda part: self.log(part, commit=False), lambda part: self.summary.update(part))
+            self._watches = Watches(self._log_watched, lambda part: self.summary.update(part))
         self._watches.watch(models, log, log_freq, idx, log_graph)
+
+    def _log_watched(self, part: Dict[str, Any]) -> None:
+        if self._watches is not None and self._progress.complete:
+            self._watches.row = self._progress.step
+        self.log(part, commit=False)
+
+    def _complete_watched(self) -> None:
+        """Complete a row that watching has begun and the program may never go on with: its metrics come elsewhere."""
+        begun = self._watches.row if self._watches is not None else None
+        if begun == self._progress.step and not self._progress.complete:
+            self.log({})
 
     def unwatch(self, models: Any = None) -> None:
         """Watch these models no more, or none at all."""

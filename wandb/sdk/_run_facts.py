@@ -103,8 +103,10 @@ class RunFacts:
 
     @property
     def settings(self) -> Settings:
-        """The settings that the run was made with."""
-        return self._settings
+        """The settings that the run was made with. What follows from them is there, too: `run_url`, `sync_dir`, ..."""
+        from ._settings_of_run import SettingsOfRun
+
+        return SettingsOfRun.of(self)
 
     @property
     def mode(self) -> str:

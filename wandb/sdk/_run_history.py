@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 if TYPE_CHECKING:
     from .wandb_run import Run
@@ -17,6 +17,11 @@ class History:
     @property
     def _step(self) -> int:
         return self._run.step
+
+    @property
+    def _data(self) -> Dict[str, Any]:
+        """The latest value of each key; the row that is being logged is a part of it."""
+        return dict(self._run._latest)
 
     def add(self, d: Mapping[str, Any], step: Optional[int] = None) -> None:
         """Log a row."""

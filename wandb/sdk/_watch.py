@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
@@ -34,6 +35,7 @@ class Watches:
     def __init__(self, log: LogPart, summarize: LogPart) -> None:
         self._log = log
         self._summarize = summarize
+        self.row: Optional[int] = None  # the step of the last row that a histogram has begun
         self._models: Dict[int, List[Any]] = {}  # id of the model -> handles of its hooks
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -171,7 +173,11 @@ def tensor_histogram(tensor: Any) -> Optional[Dict[str, Any]]:
         # NumPy's few passes take a fraction of what histc takes there.
         array = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
         counted = histogram(array, "watch", BINS)
-        return counted if any(counted["values"]) else None
+        taken = [number for number in counted["values"] if number]
+        if len(taken) == 1:  # all are equal: the least one is in the first bin, and the greatest in the last
+            value = float(array[abs(array) < math.inf][0])
+            return {"_type": "histogram", "values": taken, "bins": [value, value]}
+        return counted if taken else None
     values = values.float()
     finite = values.isfinite()
     if not bool(finite.all()):

@@ -224,6 +224,7 @@ class Run(RunActions):
         """Take over a row that the program has written elsewhere: `row_of_lane` in storage tells of the arguments."""
         from wandb_storage import row_of_lane
 
+        self._complete_watched()
         values = storable_row(row, self, self._progress.step)
         self._append_quietly(row_of_lane(lane, sequence, values, moment))
         with self._lock:

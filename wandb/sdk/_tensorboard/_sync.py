@@ -43,6 +43,7 @@ class TensorBoardSync:
         """`root`: the folder below which folders name parts of the run. `save`: keep the files with the run."""
         self._run, self._save = run, save
         self._root = os.path.abspath(root) if root else ""
+        self._base = Path(self._root or os.getcwd())  # what the files' names begin below
         self._files: Dict[str, _EventsFile] = {}
         self._defined: Dict[str, None] = {}
         self._earlier = run.resumed
@@ -159,7 +160,7 @@ class TensorBoardSync:
         if self._save and not file.saved:
             file.saved = True
             path, root = file.records.path, Path(self._root)
-            base = root if root in path.parents else path.parent.parent
+            base = next((one for one in (self._base, root) if one in path.parents), path.parent.parent)
             self._run.save(path, base_path=base, policy="end", glob=False)
 
 

@@ -50,12 +50,12 @@ def check_type(kind: str, name: str) -> str:
 
 
 def check_aliases(aliases: Texts) -> List[str]:
-    """Each once, in their order. Raises ArtifactError."""
-    found = _texts(aliases)
+    """Each once, in their order; an empty one is none, as some callers pass it. Raises ArtifactError."""
+    found = [alias for alias in _texts(aliases) if alias]
     for alias in found:
-        if not alias or len(alias) > NAME_CHARACTERS_MAX or _SEPARATORS.intersection(alias):
+        if len(alias) > NAME_CHARACTERS_MAX or _SEPARATORS.intersection(alias):
             raise ArtifactError(
-                f"{alias!r} can't be an alias: 1 to {NAME_CHARACTERS_MAX} characters without '/' and ':'"
+                f"{alias!r} can't be an alias: at most {NAME_CHARACTERS_MAX} characters without '/' and ':'"
             )
     return found
 
