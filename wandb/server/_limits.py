@@ -15,7 +15,7 @@ STREAM_GROUP_MAX = 256
 STREAM_GROUP_BYTES = 32 * MEBIBYTE
 
 # What the bodies of all requests hold at a time, apart from files, which go to the disk as they come. A run that
-# catches up sends 10 MiB at once, so fifty of them may; what is parsed of it takes a few times as much, in a few threads.
+# catches up sends 10 MiB at once, so fifty of them may. Parsed, which a few threads do, it takes a few times as much.
 BODIES_BYTES_MAX = 512 * MEBIBYTE
 
 # The largest thing a GraphQL request carries is a run's config or summary.
