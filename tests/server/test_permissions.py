@@ -7,6 +7,7 @@ from typing import Any, Dict
 
 import pytest
 from operations import EXCLUDED, MUTATIONS, QUERIES, ROLES, Operation, document_of, may
+from sqlalchemy import Connection, event
 from world import World
 
 from wandb.server._auth import ACCESSES
@@ -30,6 +31,18 @@ class _Undo(Exception):
     """Nothing of what was tried stays."""
 
 
+class _RowsWritten:
+    """Counts the rows that a connection writes, in whatever database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.count = 0
+        event.listen(connection, "after_cursor_execute", self._add)
+
+    def _add(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.lstrip().upper().startswith("SELECT"):
+            self.count += max(cursor.rowcount, 0)
+
+
 def tried(world: World, role: str, kind: str, name: str, operation: Operation) -> Dict[str, Any]:
     """The response to an operation, which is then undone: `changes` says how many rows it had written."""
     server = world.server
@@ -41,12 +54,11 @@ def tried(world: World, role: str, kind: str, name: str, operation: Operation) -
     database = server.services.database
     try:
         with database.read() if name in OWN_TRANSACTION else database.write() as connection:
-            raw: Any = connection.connection.driver_connection
-            before = raw.total_changes
+            written = _RowsWritten(connection)
             changes = bool(executor.mutations(document))
             context = RequestContext(server.services, connection, user, server.url, server.clock(), changes)
             response = executor.execute(document, world.ids, None, context)
-            response["changes"] = raw.total_changes - before
+            response["changes"] = written.count
             raise _Undo
     except _Undo:
         return response
