@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
-from typing import Iterator, Set, Tuple
+from typing import Iterator, List, Set, Tuple
 
 import click
 import pytest
@@ -117,6 +118,31 @@ def test_help_fits_a_screen_and_shows_an_example(name: str, command: click.Comma
     assert max(map(len, lines)) <= 80
     shown = lines[lines.index("Examples:") + 1 :] if "Examples:" in lines else lines[lines.index("  Examples:") + 1 :]
     assert any(line.strip() for line in shown)
+
+
+def shown_commands() -> List[str]:
+    """The command lines in the documents and in what every command's help shows, without what they are for."""
+    texts = [path.read_text(encoding="utf-8") for path in (*DOCS.glob("*.md"), DOCS.parent / "README.md")]
+    texts += [command.epilog or "" for _, command in commands()]
+    lines = [line.strip() for text in texts for line in text.splitlines() if re.match(r" {2,}wandb [a-z]", line)]
+    shown = [re.split(r"  | [|&#<>] |;", line)[0] for line in lines if "[OPTIONS]" not in line]
+    return list(dict.fromkeys(shown))
+
+
+@pytest.mark.parametrize("line", shown_commands())
+def test_what_the_documents_show_is_understood(line: str) -> None:
+    words = shlex.split(line)[1:]
+    command: click.Command = main
+    context = click.Context(main, info_name="wandb")
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None, line
+        command = found
+    try:
+        command.make_context(command.name, words, parent=context)
+    except click.BadParameter as error:
+        if "does not exist" not in error.message:  # the example's files aren't here
+            raise
 
 
 @pytest.mark.parametrize("name", LISTS)

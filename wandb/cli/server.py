@@ -274,7 +274,7 @@ def _administered(data: Path, database_url: str | None) -> Iterator[Administrati
         _fail(str(error))
 
 
-@server.command("backup", cls=Command, epilog=examples(["wandb server backup /backups/wandb-$(date +%F)"]))
+@server.command("backup", cls=Command, epilog=examples(["wandb server backup /backups/monday"]))
 @_data_option
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 def backup(data: Path, target: Path) -> None:
