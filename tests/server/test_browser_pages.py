@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import signed_in
 from live_server import LiveServer
-from showroom import CRASHED, PROJECT, SHOWN, fill
+from showroom import CRASHED, PROJECT, SHOWN, Filled, fill
+
+import wandb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +196,34 @@ def test_pages_that_were_logged_run_shut_off(shown: LiveServer, page: Page) -> N
     )
     figure = page.frame_locator("iframe[title=confusion]")
     figure.locator(".js-plotly-plot").wait_for()
+
+
+def test_many_figures_load_their_library_once(shown: LiveServer, page: Page) -> None:
+    bokeh = pytest.importorskip("bokeh.plotting", reason="bokeh is not installed")
+    plot = bokeh.figure(width=200, height=100)
+    plot.line([1, 2], [3, 4])
+    content = wandb.data_types.Bokeh(plot)._content
+    assert content is not None
+    document = content.read()
+    plotly = b'{"data": [{"type": "scatter", "y": [1, 2]}], "layout": {}}'
+    figures = {**dict.fromkeys(("one", "two", "three"), ("plotly", plotly)), "curve": ("bokeh", document)}
+    into = Filled(shown)
+    shown.upsert("figures", project=PROJECT)
+    row = {
+        key: into.media("figures", f"{kind}-file", kind, key, 0, f".{kind}.json", figure)
+        for key, (kind, figure) in figures.items()
+    }
+    lines = {"offset": 0, "content": [json.dumps({"_step": 0, **row})]}
+    shown.stream({"files": {"wandb-history.jsonl": lines}}, "figures", PROJECT)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    go(page, shown, "/runs/figures#media")
+    for key, (kind, _) in figures.items():
+        frame = page.locator(f"iframe[title={key}]")
+        frame.scroll_into_view_if_needed()
+        drawn = {"plotly": ".js-plotly-plot .main-svg", "bokeh": "canvas"}[kind]
+        frame.content_frame.locator(drawn).first.wait_for()
+    assert asked.count("plotly.min.js") == asked.count("bokeh.min.js") == 1
 
 
 def test_the_console_is_searched_and_followed(shown: LiveServer, page: Page) -> None:

@@ -39,7 +39,8 @@ _ALONE = "; ".join(
 # What a reader allowed to load from elsewhere: still without an origin, so still without the reader's session.
 _WITH_NETWORK = f"default-src https: http: data: blob: 'unsafe-inline' 'unsafe-eval'; {_FRAMED}"
 
-# Both make functions of texts for some of what they draw, and styles as they go.
+# What they draw with is handed in as text by the page around, and both make functions of texts for some of it, too, and
+# styles as they go.
 _FIGURES = "; ".join(
     (
         "default-src 'none'",

@@ -4,7 +4,12 @@
   const tell = (message) => parent.postMessage(message, "*");
 
   addEventListener("message", async ({ data, source }) => {
-    if (source !== parent || !data?.figure) return;
+    if (source !== parent) return;
+    if (data.scripts) {
+      for (const text of data.scripts) (0, eval)(text);
+      tell({ ready: true });
+    }
+    if (!data.figure) return;
     if (!window.Bokeh) {
       tell({ problem: "missing" });
       return;
@@ -20,5 +25,5 @@
       tell({ problem: String(error?.message ?? error) });
     }
   });
-  tell({ ready: true });
+  tell({ wanting: true });
 })();

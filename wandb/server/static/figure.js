@@ -36,7 +36,12 @@
   }
 
   addEventListener("message", async ({ data, source }) => {
-    if (source !== parent || !data?.figure) return;
+    if (source !== parent) return;
+    if (data.scripts) {
+      for (const text of data.scripts) (0, eval)(text);
+      tell({ ready: true });
+    }
+    if (!data.figure) return;
     if (!window.Plotly) {
       tell({ problem: "missing" });
       return;
@@ -56,5 +61,5 @@
       tell({ problem: String(error?.message ?? error) });
     }
   });
-  tell({ ready: true });
+  tell({ wanting: true });
 })();

@@ -6,10 +6,30 @@ import { meshScene } from "./meshes.js";
 import { themeOf } from "./plot.js";
 import { isDark } from "./url.js";
 
+const SCRIPTS = {
+  plotly: ["plotly.min.js"],
+  bokeh: ["bokeh.min.js", "bokeh-gl.min.js", "bokeh-widgets.min.js", "bokeh-tables.min.js"],
+};
+const loading = {};
 
-// A frame that draws what it is given: {element, draw(figure)}.
+// Every frame is an origin of its own, and would load the megabytes of its library for itself: they come from here.
+function scriptsOf(library) {
+  loading[library] ??= Promise.all(SCRIPTS[library].map(script)).catch((error) => {
+    delete loading[library];
+    throw error;
+  });
+  return loading[library];
+}
+
+async function script(name) {
+  const response = await fetch(`/sandbox/scripts/${name}`);
+  // Where it isn't installed, the frame misses it.
+  return response.ok ? response.text() : "";
+}
+
+// A frame that draws what it is given: {element, draw(figure)}. It is made when it comes near the window.
 export function figureFrame(title, library = "plotly") {
-  const frame = h("iframe", { sandbox: "allow-scripts", src: `/sandbox/figures/${library}`, title });
+  const frame = h("iframe", { sandbox: "allow-scripts", src: `/sandbox/figures/${library}`, title, loading: "lazy" });
   const note = h("p", { class: "hint", role: "status" }, "Loading…");
   const element = h("div", { class: "figure-frame" }, frame, note);
   let [ready, figure] = [false, null];
@@ -21,7 +41,9 @@ export function figureFrame(title, library = "plotly") {
   addEventListener("themechange", send);
   addEventListener("message", ({ source, data }) => {
     if (source !== frame.contentWindow) return;
-    if (data.ready) {
+    if (data.wanting) {
+      scriptsOf(library).then((scripts) => frame.contentWindow?.postMessage({ scripts }, "*"));
+    } else if (data.ready) {
       ready = true;
       send();
     } else if (data.drawn) note.hidden = true;
