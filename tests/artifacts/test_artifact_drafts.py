@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,15 @@ def test_a_draft_has_no_number_and_a_finalized_one_takes_nothing_more() -> None:
     artifact.finalize()
     with pytest.raises(ArtifactFinalizedError, match="new_draft"), artifact.new_file("b"):
         pass
+
+
+def test_a_time_to_live_is_a_timedelta() -> None:
+    artifact = made()
+    for wrong in (5, "1d"):
+        with pytest.raises(TypeError, match="ttl is a timedelta"):
+            artifact.ttl = wrong  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="above zero"):
+        artifact.ttl = timedelta(0)
 
 
 def test_a_draft_that_nobody_logs_leaves_nothing(tmp_path: Path) -> None:

@@ -185,6 +185,16 @@ def test_only_files_below_a_prefix_and_files_that_changed_are_written(tmp_path: 
         used.verify("whole")
 
 
+def test_a_file_where_a_folder_belongs_is_told_and_the_rest_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    with wandb.init(mode="offline", project="p") as run:
+        version = run.log_artifact(made(files={"a": b"1", "b/c": b"2"}))
+    Path("here/a").mkdir(parents=True)
+    Path("here/b").write_bytes(b"mine")
+    version.download("here")
+    assert contents("here") == {"b": b"mine"}
+    assert capsys.readouterr().err.count("stands where a folder belongs") == 2
+
+
 def test_a_file_of_a_version_is_found_alone() -> None:
     with wandb.init(mode="offline", project="p") as run:
         used = run.log_artifact(made()).wait()

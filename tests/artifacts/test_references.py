@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,18 @@ def test_files_of_this_machine_are_referred_to_by_content_or_by_path(tmp_path: P
         artifact.download("four")
     with pytest.raises(ValueError, match="no file and no folder"):
         entry_of("file:///absent/x")
+
+
+def test_what_is_no_file_in_a_folder_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reading a pipe would wait for ever."""
+    folder = write(tmp_path / "d", {"a": b"one"})
+    os.mkfifo(folder / "pipe")
+    (folder / "dangling").symlink_to("nowhere")
+    artifact = wandb.Artifact("ds", type="dataset")
+    assert [entry.path for entry in artifact.add_reference(f"file://{folder}")] == ["a"]
+    artifact.add_dir(str(folder))
+    assert sorted(artifact.manifest.entries) == ["a"]
+    assert "pipe is no file" in capsys.readouterr().err
 
 
 def test_a_reference_that_came_before_is_left_as_it_is(web: WebServer) -> None:

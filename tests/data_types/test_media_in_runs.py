@@ -241,6 +241,19 @@ def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path) -> None:
         wandb.Image(path)
 
 
+def test_a_mode_that_pillow_lacks_is_named() -> None:
+    with pytest.raises(DataError, match="can't be turned into 'XYZ'"):
+        wandb.Image(np.zeros((4, 4)), mode="XYZ")
+
+
+def test_a_histogram_of_nothing_is_that_of_numpy() -> None:
+    counts, edges = np.histogram([], bins=4)
+    made = wandb.Histogram([], num_bins=4)
+    assert (made.histogram, made.bins) == (counts.tolist(), edges.tolist())
+    with pytest.raises(DataError, match="num_bins is 1 or more"):
+        wandb.Histogram([1.0], num_bins=0)
+
+
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     header = io.BytesIO()

@@ -50,6 +50,8 @@ class Histogram(WBValue):
         else:
             if sequence is None:
                 raise DataError("Histogram: pass a sequence of values, or np_histogram=(counts, edges)")
+            if num_bins < 1:
+                raise DataError(f"Histogram: num_bins is 1 or more, not {num_bins}")
             if num_bins > self.MAX_LENGTH:
                 raise DataError(_too_long(num_bins))
             numpy = load("numpy", "numpy", "wandb.Histogram of values")

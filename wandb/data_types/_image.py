@@ -153,7 +153,11 @@ class Image(BatchableMedia):
         pillow = load("PIL.Image", "pillow", f"wandb.Image of mode {mode} and format {self.format}")
         if natural == "L" and pixels.ndim == 3:
             pixels = pixels[:, :, 0]
-        return self._encode_pillow(pillow.fromarray(pixels).convert(mode or natural))
+        try:
+            image = pillow.fromarray(pixels).convert(mode or natural)
+        except ValueError as error:
+            raise DataError(f"wandb.Image: pixels of mode {natural} can't be turned into {mode!r}: {error}") from error
+        return self._encode_pillow(image)
 
     def _encode_pillow(self, image: Any) -> bytes:
         check_size(*image.size)

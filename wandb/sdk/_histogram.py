@@ -26,6 +26,8 @@ def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
     elif array.dtype.kind == "f" and array.dtype.itemsize < 4:
         array = array.astype(numpy.float32)
     flat = array.ravel()
+    if not flat.size:
+        return _counted(flat, 0.0, 1.0, min(bins, BINS_MAX))  # as NumPy's
     low, high = float(numpy.minimum.reduce(flat)), float(numpy.maximum.reduce(flat))
     if not (math.isfinite(low) and math.isfinite(high)):
         flat = flat[numpy.isfinite(flat)]

@@ -90,7 +90,7 @@ def download_all(
             if not allow_missing_references or entry.ref is None:
                 raise
             termwarn(str(error))
-        except (IsADirectoryError, NotADirectoryError):
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
             termwarn(f"{entry.path} is not downloaded: in {root}, a file stands where a folder belongs, or a folder "
                      "where a file does")  # fmt: skip
 

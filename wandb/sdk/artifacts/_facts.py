@@ -219,6 +219,8 @@ class ArtifactFacts:
             raise ArtifactError("artifacts of the type wandb-history are kept as long as their run")
         if self.is_link:
             raise ArtifactError("a link lives as long as its source; set the ttl of source_artifact")
+        if not (ttl is None or isinstance(ttl, (timedelta, ArtifactTTL))):
+            raise TypeError(f"ttl is a timedelta, None or ArtifactTTL.INHERIT, not {ttl!r}")
         if isinstance(ttl, timedelta) and ttl.total_seconds() <= 0:
             raise ArtifactError(f"ttl is a time above zero, not {ttl}; None keeps the version for ever")
         self._ttl_changed = True

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 from wandb_storage import hash_descriptor
 
 from .._progress_bar import Progress
+from .._terminal import termwarn
 from ._references import Bound
 from .artifact_manifest_entry import ArtifactManifestEntry
 from .exceptions import ArtifactError
@@ -29,8 +30,12 @@ def find(uri: str, name: Optional[str], checksum: bool, max_objects: int) -> Lis
     bound, paths = Bound(uri, max_objects), []
     for folder, _, names in os.walk(root):
         for each in names:
+            path = os.path.join(folder, each)
+            if not os.path.isfile(path):  # reading a pipe would wait for ever
+                termwarn(f"add_reference: {path} is no file, or a link to nothing; it is left out", repeat=False)
+                continue
             bound.count()
-            paths.append(os.path.join(folder, each))
+            paths.append(path)
     entries = []
     with Progress(f"hashing {root}", len(paths), "files") as progress:
         for path in paths:
