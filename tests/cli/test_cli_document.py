@@ -122,7 +122,7 @@ def test_help_fits_a_screen_and_shows_an_example(name: str, command: click.Comma
 
 def shown_commands() -> List[str]:
     """The command lines in the documents and in what every command's help shows, without what they are for."""
-    texts = [path.read_text(encoding="utf-8") for path in (*DOCS.glob("*.md"), DOCS.parent / "README.md")]
+    texts = [path.read_text(encoding="utf-8") for path in (*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md")]
     texts += [command.epilog or "" for _, command in commands()]
     lines = [line.strip() for text in texts for line in text.splitlines() if re.match(r" {2,}wandb [a-z]", line)]
     shown = [re.split(r"  | [|&#<>] |;", line)[0] for line in lines if "[OPTIONS]" not in line]

@@ -21,6 +21,7 @@ from written_runs import (
     writer,
 )
 
+from wandb.replay import Replay
 from wandb.replay._follow import Follower
 from wandb.replay._scan import Listeners
 from wandb_storage import Columns, Exit, Log
@@ -99,3 +100,18 @@ def test_a_terminal_gets_a_picture(tmp_path: Path) -> None:
     shown = in_terminal(folder, 80, "--follow")
     for expected in ("● finished", "hill", "▁", "50 rows"):
         assert expected in shown
+
+
+def test_in_the_middle_of_a_long_log_the_rows_so_far_are_there(tmp_path: Path) -> None:
+    folder = write_run(run_folder(tmp_path), [{"a": step} for step in range(40_000)], Exit(code=0))
+    seen: List[int] = []
+
+    def take(batch: Columns) -> None:
+        if batch.columns["_step"].values[0]:
+            run = Replay.of(folder, follower.found, follower.ended)
+            seen.append(sum(part.rows for part in run.history(["a"], to_step=9_999).columns()))
+
+    with Follower(folder, Listeners(columns=take)) as follower:
+        while follower.look():
+            pass
+    assert set(seen) == {10_000}

@@ -243,6 +243,8 @@ class Pass:
 
     def _take_columns(self, batch: Columns) -> None:
         self.found.take_columns(batch)
+        # Whoever looks at what is found so far, in the middle of a long log, reads the same rows.
+        self.found.last_sequence = max(self.found.last_sequence, batch.last_sequence)
         if self._listeners.columns is not None:
             self._listeners.columns(batch)
         if self._listeners.progress is not None:
