@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,23 @@ def test_a_link_shows_what_its_sender_saw(shown: LiveServer, page: Page) -> None
     assert page.get_by_role("slider", name="Smoothing").input_value() == "0.5"
     assert page.get_by_label("X axis").input_value() == "_runtime"
     assert page.locator(".chart:visible h2").all_inner_texts() == ["train/accuracy", "train/grad_norm", "train/loss"]
+
+
+def test_runs_are_grouped_by_several_keys(shown: LiveServer, page: Page) -> None:
+    from playwright.sync_api import expect
+
+    go(page, shown, "?mode=table")
+    page.get_by_role("button", name="Group", exact=True).click()
+    menu = page.get_by_role("dialog", name="Group by")
+    for key in ("model", "State"):
+        menu.get_by_role("button", name=key).click()
+    expect(page.get_by_role("button", name="Grouped by model, state")).to_be_visible()
+    expect(menu.get_by_role("button", name="State")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    names = page.locator("tr.group-row b")
+    expect(names.first).to_have_text(re.compile(r"^\S+ · (finished|failed|crashed|running|killed)$"))
+    page.goto(page.url)
+    expect(names.first).to_contain_text(" · ")
 
 
 def test_runs_are_filtered_as_by_the_api(shown: LiveServer, page: Page) -> None:

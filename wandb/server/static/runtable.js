@@ -33,7 +33,7 @@ export class RunTable {
     this.page = page;
     this.runs = [];
     this.items = [];
-    Object.assign(this, { columns: [], matching: 0, order: "", numeric: new Set() });
+    Object.assign(this, { columns: [], group: [], matching: 0, order: "", numeric: new Set() });
     this.open = new Set();
     this.selected = new Set();
     this.head = h("thead");
@@ -47,7 +47,7 @@ export class RunTable {
     new ResizeObserver(() => this.#schedule()).observe(this.element);
   }
 
-  // `columns` are keys in order; `group` is a key by which runs stand together, or null; `colors` are those of groups.
+  // `columns` are keys in order; `group` are the keys by which runs stand together, if any; `colors` are those of groups.
   update({ runs, matching, columns, order, group, colors, numeric }) {
     Object.assign(this, { runs, matching, columns, order, group, colors, numeric });
     const known = new Set(runs.map((run) => run.id));
@@ -58,7 +58,7 @@ export class RunTable {
   }
 
   #arrange() {
-    if (!this.group) {
+    if (!this.group.length) {
       this.items = this.runs.map((run) => ({ run }));
       return;
     }
@@ -163,7 +163,7 @@ export class RunTable {
   #runRow(run, place, inGroup) {
     const shown = this.page.isShown(run);
     const swatch = h("i", { class: shown ? "swatch" : "swatch off" });
-    swatch.style.color = this.group ? this.colors.get(groupName(run, this.group)) : colorOf(run.number);
+    swatch.style.color = this.group.length ? this.colors.get(groupName(run, this.group)) : colorOf(run.number);
     const box = h("input", {
       type: "checkbox",
       tabindex: "-1",
@@ -325,22 +325,27 @@ function spacer(rows) {
   return row;
 }
 
-export function groupName(run, key) {
+// Where several keys make the groups, a name has a value of each.
+export function groupName(run, keys) {
+  return keys.map((key) => groupValue(run, key)).join(" · ");
+}
+
+function groupValue(run, key) {
   const item = cellOf(run, key);
   if (Array.isArray(item)) return item.join(", ") || "none";
   return item === undefined || item === null || item === "" ? "none" : value(item);
 }
 
 // A colour for each group, by its place among their names: neighbours are far apart.
-export function groupColors(runs, key) {
-  const names = [...new Set(runs.map((run) => groupName(run, key)))].sort();
+export function groupColors(runs, keys) {
+  const names = [...new Set(runs.map((run) => groupName(run, keys)))].sort();
   return new Map(names.map((name, index) => [name, colorOf(index)]));
 }
 
-function groupsOf(runs, key) {
+function groupsOf(runs, keys) {
   const groups = new Map();
   for (const run of runs) {
-    const name = groupName(run, key);
+    const name = groupName(run, keys);
     if (!groups.has(name)) groups.set(name, { name, runs: [] });
     groups.get(name).runs.push(run);
   }

@@ -41,7 +41,7 @@ class Workspace {
   constructor(entity, project) {
     this.base = `/api/projects/${path(entity, project)}`;
     this.home = `/${path(entity, project)}`;
-    this.view = new View({ q: "", filter: {}, order: "-created_at", columns: [], group: "", runs: [], mode: "split" });
+    this.view = new View({ q: "", filter: {}, order: "-created_at", columns: [], group: [], runs: [], mode: "split" });
     this.view.listen((changed) => this.#changed(changed));
     this.answer = { runs: [], matching: 0, total: 0, columns: [] };
     this.wanted = PAGE;
@@ -175,8 +175,7 @@ class Workspace {
     if (Object.keys(filter).length) query.set("filters", JSON.stringify(filter));
     const columns = this.view.get("columns").length ? this.view.get("columns") : (this.automatic ?? []);
     columns.filter((key) => !(key in FACTS)).forEach((key) => query.append("columns", key));
-    const group = this.view.get("group");
-    if (group && !(group in FACTS)) query.append("with", group);
+    for (const key of this.view.get("group").filter((key) => !(key in FACTS))) query.append("with", key);
     const asked = query.toString();
     this.asked = asked;
     const answer = await getJson(`${this.base}/runs?${query}`);
@@ -198,12 +197,10 @@ class Workspace {
   draw() {
     const { runs, matching, total } = this.answer;
     setText(this.count, matching === total ? count(total, "run") : `${number(matching)} of ${count(total, "run")}`);
-    setText(
-      this.grouping.lastChild,
-      this.view.get("group") ? `Grouped by ${this.view.get("group").replace(/^(config|summary)\./, "")}` : "Group",
-    );
-    const group = this.view.get("group") || null;
-    this.colors = group ? groupColors(runs, group) : new Map();
+    const group = this.view.get("group");
+    const names = group.map((key) => key.replace(/^(config|summary)\./, ""));
+    setText(this.grouping.lastChild, names.length ? `Grouped by ${names.join(", ")}` : "Group");
+    this.colors = group.length ? groupColors(runs, group) : new Map();
     this.#chooseShown();
     const chosen = this.view.get("columns");
     const columns = chosen.length ? chosen : [...FACT_COLUMNS, ...(this.automatic ?? [])];
@@ -230,7 +227,7 @@ class Workspace {
 
   #chooseShown() {
     const chosen = this.view.get("runs");
-    const standard = this.view.get("group") ? SHOWN_MAX : SHOWN_STANDARD;
+    const standard = this.view.get("group").length ? SHOWN_MAX : SHOWN_STANDARD;
     const ids = chosen.length ? chosen : this.answer.runs.slice(0, standard).map((run) => run.id);
     this.shown = new Set(ids);
   }
@@ -254,8 +251,8 @@ class Workspace {
       id: run.id,
       name: run.name,
       version: run.version,
-      color: group ? this.colors.get(groupName(run, group)) : colorOf(run.number),
-      ...(group ? { group: groupName(run, group) } : {}),
+      color: group.length ? this.colors.get(groupName(run, group)) : colorOf(run.number),
+      ...(group.length ? { group: groupName(run, group) } : {}),
     }));
     if (this.view.get("mode") === "table") return;
     const query = new URLSearchParams(shown.map((run) => ["runs", run.id]));
@@ -281,7 +278,7 @@ class Workspace {
   }
 
   hover(id) {
-    this.panel.highlight(this.view.get("group") ? null : id);
+    this.panel.highlight(this.view.get("group").length ? null : id);
   }
 
   select() {
@@ -315,26 +312,30 @@ class Workspace {
   async #openGroups() {
     const { columns } = await this.columns();
     const varied = columns.filter((column) => column.varied && column.key.startsWith("config.")).map((column) => column.key);
-    const choose = (close, key) => () => {
-      close();
-      this.view.set({ group: key, runs: [] });
+    const choose = (key) => {
+      const chosen = this.view.get("group");
+      const rest = chosen.filter((other) => other !== key);
+      this.view.set({ group: key ? (rest.length < chosen.length ? rest : [...chosen, key]) : [], runs: [] });
+      mark();
     };
-    const current = this.view.get("group");
-    openBeside(this.grouping, "Group by", (close) =>
-      h(
-        "div",
-        { class: "menu" },
-        [
-          ["", "No groups"],
-          ["group", "Group"],
-          ["job_type", "Job type"],
-          ["state", "State"],
-          ["tags", "Tags"],
-          ["sweep", "Sweep"],
-          ["user", "User"],
-          ...varied.map((key) => [key, key.slice("config.".length)]),
-        ].map(([key, text]) => h("button", { type: "button", "aria-pressed": String(key === current), onclick: choose(close, key) }, text)),
-      ),
-    );
+    const items = [
+      ["", "No groups"],
+      ["group", "Group"],
+      ["job_type", "Job type"],
+      ["state", "State"],
+      ["tags", "Tags"],
+      ["sweep", "Sweep"],
+      ["user", "User"],
+      ...varied.map((key) => [key, key.slice("config.".length)]),
+    ].map(([key, text]) => h("button", { type: "button", "data-key": key, onclick: () => choose(key) }, text));
+    const mark = () => {
+      const chosen = this.view.get("group");
+      items.forEach((item) => {
+        const on = item.dataset.key ? chosen.includes(item.dataset.key) : !chosen.length;
+        item.setAttribute("aria-pressed", String(on));
+      });
+    };
+    mark();
+    openBeside(this.grouping, "Group by", () => h("div", { class: "menu" }, items));
   }
 }
