@@ -40,7 +40,7 @@ Resolvers = Mapping[str, Mapping[str, Resolver]]
 
 # Clients of different ages declare the same variable as ID and as String, or without the mark that it is required.
 _LENIENT = (NoUnusedFragmentsRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule)
-_RULES = tuple(rule for rule in specified_rules if rule not in _LENIENT)
+RULES = tuple(rule for rule in specified_rules if rule not in _LENIENT)
 
 # In the place of a field of an abstract type: tells the name of a value's own type.
 TYPE_NAME = "__typename"
@@ -109,7 +109,7 @@ class GraphQLExecutor:
     def _prepare_uncached(self, query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
         try:
             document = parse(query, max_tokens=QUERY_TOKENS_MAX)
-            return document, list(validate(self._schema, document, _RULES))
+            return document, list(validate(self._schema, document, RULES))
         except GraphQLError as error:
             return None, [error]
         except RecursionError:
