@@ -1,4 +1,4 @@
-"""Every document of GraphQL that stands in the official client means something here, but for what this server hasn't."""
+"""Every document of GraphQL in the official client means something here, but for what this server hasn't."""
 
 from __future__ import annotations
 
