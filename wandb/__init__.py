@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from . import plots as plots
     from . import sdk as sdk
     from . import sklearn as sklearn
+    from . import superagent as superagent
     from . import tensorboard as tensorboard
     from . import util as util
     from . import wandb_run as wandb_run
@@ -152,7 +153,7 @@ _HOMES = {
 _MODULES = frozenset(
     {
         "apis", "data_types", "docker", "env", "helper", "integration", "jupyter", "plot", "plots", "sdk", "sklearn",
-        "tensorboard", "util", "wandb_run",
+        "superagent", "tensorboard", "util", "wandb_run",
     }
 )  # fmt: skip
 # Those that need a library of the same name.

@@ -10,9 +10,9 @@ from typing import IO, Iterator
 
 
 @contextlib.contextmanager
-def new_file(target: Path) -> Iterator[IO[bytes]]:
+def new_file(target: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """A file to write and read; it takes the place of `target` when the block ends without an exception. Its folder is
-    made.
+    made. mode: its permissions, as far as the user's mask allows them.
 
     >>> with new_file(Path("deep") / "labels.txt") as file:
     ...     size = file.write(b"0 1")
@@ -23,7 +23,7 @@ def new_file(target: Path) -> Iterator[IO[bytes]]:
     # Any name that the file may have leaves no room for an addition.
     temporary = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with temporary.open("x+b") as file:
+        with open(temporary, "x+b", opener=lambda path, flags: os.open(path, flags, mode)) as file:
             yield file
         os.replace(temporary, target)
     except BaseException:

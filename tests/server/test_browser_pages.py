@@ -63,7 +63,7 @@ PAGES = {
     "artifacts": ("@/artifacts", "text=discs"),
     "artifact": ("@/artifacts/dataset/discs/v0", ".graph-node"),
     "sweeps": ("@/sweeps", "text=learning rates"),
-    "queues": ("@/queues", "text=2 pending"),
+    "queues": ("@/queues", "text=2 waiting"),
     "settings": ("@/settings", "text=Settings of runs"),
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from live_server import LiveServer
 from test_artifacts import log
+from test_queues import Queue
 from test_sweeps import AGENT, UPSERT, beat
 
 if TYPE_CHECKING:
@@ -64,8 +65,45 @@ def test_a_sweep_shows_how_parameters_bear_on_the_metric(server: LiveServer, pag
     page.wait_for_selector("svg.parallel path")
     assert page.locator("svg.parallel path").count() == 8
     assert page.locator("svg.parallel text.axis").all_text_contents() == ["lr", "width", "opt", "loss"]
+    assert page.get_by_role("heading", name="Tried next").is_visible()
+    coming = page.locator("h2:has-text('Tried next') + div tbody tr").all_inner_texts()
+    assert [text.split("\t") for text in coming] == [["0.3", "8", "adam"], ["0.3", "8", "sgd"], ["0.3", "16", "adam"]]
+    best = page.locator(".facts a")
+    assert best.inner_text().startswith("0.00625")
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Resume").wait_for()
     assert beat(server, agent) == []
     page.locator("svg.parallel path").first.press("Enter")
     page.wait_for_url("**/runs/*")
+
+
+def test_a_queue_shows_what_runs_what_waits_and_what_became_of_the_rest(server: LiveServer, page: Page) -> None:
+    queue = Queue(server)
+    agent = queue.agent()
+    command = {"entry_point": ["python", "train.py"]}
+    failing = queue.push(overrides=command, name="first try")
+    queue.begin(agent, "r1")
+    queue.finish(agent, failing, 3)
+    queue.push(overrides=command)
+    queue.begin(agent, "r2")
+    queue.push(name="urgent", priority=0)
+    later = queue.push(name="later", priority=3)
+
+    page.goto(f"{server.url}/{server.user}/demo/queues")
+    shown = page.get_by_role("region", name="Queue q")
+    shown.get_by_text("1 running").wait_for()
+    rows = [text.split("\t")[1:6] for text in shown.locator("tbody tr").all_inner_texts()]
+    assert rows == [
+        ["running", "python train.py", "2", "r2", "machine"],
+        ["waiting", "urgent", "0", "", ""],
+        ["waiting", "later", "3", "", ""],
+        ["failed", "first try", "2", "r1", "machine"],
+    ]
+    assert page.get_by_role("link", name="r2").get_attribute("href") == f"/{server.user}/demo/runs/r2"
+    failed = shown.locator("tbody tr").last
+    failed.locator("summary").click()
+    told = [text.split(" ago ")[-1].split("now ")[-1] for text in failed.locator("li").all_inner_texts()]
+    assert [text.split(", ")[0].rsplit(" ", 1)[-1] for text in told] == ["pushed", "popped", "started", "failed"]
+    shown.get_by_role("button", name="Remove job 3").click()
+    shown.get_by_text("1 waiting").wait_for()
+    assert queue.popped(agent) == later

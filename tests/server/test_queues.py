@@ -190,6 +190,49 @@ def test_an_item_that_ends_every_agent_is_not_handed_out_for_ever(queue: Queue) 
     assert f"handed to {QUEUE_HANDED_MAX} agents" in found["message"]
 
 
+def test_a_queue_without_priorities_keeps_the_order_in_which_items_came(queue: Queue) -> None:
+    create = CREATE.replace("access: PROJECT", "access: PROJECT, prioritizationMode: DISABLED")
+    queue.server.execute(create)
+    items = [queue.push(priority=3), queue.push(priority=0)]
+    assert [queue.popped(queue.agent()) for _ in items] == items
+
+
+def test_a_queue_of_one_users_own_is_not_there_for_others(queue: Queue) -> None:
+    """Of a team: both may write to its project."""
+    server = queue.server
+    create = CREATE.replace('projectName: "demo"', 'entityName: "crew", projectName: "shared"')
+    query = """query Q { project(entityName: "crew", name: "shared") { runQueues { name }
+        runQueue(name: "mine") { name } } }"""
+    push = PUSH.replace('projectName: "demo",', 'entityName: "crew", projectName: "shared",').replace('"q"', '"mine"')
+    with server.as_new_user("other") as other:
+        server.execute('mutation { createTeam(input: {teamName: "crew"}) { entity { name } } }')
+        invite = 'mutation { createInvite(input: {entityName: "crew", username: "other"}) { invite { id } } }'
+        server.execute(invite)
+
+        def ask(document: str, **variables: Any) -> Any:
+            body = {"query": document, "variables": variables, "operationName": ""}
+            return other.post(f"{server.url}/graphql", json=body, timeout=30).json()
+
+        server.execute(create)
+        mine = server.execute(create.replace('"q"', '"mine"').replace("PROJECT", "USER"))["createRunQueue"]["queueID"]
+        item = server.execute(push, spec="{}")["pushToRunQueueByName"]["runQueueItemId"]
+        assert ask(query)["data"]["project"] == {"runQueues": [{"name": "q"}], "runQueue": None}
+        shown = other.get(f"{server.url}/api/projects/crew/shared/queues", timeout=30).json()["queues"]
+        assert [one["name"] for one in shown] == ["q"]
+        refused = [
+            ask(push, spec="{}"),
+            ask(AGENT, queue=mine),
+            ask(ACKNOWLEDGE, item=item, run="r1"),
+            ask(create.replace('"q"', '"mine"')),
+        ]
+    assert [answer["errors"][0]["message"] for answer in refused] == [
+        "queue 'mine' was not found",
+        f"queue {mine!r} was not found",
+        f"queue item {item!r} was not found",
+        "a queue 'mine' of crew/shared is somebody's own; choose another name",
+    ]
+
+
 def test_a_server_that_was_away_gives_agents_time_to_be_heard(tmp_path: Path) -> None:
     with LiveServer(tmp_path / "data") as before:
         before.clock.advance(-3600)

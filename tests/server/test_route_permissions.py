@@ -50,6 +50,7 @@ WAYS: Dict[str, Way] = {
     "GET /api/projects/{entity}/{project}/lineage": Way(READ, f"/api/projects/{PROJECT}/lineage?run=r1"),
     "GET /api/projects/{entity}/{project}/sweeps": Way(READ, f"/api/projects/{PROJECT}/sweeps"),
     "GET /api/projects/{entity}/{project}/sweeps/{sweep}": Way(READ, f"/api/projects/{PROJECT}/sweeps/SWEEP"),
+    "GET /api/projects/{entity}/{project}/sweeps/{sweep}/next": Way(READ, f"/api/projects/{PROJECT}/sweeps/SWEEP/next"),
     "POST /api/projects/{entity}/{project}/sweeps/{sweep}/{state}": Way(
         CHANGE, f"/api/projects/{PROJECT}/sweeps/SWEEP/pause"
     ),
@@ -62,6 +63,9 @@ WAYS: Dict[str, Way] = {
     "GET /api/projects/{entity}/{project}/series": Way(READ, f"/api/projects/{PROJECT}/series?runs=r1&keys=loss"),
     "GET /api/artifact-files/{client_id}/{name:path}": Way(READ, f"/api/artifact-files/{'c' * 128}/file"),
     "GET /api/projects/{entity}/{project}/queues": Way(READ, f"/api/projects/{PROJECT}/queues"),
+    "POST /api/projects/{entity}/{project}/queues/{item:int}/remove": Way(
+        CHANGE, f"/api/projects/{PROJECT}/queues/1/remove"
+    ),
     "GET /api/projects/{entity}/{project}/settings": Way(READ, f"/api/projects/{PROJECT}/settings"),
     "POST /api/projects/{entity}/{project}/settings": Way(
         CHANGE, f"/api/projects/{PROJECT}/settings", {"description": "d"}

@@ -64,14 +64,16 @@ class Client:
         timeout: Optional[float] = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Optional[float] = None,
     ) -> None:
-        """environment: where key and proxies stand. timeout: seconds to wait for an answer. Raises UsageError for what
-        is no server's address."""
+        """environment: where key and proxies stand. timeout: seconds to wait for an answer. patience: seconds to put up
+        with failures that pass, 0 for whoever asks again by himself. Raises UsageError for what is no server's
+        address."""
         try:
             self.base_url = normalize_url(base_url)
         except NotUploadable as error:
             raise UsageError(str(error)) from None
-        self._environment, self._clock, self._sleep = environment, clock, sleep
+        self._environment, self._clock, self._sleep, self._patience_max = environment, clock, sleep, patience
         self._manner = Manner(
             {"User-Agent": "wandb-api", "Use-Admin-Privileges": "true"},
             graphql_seconds=timeout or ANSWER_SECONDS,
@@ -207,6 +209,8 @@ class Client:
             self._sleep(wait)
 
     def _patience(self, error: TransientError) -> float:
+        if self._patience_max is not None:
+            return self._patience_max
         if error.throttled:
             return THROTTLED_PATIENCE_SECONDS
         return PATIENCE_SECONDS if self._answered or not error.unreachable else FIRST_PATIENCE_SECONDS
@@ -221,10 +225,12 @@ def _again(base_url: str, timeout: float) -> Client:
     return Client(base_url, timeout=timeout)
 
 
-def client_for(settings: Settings, api_key: Optional[str] = None, timeout: Optional[float] = None) -> Client:
-    """The server that settings name. A key that is given counts before every other."""
+def client_for(
+    settings: Settings, api_key: Optional[str] = None, timeout: Optional[float] = None, patience: Optional[float] = None
+) -> Client:
+    """The server that settings name. A key that is given counts before every other. For the others see `Client`."""
     environment = uploader_environment(settings)
     if api_key:
         environment["WANDB_API_KEY"] = api_key
         environment.pop("WANDB_IDENTITY_TOKEN_FILE", None)
-    return Client(settings.base_url, environment, timeout)
+    return Client(settings.base_url, environment, timeout, patience=patience)

@@ -62,6 +62,8 @@ _COMMANDS: Dict[str, _Place] = {
     "sweep": _Place("sweeps", "sweep", "Make, change, pause or end a sweep."),
     "agent": _Place("sweeps", "agent", "Run trials of a sweep."),
     "controller": _Place("sweeps", "controller", "Decide what a sweep tries, in its server's place."),
+    "queue": _Place("queue", "queue", "Jobs that wait for a machine: push them, see them."),
+    "superagent": _Place("superagent", "superagent", "Run jobs of queues on this machine."),
     "on": _Place("mode", "on", "As `wandb online`.", hidden=True),
     "off": _Place("mode", "off", "As `wandb offline`.", hidden=True),
     "init": _Place("init", "init", "Say which project this folder's runs belong to."),

@@ -14,7 +14,7 @@ from ._help import metavar_of
 # Commands and options of the official client that aren't here, and why.
 LEFT_OUT: Dict[str, str] = {
     "`launch`, `launch-agent`, `launch-sweep`, `job`, `scheduler`, `sweep-scheduler`": (
-        "W&B Launch is a service of W&B's cloud. Runs that wait for a machine are what queues are for here."
+        "`wandb queue` and `wandb superagent` do it here; they and the official ones share queues."
     ),
     "`beta core start`, `beta core stop`, `grpc-server`": (
         "They run a service between the program and the server. Here the program writes its log itself, and the "

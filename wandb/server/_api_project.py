@@ -6,6 +6,7 @@
 ``GET   .../lineage``                                    runs and versions around a ``run`` or ``artifact``
 ``GET  /api/projects/{entity}/{project}/sweeps``         sweeps, the newest first
 ``GET   .../sweeps/{sweep}``                             one sweep and its runs
+``GET   .../sweeps/{sweep}/next``                        what its next runs would try
 ``POST  .../sweeps/{sweep}/{state}``                     pause, resume, finish or cancel it
 =======================================================  ================================================
 """
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..sweeps import runs_expected
+from ..sweeps import SweepConfigError, runs_expected
 from ._access import services_of
 from ._api_runs import project_of
 from ._artifact_commit import entry_place
@@ -40,12 +41,23 @@ from ._json_response import StrictJSONResponse
 from ._limits import PAGE_SIZE_MAX
 from ._lineage import ARTIFACT, RUN, lineage
 from ._names import RunKey
+from ._resolvers_sweeps import metric_history
 from ._services import RequestContext
 from ._store import Project, Run, find_run, find_run_by_id
-from ._sweeps import Sweep, best_loss, find_sweep, list_sweeps, metric_of, runs_of_sweep, update_sweep
+from ._sweeps import (
+    Sweep,
+    best_loss,
+    find_sweep,
+    list_sweeps,
+    metric_of,
+    next_proposals,
+    runs_of_sweep,
+    update_sweep,
+)
 from ._values import strict_json
 from ._views import run_view
 
+_NEXT_SHOWN = 3
 # What the page asks for, and the state that it puts a sweep into.
 _SWEEP_STATES = {"pause": "PAUSED", "resume": "RUNNING", "finish": "FINISHED", "cancel": "CANCELED"}
 
@@ -189,6 +201,18 @@ def _sweep(request: Request) -> Response:
     return StrictJSONResponse(view)
 
 
+def _next_of_sweep(request: Request) -> Response:
+    view: dict[str, Any] = {"next": [], "why": ""}
+    with services_of(request).database.read() as connection:
+        project, context = project_of(request, connection)
+        sweep = _known_sweep(request, connection, project)
+        try:
+            view["next"] = next_proposals(connection, sweep, context.now, metric_history(context), _NEXT_SHOWN)
+        except SweepConfigError as error:
+            view["why"] = str(error)
+    return StrictJSONResponse(view)
+
+
 def _change_sweep(request: Request) -> Response:
     state = _SWEEP_STATES.get(request.path_params["state"])
     if state is None:
@@ -208,5 +232,6 @@ PROJECT_API_ROUTES = [
     Route(_PROJECT + "/lineage", _lineage),
     Route(_PROJECT + "/sweeps", _sweeps),
     Route(_PROJECT + "/sweeps/{sweep}", _sweep),
+    Route(_PROJECT + "/sweeps/{sweep}/next", _next_of_sweep),
     Route(_PROJECT + "/sweeps/{sweep}/{state}", _change_sweep, methods=["POST"]),
 ]

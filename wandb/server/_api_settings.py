@@ -2,6 +2,7 @@
 
 ==================================================  ====================================================
 ``GET  /api/projects/{entity}/{project}/queues``     launch queues with their items, and the agents
+``POST .../queues/{item}/remove``                    take an item out of its queue
 ``GET  /api/projects/{entity}/{project}/settings``   description, team, what policies say
 ``POST  ...``                                        ``description name delete policy``
 ``GET  /api/account``                                the user, keys (never the keys themselves), teams
@@ -24,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..superagent._spec import title_of
 from ._access import base_url_of, require_user, services_of
 from ._api_runs import project_of
 from ._auth import delete_api_key, key_hints
@@ -39,22 +41,24 @@ from ._policies import (
     project_policy_name,
     set_policy,
 )
-from ._queue_items import Item, list_items
-from ._queues import LaunchAgent, Queue, list_launch_agents, list_queues
+from ._queue_items import OVER, PENDING, Item, delete_item, item_by_id, list_items
+from ._queues import LaunchAgent, Queue, list_launch_agents, list_queues, queue_by_id
 from ._resolvers_projects import forget_project, give_name
 from ._resolvers_teams import give_role, known_user, take_member
 from ._services import RequestContext
 from ._store import Project, describe_project
 from ._teams import list_members, team_exists, teams_of
 
+_WHAT_CHARACTERS_MAX = 200
 Outcome = Union[RequestContext, "tuple[RequestContext, dict[str, Any]]"]
 Change = Callable[[Request, Connection, dict[str, Any]], Outcome]
 
 
 def _queues(request: Request) -> Response:
     with services_of(request).database.read() as connection:
-        project, _context = project_of(request, connection)
-        queues = [_queue_view(connection, queue) for queue in list_queues(connection, project.id)]
+        project, context = project_of(request, connection)
+        open_queues = [queue for queue in list_queues(connection, project.id) if queue.is_open_to(context.user.id)]
+        queues = [_queue_view(connection, queue) for queue in open_queues]
         agents = [_agent_view(agent) for agent in list_launch_agents(connection, project.id)]
     return StrictJSONResponse({"queues": queues, "agents": agents})
 
@@ -64,23 +68,49 @@ def _queue_view(connection: Connection, queue: Queue) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for item in items:
         counts[item.state] = counts.get(item.state, 0) + 1
+    # What runs, what waits in its order, and what has ended, the last first.
+    over = [item for item in items if item.state in OVER]
+    shown = [
+        *(item for item in items if item.state not in (*OVER, PENDING)),
+        *(item for item in items if item.state == PENDING),
+        *sorted(over, key=lambda item: item.id, reverse=True),
+    ]
     return {
         "name": queue.name,
         "access": queue.access,
         "prioritization": queue.prioritization_mode,
         "created_at": queue.created_at,
         "counts": counts,
-        "items": [_item_view(item) for item in items[-PAGE_SIZE_MAX:]],
+        "items": [_item_view(item) for item in shown[:PAGE_SIZE_MAX]],
     }
 
 
 def _item_view(item: Item) -> dict[str, Any]:
-    names = ("id", "state", "priority", "run", "message", "stage", "created_at", "agent_id", "handed", "exit_code")
-    return {**{name: getattr(item, name) for name in names}, "events": json.loads(item.events)}
+    names = ("id", "state", "priority", "gpus", "message", "stage", "created_at", "agent_id", "handed", "exit_code")
+    key = item.run_key()
+    run = None if key is None else {"entity": key.entity, "project": key.project, "id": key.name}
+    return {
+        **{name: getattr(item, name) for name in names},
+        "what": title_of(json.loads(item.spec))[:_WHAT_CHARACTERS_MAX],
+        "run": run,
+        "events": json.loads(item.events),
+    }
 
 
 def _agent_view(agent: LaunchAgent) -> dict[str, Any]:
     return {name: getattr(agent, name) for name in ("id", "hostname", "status", "heartbeat_at")}
+
+
+def _remove_item(request: Request) -> Response:
+    """Take an item out of its queue; an agent that runs it ends it. One that is gone is no error."""
+    with services_of(request).database.write() as connection:
+        project, context = project_of(request, connection, change=True)
+        item = item_by_id(connection, request.path_params["item"])
+        queue = None if item is None else queue_by_id(connection, item.queue_id)
+        known = queue is not None and queue.project_id == project.id and queue.is_open_to(context.user.id)
+        if item is not None and known:
+            delete_item(connection, item)
+    return StrictJSONResponse({"removed": known})
 
 
 def _settings(request: Request) -> Response:
@@ -218,6 +248,7 @@ _PROJECT = "/api/projects/{entity}/{project}"
 
 SETTINGS_API_ROUTES = [
     Route(_PROJECT + "/queues", _queues),
+    Route(_PROJECT + "/queues/{item:int}/remove", _remove_item, methods=["POST"]),
     Route(_PROJECT + "/settings", _settings),
     Route(_PROJECT + "/settings", changing(_change_project), methods=["POST"]),
     Route("/api/account", _account),

@@ -54,6 +54,7 @@ from ._tables import metadata
 from ._values import parse_object
 
 PENDING, LEASED, CLAIMED, FINISHED, FAILED = "PENDING", "LEASED", "CLAIMED", "FINISHED", "FAILED"
+OVER = frozenset({FINISHED, FAILED})
 _PRIORITY_DEFAULT = 2
 _ALIVE = frozenset({"running", "preempting"})
 

@@ -77,6 +77,10 @@ class Queue:
     created_by: int
     created_at: float
 
+    def is_open_to(self, user_id: int) -> bool:
+        """Whether somebody of the project may see and use it."""
+        return self.access != "USER" or self.created_by == user_id
+
 
 @dataclass(frozen=True)
 class ResourceConfig:

@@ -59,7 +59,7 @@ def _allow(context: RequestContext, project_id: int) -> None:
 def _queue(context: RequestContext, text: str) -> Queue:
     number = parse_storage_number("RunQueue", text)
     queue = None if number is None else queue_by_id(context.connection, number)
-    if queue is None:
+    if queue is None or not queue.is_open_to(context.user.id):
         raise GraphQLError(f"queue {text!r} was not found")
     _allow(context, queue.project_id)
     return queue
@@ -68,7 +68,7 @@ def _queue(context: RequestContext, text: str) -> Queue:
 def _named_queue(context: RequestContext, input: dict[str, Any]) -> Queue:
     project = allowed_project(context, input.get("entityName"), input.get("projectName"))
     queue = None if project is None else find_queue(context.connection, project.id, input["queueName"])
-    if queue is None:
+    if queue is None or not queue.is_open_to(context.user.id):
         raise GraphQLError(f"queue {input['queueName']!r} was not found")
     return queue
 
@@ -77,7 +77,7 @@ def _item(context: RequestContext, text: str) -> Item:
     number = parse_storage_number("RunQueueItem", text)
     item = None if number is None else item_by_id(context.connection, number)
     queue = None if item is None else queue_by_id(context.connection, item.queue_id)
-    if item is None or queue is None:
+    if item is None or queue is None or not queue.is_open_to(context.user.id):
         raise GraphQLError(f"queue item {text!r} was not found")
     _allow(context, queue.project_id)
     return item
@@ -89,6 +89,9 @@ def _create_queue(_: None, context: RequestContext, input: dict[str, Any]) -> di
     problem = name_problem("queue", input["queueName"])
     if problem:
         raise GraphQLError(problem)
+    known = find_queue(context.connection, project.id, input["queueName"])
+    if known is not None and not known.is_open_to(context.user.id):
+        raise GraphQLError(f"a queue {known.name!r} of {entity}/{project.name} is somebody's own; choose another name")
     config_id: int | None = None
     if input.get("defaultResourceConfigID"):
         config_id = _resource_config(context, input["defaultResourceConfigID"]).id
@@ -158,7 +161,8 @@ def _push(context: RequestContext, queue: Queue, input: dict[str, Any]) -> dict[
         raise GraphQLError(
             f"runSpec must be a JSON object inside a string of at most {QUEUE_SPEC_CHARACTERS_MAX} characters"
         )
-    item = push(context.connection, queue.id, spec, input.get("priority"), context.now)
+    priority = None if queue.prioritization_mode == "DISABLED" else input.get("priority")
+    item = push(context.connection, queue.id, spec, priority, context.now)
     return {"runQueueItemId": _item_id(item), "runSpec": spec}
 
 
@@ -276,7 +280,12 @@ def _agent_of(item: Item, context: RequestContext) -> LaunchAgent | None:
 
 
 def _project_queue(project: Project, context: RequestContext, name: str) -> Queue | None:
-    return find_queue(context.connection, project.id, name)
+    queue = find_queue(context.connection, project.id, name)
+    return queue if queue is not None and queue.is_open_to(context.user.id) else None
+
+
+def _project_queues(project: Project, context: RequestContext) -> list[Queue]:
+    return [queue for queue in list_queues(context.connection, project.id) if queue.is_open_to(context.user.id)]
 
 
 def _queue_items(
@@ -299,7 +308,7 @@ QUEUE_RESOLVERS: Resolvers = {
     "Query": {"launchAgent": _launch_agent},
     "Project": {
         "runQueue": _project_queue,
-        "runQueues": lambda project, context: list_queues(context.connection, project.id),
+        "runQueues": _project_queues,
     },
     "Mutation": {
         "createDefaultResourceConfig": _create_config,

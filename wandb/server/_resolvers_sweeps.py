@@ -166,11 +166,11 @@ def _heartbeat(_: None, context: RequestContext, input: dict[str, Any]) -> dict[
         busy = None
     if not isinstance(busy, dict):
         raise GraphQLError("runState must be a JSON object inside a string")
-    commands = heartbeat(context.connection, agent, busy, context.now, _history(context))
+    commands = heartbeat(context.connection, agent, busy, context.now, metric_history(context))
     return {"agent": agent_by_id(context.connection, agent.id), "commands": json.dumps(commands)}
 
 
-def _history(context: RequestContext) -> MetricHistory:
+def metric_history(context: RequestContext) -> MetricHistory:
     """Reads the curves by which runs are stopped early."""
 
     def read(run: Run, metric: str) -> list[float]:

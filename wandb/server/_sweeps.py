@@ -31,6 +31,7 @@ from sqlalchemy import UniqueConstraint as Unique
 
 from .._filters import lookup
 from ..sweeps import (
+    OVER,
     Answer,
     Checked,
     Plan,
@@ -41,6 +42,7 @@ from ..sweeps import (
     check_leniently,
     check_searchable,
     nested,
+    upcoming,
     values_of,
 )
 from ._auth import User, user_by_id
@@ -254,6 +256,19 @@ def heartbeat(
         if run.name in given.failed:
             update_run(connection, run.id, {"state": "failed", "finished_at": now})
     return _carry_out(connection, sweep, agent, given, {run.name: run for run in runs}, now)
+
+
+def next_proposals(
+    connection: Connection, sweep: Sweep, now: float, history: MetricHistory, count: int
+) -> list[dict[str, Any]]:
+    """The arguments of the runs that would begin next. Raises SweepConfigError where nothing can be proposed."""
+    if sweep.state in OVER:
+        return []
+    if sweep.checked.local:
+        entry = Plan(_plan(sweep).get("schedule") or (), _scheduled(sweep)).next()
+        return [] if entry is None else [entry["data"]["args"]]
+    trials = [run.trial for run in _trials(connection, sweep, runs_of_sweep(connection, sweep), now, history)]
+    return [nested(values) for values in upcoming(sweep.name, sweep.checked, trials, count)]
 
 
 def _carry_out(

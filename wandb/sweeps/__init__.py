@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ._config import Checked, Parameter, SweepConfigError, check_config, check_leniently
 from ._dispatch import OVER, STATES, Answer, Plan, SweepRun, answer
 from ._early_stopping import Stop, runs_to_stop
-from ._search import Trial, check_searchable, grid_size, losses, nested, next_values, runs_expected, values_of
+from ._search import Trial, check_searchable, grid_size, losses, nested, next_values, runs_expected, upcoming, values_of
 
 if TYPE_CHECKING:
     from ._agent import FunctionAgent, ProcessAgent
@@ -33,7 +33,7 @@ __all__ = [
     "OfflineSweep", "Parameter", "Plan", "ProcessAgent", "Proposal", "RemoteSweep", "Stop", "SweepConfigError",
     "SweepHome", "SweepRun", "Trial", "agent", "answer", "check_config", "check_leniently", "check_searchable",
     "controller", "create", "find", "grid_size", "losses", "nested", "next_values", "read_config", "runs_expected",
-    "runs_to_stop", "sweep", "values_of",
+    "runs_to_stop", "sweep", "upcoming", "values_of",
 ]  # fmt: skip
 
 # What the server, which only searches, does without.

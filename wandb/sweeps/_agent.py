@@ -14,6 +14,7 @@ import traceback
 from types import FrameType
 from typing import Any, Callable, Dict, List, Optional, Set
 
+from .._wake import Wake
 from ..errors import CommError, Error
 from ..sdk._terminal import termerror, termlog, termwarn
 from ._home import EXIT, RESUME, RUN, STOP, Command, SweepHome
@@ -111,7 +112,7 @@ class ProcessAgent:
         self._failures = Failures(consecutive_failures_max)
         self._talk = _Talk(home)
         self._beat_seconds = beat_seconds
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._begun = 0
         self._stopped: Set[str] = set()
         self._signals: List[int] = []  # that came, the oldest first
@@ -142,7 +143,6 @@ class ProcessAgent:
                 self._due = time.monotonic() + self._beat_seconds
                 self._obey(self._talk.beat(self._trials.alive))
             self._wake.wait(_LOOK_SECONDS)
-            self._wake.clear()
 
     def _note_end(self, run: str, code: int) -> None:
         asked = run in self._stopped or bool(self._signals)

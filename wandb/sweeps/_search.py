@@ -59,6 +59,18 @@ def next_values(sweep_id: str, config: Checked, trials: Sequence[Trial]) -> Opti
     raise SweepConfigError(("method",), f"{config.method!r} is decided by a scheduler of your own; see `controller`")
 
 
+def upcoming(sweep_id: str, config: Checked, trials: Sequence[Trial], count: int) -> List[Dict[Path, Any]]:
+    """What the next runs would try, so many at most, if all of them began now. Raises SweepConfigError."""
+    known, found = list(trials), []
+    for _ in range(count):
+        values = next_values(sweep_id, config, known)
+        if values is None:
+            break
+        found.append(values)
+        known.append(Trial(values, "running"))
+    return found
+
+
 def check_searchable(config: Checked) -> None:
     """Raises SweepConfigError where the method can't search over these parameters."""
     if config.method == "grid":

@@ -82,7 +82,7 @@ function sweepPage(base, sweep, ask) {
     ["Method", sweep.method],
     ["Runs", count(sweep)],
     ["Metric", sweep.metric ? `${sweep.metric}, ${sweep.maximize ? "more" : "less"} is better` : ""],
-    ["Best", sweep.best === null ? "" : number(sweep.best)],
+    ["Best", sweep.best === null ? "" : bestLink(sweep, rows, address)],
   ];
   const table = h("div");
   const list = (ids) => table.replaceChildren(runTable(sweep, ids ? rows.filter((row) => ids.has(row.id)) : rows, address));
@@ -103,10 +103,33 @@ function sweepPage(base, sweep, ask) {
       facts.filter(([, text]) => text).map(([label, text]) => h("span", null, `${label} `, h("b", null, text))),
     ),
     chart(sweep, rows, (row) => location.assign(address(row)), list),
+    OVER.has(sweep.state) ? null : upcoming(`/api/projects${base}/sweeps/${encodeURIComponent(sweep.id)}/next`),
     h("h2", null, "Runs"),
     table,
     h("details", { class: "section" }, h("summary", null, "Configuration"), h("pre", { class: "card code" }, sweep.config)),
   ].filter(Boolean);
+}
+
+function bestLink(sweep, rows, address) {
+  const run = rows.find((row) => row.values[sweep.metric] === sweep.best);
+  const text = number(sweep.best);
+  return run ? h("a", { href: address(run) }, `${text}, ${run.name}`) : text;
+}
+
+// What the next runs would try, if they began now.
+function upcoming(source) {
+  const place = h("div");
+  getJson(source).then((found) => {
+    const names = [...new Set(found.next.flatMap((values) => Object.keys(unwrapped(values))))];
+    const rows = found.next.map((values) => names.map((name) => value(unwrapped(values)[name])));
+    const table = rows.length ? plainTable(names.map((name) => [name, "number"]), rows) : null;
+    if (table || found.why) place.append(h("h2", null, "Tried next"), table ?? h("p", { class: "hint" }, found.why));
+  });
+  return place;
+}
+
+function unwrapped(values) {
+  return Object.fromEntries(flat(Object.fromEntries(Object.entries(values).map(([name, { value: held }]) => [name, held]))));
 }
 
 // The parameters that differ between the runs, and the metric last.
