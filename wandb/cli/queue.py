@@ -80,7 +80,7 @@ def create(name: _Path, entity: Optional[str], private: bool, no_priorities: boo
     [
         "wandb queue push gpu-jobs -- python train.py --epochs 10",
         "wandb queue push gpu-jobs -c lr=0.1 --gpus 2 --retries 2 -- python train.py",
-        "wandb queue push gpu-jobs --requirements needs.txt -- python train.py '${args}'",
+        "wandb queue push q --requirements needs.txt -- python train.py '${args}'",
         "wandb queue push gpu-jobs --job my-team/jobs/train:latest -c lr=0.1",
     ],
     context_settings={"ignore_unknown_options": True},
