@@ -177,14 +177,32 @@ def _versions(connection: Any, read: Callable[[str], bytes]) -> Dict[str, Any]:
             "description": version["description"],
             "metadata": json.loads(version["metadata"] or "{}"),
             "aliases": sorted(one["alias"] for one in version["aliases"]),
-            "files": {
-                file["name"]: json.loads(read(file["directUrl"]))
-                if file["name"].endswith(".json")
-                else file["sizeBytes"]
-                for file in _nodes(version["files"])
-            },
+            "files": dict(_content(file, read) for file in _nodes(version["files"])),
         }
     return found
+
+
+def _content(file: Mapping[str, Any], read: Callable[[str], bytes]) -> Tuple[str, Any]:
+    """(name, what is in it) of a file of an artifact: of a picture the pixels, which stand for its digest as well."""
+    name = str(file["name"])
+    if not file["directUrl"]:
+        return name, "a reference"
+    if name.endswith(".json"):
+        return name, _without_places(json.loads(read(file["directUrl"])))
+    if name.endswith(".png"):
+        width, height, digest = _pixels(read(file["directUrl"]))
+        return re.sub(r"[0-9a-f]{20}(?=\.png$)", digest, name), [width, height]
+    return name, file["sizeBytes"]
+
+
+def _without_places(value: Any) -> Any:
+    """A table without the names, sizes and digests of its pictures' files."""
+    if isinstance(value, list):
+        return [_without_places(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    places = ("path", "sha256", "size") if value.get("_type") == "image-file" else ()
+    return {key: _without_places(one) for key, one in value.items() if key not in places}
 
 
 def _nodes(connection: Any) -> List[Any]:

@@ -2,8 +2,9 @@
 
 `tox -e integration-xgboost`, and so on, run these with one library each; elsewhere they are skipped. To add a library:
 
-1. A script in `scripts/`, `NAME_.py`, that uses it as its users do: on the CPU, without downloads, in seconds, with
-   fixed seeds, as runs of the project WANDB_PROJECT. Whatever the library can bring to a run belongs into it.
+1. A script in `scripts/`, `NAME_.py`, or several, `NAME_WHAT.py`, that use it as its users do: on the CPU, without
+   downloads, in seconds, with fixed seeds, as runs of the project WANDB_PROJECT. Whatever the library can bring to a
+   run belongs into it.
 2. NAME in `tox.ini`, with what is to be installed.
 3. `tox -e integration-NAME`. What differs is printed, a line a value: mend it, or put it into the table in
    `differences.py`, with the reason.
@@ -23,6 +24,7 @@ from received import received
 
 # The name of the environment of tox, or of the library alone.
 LIBRARY = os.environ.get("WANDB_TEST_LIBRARY", "").removeprefix("integration-")
+SCRIPTS = sorted(path.stem for path in (Path(__file__).parent / "scripts").glob(f"{LIBRARY or 'no library'}_*.py"))
 
 pytestmark = [
     pytest.mark.peer,
@@ -30,17 +32,17 @@ pytestmark = [
 ]
 
 
-def test_the_server_receives_the_same_from_both_clients(server: Server, tmp_path: Path) -> None:
-    script = f"{LIBRARY.replace('-', '_')}_"
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_server_receives_the_same_from_both_clients(script: str, server: Server, tmp_path: Path) -> None:
     ran: Dict[str, Ran] = {}
     found = {}
     for client in CLIENTS:
-        project = f"{LIBRARY}-{client}"
+        project = f"{script.strip('_')}-{client}"
         ran[client] = run_script(client, script, server, tmp_path, project)
         found[client] = received(server, project, ran[client].folder)
     assert len(found[OFFICIAL]) == len(found[OURS])
-    left, used = unexpected(LIBRARY, list(compare(found[OFFICIAL], found[OURS])))
+    left, used = unexpected(script.strip("_"), list(compare(found[OFFICIAL], found[OURS])))
     for reason, count in used.items():
         print(f"{count} values differ: {reason}")
     assert not left, "\n".join(map(str, left))
-    assert not unused(LIBRARY, used)
+    assert not unused(script.strip("_"), used)

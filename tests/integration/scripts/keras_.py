@@ -5,8 +5,14 @@ import sys
 import keras
 import numpy
 
-import wandb
-from wandb.integration.keras import WandbEvalCallback, WandbMetricsLogger, WandbModelCheckpoint
+loaded = set(sys.modules)  # what Keras has loaded: its backend, and perhaps others
+
+import wandb  # noqa: E402
+from wandb.integration.keras import (  # noqa: E402
+    WandbEvalCallback,
+    WandbMetricsLogger,
+    WandbModelCheckpoint,
+)
 
 numpy.random.seed(0)
 x = numpy.linspace(-1, 1, 32).reshape(-1, 1).astype("float32")
@@ -58,4 +64,4 @@ with wandb.init(tags=["schedule"]):
     model.optimizer.learning_rate = keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)
     model.fit(x, y, epochs=1, callbacks=[WandbMetricsLogger("batch")], **FIT)
 
-print("libraries:", sorted({"jax", "tensorflow", "torch"} & set(sys.modules)))
+print("loaded by wandb:", sorted({"jax", "tensorflow", "torch"} & set(sys.modules) - loaded))

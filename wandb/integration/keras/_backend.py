@@ -84,5 +84,6 @@ def _gradients_jax(model: Any, x: Any, y: Any) -> List[Any]:
         for variables in (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
     ]
     compute = jax.grad(model.compute_loss_and_updates, has_aux=True)
-    found, _ = compute(*state, x, y, None, training=True)
+    scale = [one.value for one in model.optimizer.variables]  # in which an optimizer may keep a scale of the loss
+    found, _ = compute(*state, x, y, None, training=True, optimizer_variables=scale)
     return [as_array(one) for one in found]
