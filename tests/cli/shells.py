@@ -98,6 +98,14 @@ class Shell:
         environment = {**self.environment, **({"WANDB_API_KEY": key} if key else {})}
         return self._zygote.run(arguments, self.folder, environment)
 
+    def start(self, *arguments: str, key: Optional[str] = None) -> subprocess.Popen[str]:
+        """The command in a process of its own, for what goes on meanwhile."""
+        environment = {**self.environment, **({"WANDB_API_KEY": key} if key else {})}
+        return subprocess.Popen(
+            [*self.command, *arguments], cwd=self.folder, env=environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
     def status(self) -> Dict[str, Any]:
         runs: List[Dict[str, Any]] = json.loads(self("status", "--json").stdout)["runs"]
         return {run["id"]: run for run in runs}

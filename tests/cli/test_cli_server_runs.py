@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -135,11 +134,8 @@ def follower(shell: Shell, server: LiveServer) -> Iterator[subprocess.Popen[str]
     """A run that goes on at the server, and what follows it."""
     server.upsert("live", "digits", config=json.dumps({"lr": {"value": 0.1}}))
     _log_at_server(server, 0)
-    command = [sys.executable, "-m", "wandb", "replay", f"{server.user}/digits/live", "--follow", "--json"]
-    environment = {**shell.environment, "WANDB_BASE_URL": server.url, "WANDB_API_KEY": server.key}
-    with subprocess.Popen(
-        command, cwd=shell.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:  # fmt: skip
+    shell.environment["WANDB_BASE_URL"] = server.url
+    with shell.start("replay", f"{server.user}/digits/live", "--follow", "--json", key=server.key) as process:
         yield process
 
 

@@ -98,6 +98,23 @@ def test_sync_brings_offline_runs_once(shell: Shell, server: LiveServer) -> None
     assert (rest.returncode, rest.stdout.count(": done, ")) == (0, 1)
 
 
+def test_a_living_run_is_synced_to_its_end(shell: Shell, server: LiveServer) -> None:
+    folder = write_run(shell.folder, "alive", 2, end=False)
+    with Log.open(folder) as log:
+        so_far = shell("sync", "alive", "--url", server.url, key=server.key)
+        assert "2 rows so far, it is still running" in so_far.stdout
+        log.append_row({"loss": 0.5}, 2, 1.7e9 + 2, int(RowFlag.COMMIT))
+        with shell.start("sync", "alive", "--live", "--url", server.url, key=server.key) as process:
+            while shell.status()["alive"]["acknowledged"] < log.sequence:
+                assert process.poll() is None
+            for step in range(3, 50):
+                log.append_row({"loss": 0.5}, step, 1.7e9 + step, int(RowFlag.COMMIT))
+            log.append(Exit(code=0, time=1.7e9 + 50))
+            log.close()
+            told, _ = process.communicate(timeout=60)
+    assert (process.returncode, "alive: done, 50 rows" in told) == (0, True), told
+
+
 def test_sync_takes_ids_files_and_patterns(shell: Shell, server: LiveServer) -> None:
     first, second = write_run(shell.folder, "named1", 1), write_run(shell.folder, "named2", 1)
     write_run(shell.folder, "named3", 1)

@@ -95,10 +95,12 @@ def ls(path: Optional[str], kind: Optional[str], as_json: bool) -> None:
     """List the artifacts of a project: type, when the latest version was made, its size and its name."""
     from wandb.sdk._progress_bar import amount
 
-    found = _listed(path, kind)
+    found = list(_listed(path, kind))
     if as_json:
-        click.echo(json.dumps({"artifacts": list(found)}, indent=2))
+        click.echo(json.dumps({"artifacts": found}, indent=2))
         return
+    if not found:
+        click.echo("There are no artifacts.", err=True)
     for one in found:
         if one["version"] is None:
             click.echo(f"{one['type']:<15} {'':<20} {'':>10} {one['name']} (no versions)")
