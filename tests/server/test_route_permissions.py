@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import secrets
 from collections.abc import Iterator
 from typing import Any, Dict, NamedTuple, Tuple
 
@@ -77,6 +78,9 @@ WAYS: Dict[str, Way] = {
         CHANGE, f"/api/projects/{PROJECT}/shares/LINK/end"
     ),
     "GET /api/account": Way(OPEN, "/api/account"),
+    "POST /api/account/keys": Way(OPEN, "/api/account/keys", {}),
+    "POST /api/account/teams": Way(OPEN, "/api/account/teams", {}),
+    "POST /api/teams/{team}/service-accounts": Way(LEAD, f"/api/teams/{TEAM}/service-accounts", {"description": "ci"}),
     "POST /api/teams/{team}": Way(LEAD, f"/api/teams/{TEAM}", {"user": "newcomer", "role": "viewer"}),
     "GET /sandbox/figures/{library}": Way(NOBODY, "/sandbox/figures/plotly"),
     "GET /sandbox/scripts/{name}": Way(NOBODY, "/sandbox/scripts/plotly.min.js"),
@@ -89,7 +93,8 @@ WAYS: Dict[str, Way] = {
 OTHERS = ("POST /api/account/forget-key", "GET /login", "POST /login", "POST /logout", "GET /share/{token}")
 # They are about a team, or about whoever asks.
 OF_NO_PROJECT = (
-    "POST /api/teams/{team}", "GET /api/account", "GET /api/projects", "POST /graphql", "GET /metrics",
+    "POST /api/teams/{team}", "POST /api/teams/{team}/service-accounts", "GET /api/account", "POST /api/account/keys",
+    "POST /api/account/teams", "GET /api/projects", "POST /graphql", "GET /metrics",
     "POST /api/sign-in-link",
 )  # fmt: skip
 
@@ -144,7 +149,8 @@ def send(world: World, session: requests.Session, name: str, way: Way) -> reques
         world.server.post(shares, {})
         path = path.replace("LINK", str(world.server.json(shares)["links"][0]["id"]))
     method = name.partition(" ")[0]
-    return session.request(method, world.server.url + path, json=way.body, timeout=30, allow_redirects=False)
+    body = {**way.body, "name": f"team-{secrets.token_hex(4)}"} if name == "POST /api/account/teams" else way.body
+    return session.request(method, world.server.url + path, json=body, timeout=30, allow_redirects=False)
 
 
 @pytest.mark.parametrize("name", sorted(WAYS))

@@ -115,3 +115,10 @@ def test_rows_that_come_again_are_taken_once(server: LiveServer) -> None:
     # Another writer of the run may use the same step for something else.
     server.rows([{"_step": 0, "y": 1}], offset=5)
     assert server.run("historyLineCount")["historyLineCount"] == 6
+
+
+@pytest.mark.parametrize("name", ["crew", "", "a/b", None, "x" * 500])
+def test_a_team_needs_a_name_that_is_free(team: LiveServer, name: Any) -> None:
+    assert team.post("/api/account/teams", {"name": name}).status_code == 400
+    assert team.post("/api/account/teams", {"name": team.user}).status_code == 400
+    assert team.post("/api/account/teams", {"name": "free"}).status_code == 200

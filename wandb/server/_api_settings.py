@@ -28,7 +28,7 @@ from starlette.routing import Route
 from ..superagent._spec import title_of
 from ._access import base_url_of, require_user, services_of
 from ._api_runs import project_of
-from ._auth import delete_api_key, key_hints
+from ._auth import create_api_key, delete_api_key, key_hints
 from ._body import read_body
 from ._json_response import StrictJSONResponse
 from ._limits import CHANGE_BYTES_MAX, PAGE_SIZE_MAX
@@ -44,7 +44,7 @@ from ._policies import (
 from ._queue_items import OVER, PENDING, Item, delete_item, item_by_id, list_items
 from ._queues import LaunchAgent, Queue, list_launch_agents, list_queues, queue_by_id
 from ._resolvers_projects import forget_project, give_name
-from ._resolvers_teams import give_role, known_user, take_member
+from ._resolvers_teams import give_role, known_user, make_service_account, make_team, take_member
 from ._services import RequestContext
 from ._store import Project, describe_project
 from ._teams import list_members, team_exists, teams_of
@@ -231,11 +231,35 @@ def _forget_key(request: Request, connection: Connection, asked: dict[str, Any])
     return context
 
 
+def _make_key(request: Request, connection: Connection, asked: dict[str, Any]) -> tuple[RequestContext, dict[str, Any]]:
+    context = _own_context(request, connection)
+    return context, {"key": create_api_key(connection, context.services.secret, context.user, context.now)}
+
+
+def _make_team(request: Request, connection: Connection, asked: dict[str, Any]) -> RequestContext:
+    context = _own_context(request, connection)
+    make_team(context, str(asked.get("name") or ""), context.user)
+    return context
+
+
+def _led_team(context: RequestContext, request: Request) -> str:
+    team = str(request.path_params["team"])
+    if not team_exists(context.connection, team) or not context.user.may_lead(team):
+        raise HTTPException(404, f"team {team!r} was not found, or you are not an administrator of it")
+    return team
+
+
+def _make_service_account(
+    request: Request, connection: Connection, asked: dict[str, Any]
+) -> tuple[RequestContext, dict[str, Any]]:
+    context = _own_context(request, connection)
+    user, key = make_service_account(context, _led_team(context, request), str(asked.get("description") or ""))
+    return context, {"name": user.name, "key": key}
+
+
 def _change_team(request: Request, connection: Connection, asked: dict[str, Any]) -> RequestContext:
     context = _own_context(request, connection)
-    team = request.path_params["team"]
-    if not team_exists(connection, team) or not context.user.may_lead(team):
-        raise HTTPException(404, f"team {team!r} was not found, or you are not an administrator of it")
+    team = _led_team(context, request)
     user = known_user(context, str(asked.get("user")))
     if asked.get("role") is None:
         take_member(context, team, user.id)
@@ -252,6 +276,9 @@ SETTINGS_API_ROUTES = [
     Route(_PROJECT + "/settings", _settings),
     Route(_PROJECT + "/settings", changing(_change_project), methods=["POST"]),
     Route("/api/account", _account),
+    Route("/api/account/keys", changing(_make_key), methods=["POST"]),
+    Route("/api/account/teams", changing(_make_team), methods=["POST"]),
     Route("/api/account/forget-key", changing(_forget_key), methods=["POST"]),
     Route("/api/teams/{team}", changing(_change_team), methods=["POST"]),
+    Route("/api/teams/{team}/service-accounts", changing(_make_service_account), methods=["POST"]),
 ]

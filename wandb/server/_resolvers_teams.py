@@ -74,17 +74,21 @@ def _delete_key(_: None, context: RequestContext, input: dict[str, Any]) -> dict
 
 def _create_team(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     name = input["teamName"]
-    problem = name_problem("entity", name)
-    if problem:
-        raise GraphQLError(problem)
     admin = context.user
     if input.get("teamAdminUserName") and input["teamAdminUserName"] != admin.name:
         if not admin.admin:
             raise GraphQLError("only an administrator makes a team for somebody else")
         admin = known_user(context, input["teamAdminUserName"])
+    make_team(context, name, admin)
+    return {"entity": entity_view(name)}
+
+
+def make_team(context: RequestContext, name: str, admin: User) -> None:
+    problem = name_problem("entity", name)
+    if problem:
+        raise GraphQLError(problem)
     if not create_team(context.connection, name, admin, context.now):
         raise GraphQLError(f"the name {name!r} is taken")
-    return {"entity": entity_view(name)}
 
 
 def known_user(context: RequestContext, name: str) -> User:
@@ -139,12 +143,16 @@ def _delete_invite(_: None, context: RequestContext, input: dict[str, Any]) -> d
 
 
 def _create_service_account(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
-    team = _led_team(context, input)
-    user = create_user(context.connection, f"{team}-service-{secrets.token_hex(4)}", False, context.now)
-    record_service_account(context.connection, user, team, input["description"])
-    set_member(context.connection, team, user.id, MEMBER)
-    key = create_api_key(context.connection, context.services.secret, user, context.now)
+    user, key = make_service_account(context, _led_team(context, input), input["description"])
     return {"user": user, "apiKey": {"id": storage_id("ApiKey", user.name), "name": key}}
+
+
+def make_service_account(context: RequestContext, team: str, description: str) -> tuple[User, str]:
+    """A user of a team that nobody signs in as, and its key, which is in no other answer."""
+    user = create_user(context.connection, f"{team}-service-{secrets.token_hex(4)}", False, context.now)
+    record_service_account(context.connection, user, team, description)
+    set_member(context.connection, team, user.id, MEMBER)
+    return user, create_api_key(context.connection, context.services.secret, user, context.now)
 
 
 def _members(entity: dict[str, Any], context: RequestContext) -> list[Member]:

@@ -129,3 +129,21 @@ export function askText(title, label, value, action, options = []) {
     return form;
   });
 }
+
+// Shows what can be seen this once, ready to be copied.
+export function showSecret(title, label, text, hint) {
+  return showDialog(title, (finish) => [
+    h(
+      "label",
+      { class: "field" },
+      label,
+      h("input", { value: text, readonly: true, autofocus: true, onfocus: (event) => event.target.select() }),
+    ),
+    h("p", { class: "hint" }, hint),
+    h(
+      "div",
+      { class: "buttons" },
+      button("Done", () => finish(true), { class: "primary" }),
+    ),
+  ]);
+}

@@ -4,7 +4,7 @@ import { getJson, path, postJson } from "./api.js";
 import { button, h, setTrail, tag } from "./dom.js";
 import { moment } from "./format.js";
 import { pairTable } from "./pairs.js";
-import { ask, askText } from "./popover.js";
+import { ask, askText, showSecret } from "./popover.js";
 import { plainTable, projectHead } from "./project.js";
 import { sharingCard } from "./sharing.js";
 
@@ -144,10 +144,18 @@ function teamCard(team, members, mayLead, changed) {
     const name = await askText(`Add somebody to ${team}`, "User name", "", "Add as member");
     if (name) await change({ user: name, role: "member" });
   };
+  const addService = async () => {
+    const description = await askText(`A service account of ${team}`, "What it is for", "", "Make the account");
+    if (description === undefined) return;
+    const { name, key } = await postJson(`${address}/service-accounts`, { description });
+    await changed();
+    await showSecret(`The key of ${name}, shown this once`, "API key", key, "For machines, which log in with it as a member of the team.");
+  };
+  const buttons = h("span", null, button("Service account…", addService, { class: "quiet" }), " ", button("Add…", add));
   return h(
     "section",
     { class: "card" },
-    h("h2", { class: "with-button" }, `Team ${team}`, mayLead ? button("Add…", add) : null),
+    h("h2", { class: "with-button" }, `Team ${team}`, mayLead ? buttons : null),
     plainTable([["Name"], ["Role"], ["What to do", "hidden-head"]], rows),
   );
 }
@@ -163,6 +171,17 @@ export async function showAccount(main) {
       await postJson("/api/account/forget-key", { id: key.id });
       await draw();
     };
+    const makeKey = async () => {
+      const { key } = await postJson("/api/account/keys", {});
+      await draw();
+      await showSecret("Your new key, shown this once", "API key", key, `wandb login --host ${location.origin}`);
+    };
+    const makeTeam = async () => {
+      const name = await askText("A new team", "Name", "", "Make the team");
+      if (!name) return;
+      await postJson("/api/account/teams", { name });
+      await draw();
+    };
     const keys = account.keys.map((key) => [
       h("code", null, `…${key.hint}`),
       account.keys.length > 1 ? button("Delete…", () => remove(key), { class: "quiet" }) : "",
@@ -171,7 +190,7 @@ export async function showAccount(main) {
       h(
         "section",
         { class: "card" },
-        h("h2", null, account.name),
+        h("h2", { class: "with-button" }, account.name, button("Make a team…", makeTeam)),
         pairTable([
           ["Rights", account.admin ? "administrator of this server" : "user"],
           ["Own entity", h("a", { href: `/${path(account.name)}` }, account.name)],
@@ -181,17 +200,9 @@ export async function showAccount(main) {
       h(
         "section",
         { class: "card" },
-        h("h2", null, "API keys"),
+        h("h2", { class: "with-button" }, "API keys", button("Make a key…", makeKey)),
         plainTable([["Key"], ["What to do with it", "hidden-head"]], keys),
-        h(
-          "p",
-          { class: "hint padded" },
-          "Keys are kept as hashes. ",
-          h("code", null, "wandb server key"),
-          " on the server’s machine makes another, and so does ",
-          h("code", null, "wandb.Api().viewer.generate_api_key()"),
-          ".",
-        ),
+        h("p", { class: "hint padded" }, "Keys are kept as hashes, of which these are the last characters."),
       ),
       ...account.teams.map((team) => teamCard(team.name, team.members, team.may_lead, draw)),
     );

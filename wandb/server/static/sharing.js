@@ -3,7 +3,7 @@
 import { getJson, path, postJson } from "./api.js";
 import { button, h } from "./dom.js";
 import { moment } from "./format.js";
-import { askText, showDialog } from "./popover.js";
+import { askText, showSecret } from "./popover.js";
 import { plainTable } from "./project.js";
 
 const ACCESSES = {
@@ -87,18 +87,5 @@ async function askDays(project) {
 }
 
 function showLink(url) {
-  return showDialog("The link, shown this once", (finish) => [
-    h(
-      "label",
-      { class: "field" },
-      "Address",
-      h("input", { value: url, readonly: true, autofocus: true, onfocus: (event) => event.target.select() }),
-    ),
-    h("p", { class: "hint" }, "It is ended in the project's settings."),
-    h(
-      "div",
-      { class: "buttons" },
-      button("Done", () => finish(true), { class: "primary" }),
-    ),
-  ]);
+  return showSecret("The link, shown this once", "Address", url, "It is ended in the project's settings.");
 }
