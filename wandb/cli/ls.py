@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
@@ -10,7 +11,7 @@ import click
 
 from ._help import command, option
 from ._table import Table
-from .status import STATE_STYLES, lag_seconds, list_runs
+from .status import STATE_STYLES, lag_seconds, newest_runs
 
 if TYPE_CHECKING:
     from .status import Listed
@@ -43,8 +44,10 @@ def ls(
     from wandb.replay import wandb_directory
 
     home = wandb_directory(directory)
-    runs = [run for run in reversed(list_runs(home)) if state in (None, run.glance.state)]
-    runs = [run for run in runs if project in (None, run.glance.project)][:number]
+    wanted = (
+        run for run in newest_runs(home) if state in (None, run.glance.state) and project in (None, run.glance.project)
+    )
+    runs = list(itertools.islice(wanted, number))
     if as_json:
         document = {"directory": str(home.absolute()), "runs": [_fields(run) for run in runs]}
         click.echo(json.dumps(document, indent=2))

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import click
 
@@ -92,6 +92,11 @@ def status(directory: Optional[Path], as_json: bool, settings: bool) -> None:
 
 def list_runs(home: Path) -> List[Listed]:
     """All runs of a directory, oldest first."""
+    return list(newest_runs(home))[::-1]
+
+
+def newest_runs(home: Path) -> Iterator[Listed]:
+    """The runs of a directory, newest first, each looked at when it is asked for."""
     import wandb_uploader
     from wandb.replay import run_folders
     from wandb.replay._glance import glance
@@ -99,11 +104,8 @@ def list_runs(home: Path) -> List[Listed]:
     uploads: Dict[str, List[RunStatus]] = {}
     for one in wandb_uploader.status(home):
         uploads.setdefault(Path(one.folder).name, []).append(one)
-    listed = []
-    for run in run_folders(home):
-        known = uploads.get(run.path.name, [])
-        listed.append(Listed(glance(run), known))
-    return listed
+    for run in reversed(run_folders(home)):
+        yield Listed(glance(run), uploads.get(run.path.name, []))
 
 
 def _disk(home: Path, runs: Sequence[Listed]) -> Disk:
