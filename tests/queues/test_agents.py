@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from waiting_jobs import QUICK, Gate, WaitingJobs
+from gates import Gate
+from waiting_jobs import QUICK, WaitingJobs
 
 from wandb.errors import UsageError
 from wandb.server._limits import QUEUE_LEASE_SECONDS
@@ -25,8 +26,8 @@ def end(number, frame):
     print("was asked to end", flush=True)
     sys.exit(7)
 signal.signal(signal.SIGTERM, end)
-with open("begun", "w") as gate: gate.write(str(os.getpid()))
-open("go").read()
+with open("begun", "w") as gate: gate.write(f"{os.getpid()}\\n")
+open("go").readline()
 print("went on to its end", flush=True)
 """
 
@@ -59,8 +60,8 @@ def test_queues_are_served_in_the_order_in_which_they_are_named(jobs: WaitingJob
 def test_so_many_jobs_run_at_a_time_as_there_are_slots(jobs: WaitingJobs) -> None:
     """Each waits until the other one is there."""
     (one, other) = (Gate(jobs.place / "one"), Gate(jobs.place / "other"))
-    jobs.push_script(f"open({str(one.path)!r}, 'w'); open({str(other.path)!r}).read()")
-    jobs.push_script(f"open({str(one.path)!r}).read(); open({str(other.path)!r}, 'w')")
+    jobs.push_script(f"print(file=open({str(one.path)!r}, 'w')); open({str(other.path)!r}).readline()")
+    jobs.push_script(f"open({str(one.path)!r}).readline(); print(file=open({str(other.path)!r}, 'w'))")
     jobs.run_all(slots=2)
     assert jobs.states() == ["FINISHED"] * 2
 
@@ -68,8 +69,11 @@ def test_so_many_jobs_run_at_a_time_as_there_are_slots(jobs: WaitingJobs) -> Non
 def test_jobs_see_the_gpus_that_they_asked_for_and_nobody_else_has_them(jobs: WaitingJobs) -> None:
     script = "import os; print('sees', os.environ['CUDA_VISIBLE_DEVICES'], os.environ['HIP_VISIBLE_DEVICES'])"
     barrier = [Gate(jobs.place / "one"), Gate(jobs.place / "other")]
-    together = [f"open({str(barrier[0].path)!r}, 'w'); open({str(barrier[1].path)!r}).read()",
-                f"open({str(barrier[0].path)!r}).read(); open({str(barrier[1].path)!r}, 'w')"]  # fmt: skip
+    one, other = (str(gate.path) for gate in barrier)
+    together = [
+        f"print(file=open({one!r}, 'w')); open({other!r}).readline()",
+        f"open({one!r}).readline(); print(file=open({other!r}, 'w'))",
+    ]
     for number, wait in enumerate(together):
         jobs.push_script(f"{script}; {wait}", gpus=number + 1)
     jobs.push_script(script, gpus=0)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from waiting_jobs import Gate, WaitingJobs
+from gates import Gate
+from waiting_jobs import WaitingJobs
 
 from wandb.errors import UsageError
 from wandb.superagent import Job
@@ -133,7 +134,7 @@ def test_a_job_of_kubernetes_that_fails_or_cannot_begin_says_so(jobs: WaitingJob
 
 def test_a_job_of_kubernetes_is_removed_when_its_agent_is_told_to_end(jobs: WaitingJobs, stand_ins: Path) -> None:
     gate = Gate(stand_ins / "begun")
-    item = push_image(jobs, "open('begun', 'w').close(); import time; time.sleep(1000)")
+    item = push_image(jobs, "print(file=open('begun', 'w')); import time; time.sleep(1000)")
     command = [sys.executable, "-m", "wandb", "superagent", jobs.project, "--via", "kubernetes"]
     with subprocess.Popen(command, cwd=jobs.place, stderr=subprocess.DEVNULL) as agent:
         gate.wait()

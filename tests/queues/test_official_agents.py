@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from gates import Gate
 from live_server import LiveServer
 from peer import Peer, peer_python
-from waiting_jobs import Gate, WaitingJobs
+from waiting_jobs import WaitingJobs
 
 pytestmark = pytest.mark.peer
 
@@ -45,7 +46,7 @@ cli(["job", "create", "code", "-p", "demo", "-n", "train", "-E", "python train.p
 cli(["launch", "--job", f"{entity}/demo/train:latest", "-q", "q", "-p", "demo", "-e", entity,
      "--resource", "local-process", "-c", '{"overrides": {"run_config": {"lr": 0.5}}}'], standalone_mode=False)
 """
-TRAIN = "import os; open(os.environ['PLACE'], 'w').write(os.environ['WANDB_CONFIG'])"
+TRAIN = "import os; print(os.environ['WANDB_CONFIG'], file=open(os.environ['PLACE'], 'w'))"
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_programs_of_both_push_and_run_each_others_jobs(
     monkeypatch.setenv("PLACE", str(own_place / "seen"))
     jobs.run_all(["q"])
     assert jobs.states() == ["FINISHED"], jobs.output()
-    assert (own_place / "seen").read_text() == '{"lr": 0.5}'
+    assert (own_place / "seen").read_text() == '{"lr": 0.5}\n'
     overrides = {"entry_point": None, "run_config": {"lr": 0.25}}
     item = jobs.push(job=f"{server.user}/demo/train:latest", overrides=overrides, resource="local-process")
     gate = Gate(own_place / "gate")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,21 +67,3 @@ class WaitingJobs:
     def output(self, number: int = 0) -> str:
         """What a job has printed."""
         return (self.folders[number] / "output.log").read_text()
-
-
-class Gate:
-    """Where a test and its jobs wait for each other: opening a FIFO waits for whoever opens its other end."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        os.mkfifo(path)
-
-    def wait(self) -> str:
-        """Wait until a job has said something; returns it."""
-        with self.path.open() as file:
-            return file.read()
-
-    def open(self) -> None:
-        """Let a job go on that reads here."""
-        with self.path.open("w") as file:
-            file.write("go")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
 import pytest
@@ -201,6 +203,28 @@ def test_hyperband_stops_what_is_not_among_the_best_at_its_bracket() -> None:
     assert _stopped(rule, *histories) == [1]
     assert _stopped(rule, *([-value for value in history] for history in histories), goal="maximize") == [1]
     assert _stopped({**rule, "min_iter": 3}, *histories) == []
+
+
+def test_hyperband_stops_what_it_stops_officially() -> None:
+    """Histories made at random, each with what the official package `sweeps` 0.3.0 stops of them."""
+    different = []
+    for line in Path(__file__).with_name("official_stops.jsonl").read_text().splitlines():
+        case = json.loads(line)
+        config = check_config(
+            {
+                "method": "random",
+                "metric": {"name": "loss", "goal": case["goal"]},
+                "parameters": {"lr": {"value": 1}},
+                "early_terminate": case["rule"],
+            }
+        )
+        trials = [
+            Trial({}, state, [math.nan if value is None else value for value in values])
+            for state, values in case["runs"]
+        ]
+        if [stop.trial for stop in runs_to_stop(config, trials)] != case["stopped"]:
+            different.append(case)
+    assert not different
 
 
 def test_hyperband_counts_back_from_its_last_iteration() -> None:

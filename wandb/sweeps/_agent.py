@@ -68,6 +68,11 @@ class _Talk:
         self._home, self._agent = home, home.register()
         self._away_since: Optional[float] = None
         self._begun: Set[str] = set()
+        self._failed: Set[str] = set()  # of those
+
+    def note_failed(self, run: str) -> None:
+        """Nothing of this trial is on its way to the sweep that would make waiting for it worth while."""
+        self._failed.add(run)
 
     def beat(self, alive: Any) -> List[Command]:
         """Raises CommError where the sweep has been out of reach for too long, or is gone."""
@@ -85,6 +90,9 @@ class _Talk:
         # A sweep that hasn't heard yet that a trial was begun, or even ended, hands it out again.
         known = {command.run_id for command in commands if command.kind == RUN} & self._begun
         self._begun |= {command.run_id for command in commands if command.kind == RUN}
+        if known & self._failed:
+            self._failed -= known
+            return self.beat(alive)
         return [command for command in commands if command.run_id not in known]
 
 
@@ -147,6 +155,8 @@ class ProcessAgent:
     def _note_end(self, run: str, code: int) -> None:
         asked = run in self._stopped or bool(self._signals)
         self._failures.note(code != 0 and not asked)
+        if code != 0:
+            self._talk.note_failed(run)
         how = "has ended" if code == 0 else f"ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
         termlog(f"trial {run} {how}")
         if self._count is not None and self._begun >= self._count:
@@ -217,7 +227,10 @@ class FunctionAgent:
                 pause.wait(self._beat_seconds)
                 continue
             begun += 1
-            failures.note(not self._try(command))
+            well = self._try(command)
+            failures.note(not well)
+            if not well:
+                self._talk.note_failed(command.run_id)
             if failures.verdict:
                 raise Error(f"the agent gives up: {failures.verdict}")
 

@@ -72,7 +72,7 @@ def _hyperband(config: Checked, history: Sequence[float], histories: Sequence[Se
         return None
     bracket = passed[-1]
     there = sorted(other[bracket - 1] for other in histories if len(other) >= bracket)
-    limit = there[min(int(len(there) / float(rule.get("eta", 3))), len(there) - 1)]
+    limit = there[min(int(1.0 / float(rule.get("eta", 3)) * len(there)), len(there) - 1)]
     # The strict rule judges the run by where it was at the bracket, the other one by the best that it has ever had.
     mine = history[bracket - 1] if rule.get("strict", True) else min(history)
     if mine <= limit:
