@@ -102,6 +102,23 @@ def test_a_link_shows_what_its_sender_saw(shown: LiveServer, page: Page) -> None
     assert page.locator(".chart:visible h2").all_inner_texts() == ["train/accuracy", "train/grad_norm", "train/loss"]
 
 
+def test_projects_are_found_by_name_and_by_what_they_are_about(shown: LiveServer, page: Page) -> None:
+    from playwright.sync_api import expect
+
+    for name, text in (("quiet", "sounds of the sea"), ("loud", "")):
+        shown.upsert(name, project=name)
+        shown.post(f"/api/projects/{shown.user}/{name}/settings", {"description": text})
+    shown.post(f"/api/projects/{shown.user}/loud/shares/access", {"access": "PUBLIC"})
+    page.goto(shown.url)
+    page.get_by_role("link", name=shown.user).first.click()
+    expect(page.get_by_role("row", name="loud")).to_contain_text("public")
+    page.get_by_role("searchbox", name="Search projects").fill("SEA")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("quiet")
+    page.get_by_role("searchbox", name="Search projects").fill("nothing of the kind")
+    expect(page.get_by_text("No project has this")).to_be_visible()
+
+
 def test_runs_are_grouped_by_several_keys(shown: LiveServer, page: Page) -> None:
     from playwright.sync_api import expect
 

@@ -15,6 +15,8 @@ def project_view(project: Project, run_count: int, active_at: float | None) -> d
     return {
         "entity": project.entity,
         "name": project.name,
+        "description": project.description,
+        "access": project.access,
         "created_at": project.created_at,
         "runs": run_count,
         "active_at": active_at or project.created_at,

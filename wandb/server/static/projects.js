@@ -1,53 +1,67 @@
 // All projects, the most recently active first.
 
 import { getJson, path, repeat } from "./api.js";
-import { h, setTrail } from "./dom.js";
+import { empty, h, setTrail, tag } from "./dom.js";
 import { ago, moment, number } from "./format.js";
+import { plainTable } from "./project.js";
 
 const WAIT_MS = 5000;
+
+// Where everybody of the entity sees a project, as usual, there is nothing to say.
+const ACCESSES = { RESTRICTED: "restricted", PUBLIC: "public" };
 
 export function showProjects(main, entity) {
   setTrail(...(entity ? [[entity]] : []));
   const body = h("div");
-  main.replaceChildren(h("div", { class: "head" }, h("h1", null, "Projects")), body);
+  let projects = [];
+  const draw = () => {
+    const wanted = search.value.toLowerCase();
+    const shown = projects.filter((project) => `${project.entity}/${project.name} ${project.description}`.toLowerCase().includes(wanted));
+    search.hidden = !projects.length;
+    body.replaceChildren(projects.length ? table(shown, !entity) : welcome(entity));
+  };
+  const search = h("input", {
+    type: "search",
+    placeholder: "Search projects",
+    "aria-label": "Search projects",
+    hidden: true,
+    oninput: draw,
+  });
+  const heading = entity ? `Projects of ${entity}` : "Projects";
+  main.replaceChildren(h("div", { class: "head" }, h("h1", null, heading), h("span", { class: "space" }), search), body);
   repeat(async () => {
-    const { projects } = await getJson("/api/projects");
-    const shown = entity ? projects.filter((project) => project.entity === entity) : projects;
-    body.replaceChildren(shown.length ? table(shown) : welcome());
+    const found = (await getJson("/api/projects")).projects;
+    projects = entity ? found.filter((project) => project.entity === entity) : found;
+    draw();
     return WAIT_MS;
   });
 }
 
-function table(projects) {
-  const rows = projects.map((project) =>
+function table(projects, ofAll) {
+  const rows = projects.map((project) => [
     h(
-      "tr",
+      "span",
       null,
-      h("td", null, h("a", { href: `/${path(project.entity, project.name)}` }, project.name)),
-      h("td", null, project.entity),
-      h("td", { class: "number" }, number(project.runs)),
-      h("td", null, h("time", { title: moment(project.active_at) }, ago(project.active_at))),
-      h("td", null, moment(project.created_at)),
+      h("a", { href: `/${path(project.entity, project.name)}` }, project.name),
+      project.access in ACCESSES ? [" ", tag(ACCESSES[project.access])] : null,
     ),
-  );
-  const head = h(
-    "tr",
-    null,
-    h("th", { scope: "col" }, "Name"),
-    h("th", { scope: "col" }, "Entity"),
-    h("th", { scope: "col", class: "number" }, "Runs"),
-    h("th", { scope: "col" }, "Last active"),
-    h("th", { scope: "col" }, "Created"),
-  );
-  return h("div", { class: "card scroll" }, h("table", null, h("thead", null, head), h("tbody", null, rows)));
+    ...(ofAll ? [h("a", { href: `/${path(project.entity)}` }, project.entity)] : []),
+    project.description,
+    number(project.runs),
+    h("time", { title: moment(project.active_at) }, ago(project.active_at)),
+    moment(project.created_at),
+  ]);
+  const columns = [["Name"], ...(ofAll ? [["Entity"]] : []), ["About", "cut"], ["Runs", "number"], ["Last active"], ["Created"]];
+  return rows.length ? plainTable(columns, rows) : empty(h("p", null, "No project has this in its name or description."));
 }
 
-function welcome() {
+function welcome(entity) {
+  const whose = entity ? `entity="${entity}", ` : "";
   const lines = [
     `wandb login --host ${location.origin}`,
     "",
     "import wandb",
-    'with wandb.init(project="first") as run:',
+    `with wandb.init(${whose}project="first") as run:`,
     "    for step in range(100):",
     '        run.log({"loss": 1 / (step + 1)})',
   ];

@@ -44,7 +44,7 @@ function queueCard(queue, machines, remove) {
   const counts = Object.entries(STATES)
     .filter(([state]) => queue.counts[state])
     .map(([state, [word]]) => h("span", null, h("b", null, number(queue.counts[state])), ` ${word}`));
-  const columns = [["Job", "number"], ["State"], ["What"], ["Priority", "number"], ["Run"], ["Machine"], ["Pushed"], ["What happened"], [""]];
+  const columns = [["Job", "number"], ["State"], ["What"], ["Priority", "number"], ["Run"], ["Machine"], ["Pushed"], ["What happened"], ["What to do", "hidden-head"]];
   const rows = queue.items.map((item) => [
     String(item.id),
     state(item.state),
