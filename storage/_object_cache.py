@@ -32,6 +32,8 @@ _LEFTOVER_SECONDS = 24 * 3600.0
 # Of a disk that is nearly full, the cache leaves this much to others; it looks when so much has come in.
 _FREE_BYTES_MIN = 1 << 30
 _UNSEEN_BYTES = 64 << 20
+# Up to this size a file is read and written at once: what spares the page cache costs more than that.
+_AT_ONCE_BYTES_MAX = 1 << 20
 
 
 class CacheUse(NamedTuple):
@@ -192,10 +194,15 @@ def write_from(source: IO[bytes], target: Path) -> None:
 
     Raises OSError.
     """
-    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.{time.monotonic_ns()}")
-    copy_file(source.fileno(), temporary)
+    # Any name that the file may have leaves no room for an addition.
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"
     try:
-        os.chmod(temporary, 0o666 & ~_umask())
+        if os.fstat(source.fileno()).st_size <= _AT_ONCE_BYTES_MAX:
+            with open(temporary, "xb") as file:
+                file.write(source.read())
+        else:
+            copy_file(source.fileno(), temporary)
+            os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
