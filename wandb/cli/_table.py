@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Collection, Dict, List, Mapping, Sequence
 
@@ -42,7 +43,8 @@ class Table:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        console = Console(highlight=False)  # which obeys NO_COLOR
+        # It obeys NO_COLOR, and would take 80 columns where TERM is dumb.
+        console = Console(highlight=False, width=shutil.get_terminal_size().columns)
         widths = self._fitted_widths(console.width)
         table = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for place, width in widths.items():
