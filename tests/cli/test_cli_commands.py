@@ -201,6 +201,15 @@ exit 7
 """
 
 
+def test_a_server_is_asked_whether_it_takes_a_key(online: Shell, server: LiveServer) -> None:
+    known = online("login", "--verify")
+    assert (known.returncode, f"Currently logged in as: {server.user} to {server.url}" in known.stderr) == (0, True)
+    assert online("login", "--verify", key="0" * 40).returncode == 5
+    away = f"http://127.0.0.1:{free_port()}"
+    assert online("login", "0" * 40, "--host", away).stdout == f"The key for {away} is in {online.folder}/netrc.\n"
+    assert online("login", "--verify", "--host", away).returncode == 4
+
+
 @pytest.fixture
 def docker(shell: Shell) -> Shell:
     stand_in = shell.folder / "bin" / "docker"

@@ -49,6 +49,12 @@ def login(key: Optional[str], host: Optional[str], cloud: bool, relogin: bool, v
         from wandb.sdk._settings._files import global_settings_path, write_setting
 
         write_setting(global_settings_path(), "base_url", host.rstrip("/"))
+    if key is not None:
+        from wandb.sdk.wandb_settings import merged
+        from wandb_uploader import netrc_path
+
+        url = host or merged().base_url
+        click.echo(f"The key for {url.rstrip('/')} is in {netrc_path()}.")
 
 
 def _piped() -> str:

@@ -8,7 +8,7 @@ import threading
 from types import FrameType
 from typing import Iterator, NoReturn, Optional
 
-from ..errors import AuthenticationError, UsageError
+from ..errors import AuthenticationError, CommError, UsageError
 from ._terminal import termlog, termwarn
 from ._upload import uploader_environment
 from .wandb_settings import Settings, merged
@@ -125,10 +125,12 @@ def login(
 
 
 def _verify(settings: Settings) -> None:
-    from wandb_uploader import UploadError, verify_api_key
+    from wandb_uploader import CredentialError, UploadError, verify_api_key
 
     try:
         user = verify_api_key(settings.base_url, environment=uploader_environment(settings))
-    except UploadError as error:
+    except CredentialError as error:
         raise AuthenticationError(str(error)) from None
+    except UploadError as error:
+        raise CommError(str(error)) from None
     termlog(f"Currently logged in as: {user} to {settings.base_url}")
