@@ -23,6 +23,7 @@ MEASUREMENTS = {
     "log": "log_call",
     "kinds": "kinds",
     "around": "around",
+    "training": "training",
     "floor": "floor",
     "start": "start",
     "kept": "kept",

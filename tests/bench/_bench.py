@@ -72,6 +72,8 @@ class Sizes:
     search_calls: int = 10
     artifact_files: int = 10_000
     artifact_bytes: int = 2 << 30
+    training_pairs: int = 11
+    training_steps: int = 220
 
 
 QUICK = Sizes(
@@ -125,6 +127,8 @@ QUICK = Sizes(
     search_calls=2,
     artifact_files=100,
     artifact_bytes=4 << 20,
+    training_pairs=1,
+    training_steps=40,
 )
 
 
