@@ -170,7 +170,11 @@ def kept(server: LiveServer, content: bytes) -> bool:
     return server.services.bytes.read(place) == content
 
 
-def test_deletion_frees_what_no_other_version_needs(server: LiveServer) -> None:
+@pytest.mark.parametrize("at_once", [1, 400])
+def test_deletion_frees_what_no_other_version_needs(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("wandb.server._artifact_deletion._BLOBS_AT_ONCE", at_once)
     first = log(server, {"only": b"one", "both": b"two"})
     log(server, {"both": b"two"})
     assert [kept(server, content) for content in (b"one", b"two")] == [True, True]

@@ -47,7 +47,7 @@ Layers, each knowing only the ones below it
 ``_ingest`` ``_stream``      run stream requests, applied in groups; what one makes of its run
 ``_sweeps`` ``_queues``      what agents are told of sweeps (by ``wandb.sweeps``) and of queues
 ``_artifacts``               collections, versions, aliases, links; ``_artifact_commit`` manifests;
-                             ``_client_ids`` what clients call them meanwhile
+                             ``_artifact_deletion`` what is freed; ``_client_ids`` what clients call them meanwhile
 ``_teams`` ``_policies``     who belongs together; what a scope says of settings
 ``_alerts``                  what a script wants a person to see
 ``_store`` ``_filters``      projects and runs; filters and orders of lists

@@ -17,11 +17,8 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from ._artifact_tables import (
     aliases,
     artifacts,
-    blobs,
-    client_ids,
     collections,
     entries,
-    manifests,
     memberships,
     uses,
 )
@@ -311,63 +308,6 @@ def leave_collection(connection: Connection, collection_id: int, artifact_id: in
         ).scalar()
         if newest is not None:
             set_alias(connection, collection_id, LATEST, newest)
-
-
-def delete_artifact(connection: Connection, artifact: Artifact) -> list[str]:
-    """Delete a version. The places of bytes that no other version needs are returned, to be freed after the commit."""
-    for place in memberships_of(connection, artifact):
-        leave_collection(connection, place.collection.id, artifact.id)
-    freed: list[str] = []
-    held = connection.execute(
-        select(entries.c.blob_project_id, entries.c.blob_key)
-        .where(entries.c.artifact_id == artifact.id, entries.c.blob_key.is_not(None))
-        .distinct()
-    ).all()
-    documents = connection.scalars(select(manifests.c.id).where(manifests.c.artifact_id == artifact.id)).all()
-    for table in (entries, manifests, uses):
-        connection.execute(delete(table).where(table.c.artifact_id == artifact.id))
-    freed.extend(manifest_place(number) for number in documents)
-    for project_id, key in held:
-        in_use = select(entries.c.path).where(entries.c.blob_project_id == project_id, entries.c.blob_key == key)
-        if connection.execute(in_use.limit(1)).first() is None:
-            connection.execute(delete(blobs).where(blobs.c.project_id == project_id, blobs.c.key == key))
-            freed.append(blob_place(project_id, key))
-    update_artifact(connection, artifact.id, {"state": DELETED, "size": 0, "file_count": 0})
-    return freed
-
-
-def delete_collection(connection: Connection, collection: Collection) -> list[str]:
-    """Delete a collection: a portfolio lets go of its versions, any other takes them along."""
-    freed: list[str] = []
-    if not collection.portfolio:
-        found = connection.execute(select(artifacts).where(artifacts.c.collection_id == collection.id))
-        for row in found.all():
-            freed += delete_artifact(connection, Artifact(**row._mapping))
-        connection.execute(delete(artifacts).where(artifacts.c.collection_id == collection.id))
-    for table in (memberships, aliases, client_ids):
-        connection.execute(delete(table).where(table.c.collection_id == collection.id))
-    connection.execute(delete(collections).where(collections.c.id == collection.id))
-    return freed
-
-
-def delete_blobs(connection: Connection, project_id: int) -> None:
-    """Forget the bytes of a project that is deleted."""
-    connection.execute(delete(blobs).where(blobs.c.project_id == project_id))
-
-
-def delete_expired(connection: Connection, project_id: int, now: float) -> list[str]:
-    """Delete the versions whose time to live has passed."""
-    found = connection.execute(
-        select(artifacts)
-        .join(collections, collections.c.id == artifacts.c.collection_id)
-        .where(
-            collections.c.project_id == project_id,
-            artifacts.c.state == COMMITTED,
-            artifacts.c.ttl_seconds > 0,
-            artifacts.c.created_at + artifacts.c.ttl_seconds <= now,
-        )
-    )
-    return [place for row in found.all() for place in delete_artifact(connection, Artifact(**row._mapping))]
 
 
 def artifacts_of_run(connection: Connection, run_id: int) -> list[Artifact]:

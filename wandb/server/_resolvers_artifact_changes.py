@@ -27,6 +27,7 @@ from ._artifact_commit import (
     record_manifest_size,
     set_manifest_digest,
 )
+from ._artifact_deletion import delete_expired
 from ._artifact_tables import artifacts
 from ._artifacts import (
     COMMITTED,
@@ -37,7 +38,6 @@ from ._artifacts import (
     artifact_by_id,
     blob_place,
     check_alias,
-    delete_expired,
     ensure_collection,
     find_artifact,
     manifest_place,

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from ._artifact_deletion import delete_artifact, delete_collection
 from ._artifacts import (
     COMMITTED,
     LATEST,
@@ -17,8 +18,6 @@ from ._artifacts import (
     changed_tags,
     check_alias,
     collection_by_id,
-    delete_artifact,
-    delete_collection,
     ensure_collection,
     find_collection,
     find_membership,

@@ -8,7 +8,8 @@ from typing import Any
 from graphql import GraphQLError
 
 from ._alerts import delete_alerts
-from ._artifacts import delete_blobs, delete_collection, list_collections
+from ._artifact_deletion import delete_blobs, delete_collection
+from ._artifacts import list_collections
 from ._graphql import Resolvers
 from ._names import name_problem, parse_project_id
 from ._queues import delete_project_queues

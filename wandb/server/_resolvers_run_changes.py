@@ -10,7 +10,8 @@ from typing import Any
 from graphql import GraphQLError
 
 from ._alerts import Alert, add_alert, delete_alerts
-from ._artifacts import artifacts_of_run, delete_artifact
+from ._artifact_deletion import delete_artifact
+from ._artifacts import artifacts_of_run
 from ._files import delete_file, file_path, file_place, list_files
 from ._graphql import Resolvers
 from ._indexer import Growth
