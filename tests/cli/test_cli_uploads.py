@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from live_server import LiveServer
 from shells import KEY, Shell, free_port, write_run
@@ -73,7 +74,14 @@ def test_a_server_that_is_down_is_said_and_the_run_waits(shell: Shell) -> None:
     assert f"wandb: ERROR {folder.name}: " in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert shell.status()["aaa"]["waiting"] > 0
-    assert f"aaa to {url}: waits: " in shell("status").stdout
+    told = shell("status").stdout
+    assert f"aaa to {url}: waits: " in told
+    assert re.search(r"\(since [0-9:]+, again in \d+ s\)", told)
+    (cursor,) = shell.folder.glob("wandb/.uploader/*/*aaa.json")
+    waits = json.loads(cursor.read_text())
+    waits["trouble"]["next_attempt"] -= 3600  # a day off, and no uploader lives
+    cursor.write_text(json.dumps(waits))
+    assert "nobody tries now, `wandb sync aaa` does)" in shell("status").stdout
 
 
 def test_sync_brings_offline_runs_once(shell: Shell, server: LiveServer) -> None:

@@ -170,7 +170,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 def main(context: click.Context) -> None:
     """Track experiments: log locally without losing a number, upload, look back.
 
-    WANDB_DIR is the folder whose `wandb` directory holds the runs; WANDB_DEBUG=true shows tracebacks.
+    Runs are in `wandb` in WANDB_DIR. WANDB_DEBUG=true shows tracebacks.
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         context.color = False

@@ -30,6 +30,8 @@ _KEPT_MAX = 5
 STATE_STYLES = {
     "running": "blue", "finished": "green", "failed": "red", "crashed": "red", "unreadable": "red", "damaged": "red",
 }  # fmt: skip
+# A living uploader takes no longer to come to what is due.
+_OVERDUE_SECONDS = 60.0
 _TITLES = ("RUN", "NAME", "STATE", "ROWS", "RECORDS", "UPLOADED", "DISK")
 _RIGHT = {"ROWS", "RECORDS", "DISK"}
 
@@ -252,4 +254,7 @@ def _since(upload: RunStatus) -> str:
     if upload.retrying_since is None or upload.next_attempt is None:
         return ""
     since = time.strftime("%H:%M:%S", time.localtime(upload.retrying_since))
-    return f" (since {since}, again in {max(0, round(upload.next_attempt - time.time()))} s)"
+    left = upload.next_attempt - time.time()
+    if left < -_OVERDUE_SECONDS:
+        return f" (since {since}; nobody tries now, `wandb sync {upload.run_id}` does)"
+    return f" (since {since}, again in {max(0, round(left))} s)"
