@@ -293,7 +293,8 @@ def may(role: str, name: str, access: str) -> bool:
     if role == EXCLUDED:
         return may("member", name, access) and (access != RESTRICTED or name in OF_TEAM)
     if role == OPEN and least == READ:
-        return access == PUBLIC and name not in OF_TEAM
+        # Nor are the machines of a project for everybody who may read it.
+        return access == PUBLIC and name not in OF_TEAM and name != "launchAgent"
     return ROLES.index(role) >= ROLES.index(least)
 
 

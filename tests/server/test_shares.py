@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from test_artifacts import log
 from world import PROJECT, TEAM, World
 
 SHARES = f"/api/projects/{TEAM}/{PROJECT}/shares"
@@ -104,8 +105,9 @@ def test_a_project_of_ones_own_is_restricted_already_and_can_be_public(world: Wo
 
 def test_a_public_project_shows_nothing_of_its_team(world: World) -> None:
     change(world, "lead", SHARES + "/access", {"access": "PUBLIC"})
-    query = """{ project(name: "demo", entityName: "crew") { access readOnly entity { name members { username }
-        storageBytes } run(name: "r1") { user { username teams { edges { node { name } } } } } } }"""
+    query = """{ project(name: "demo", entityName: "crew") { access readOnly runQueues { id }
+        entity { name members { username } storageBytes }
+        run(name: "r1") { user { username teams { edges { node { name } } } } } } }"""
     found = change(world, "outsider", "/graphql", {"query": query}).json()["data"]["project"]
     assert found["access"] == "PUBLIC"
     assert found["readOnly"]
@@ -113,7 +115,28 @@ def test_a_public_project_shows_nothing_of_its_team(world: World) -> None:
     assert TEAM not in str(found["run"]["user"]["teams"])
     with world.session("outsider") as session:
         settings = session.get(f"{world.server.url}/api/projects/{TEAM}/{PROJECT}/settings", timeout=30).json()
+        queues = session.get(f"{world.server.url}/api/projects/{TEAM}/{PROJECT}/queues", timeout=30).json()
     assert (settings["team"], settings["policies"], settings["may_change"]) == (None, [], False)
+    assert queues == {"queues": [], "agents": []}
+    assert found["runQueues"] == []
+    assert world.server.json(f"/api/projects/{TEAM}/{PROJECT}/queues")["agents"]
+
+
+def test_a_run_that_is_seen_shows_nothing_of_artifacts_that_are_not(world: World) -> None:
+    server = world.server
+    own = log(server, {"a.txt": b"nobody else's"})
+    use = """mutation U($id: ID!) { useArtifact(input: {artifactID: $id, entityName: "crew", projectName: "demo",
+        runName: "r1"}) { artifact { id } } }"""
+    server.execute(use, id=own["id"])
+    change(world, "lead", SHARES + "/access", {"access": "PUBLIC"})
+    query = """{ project(name: "demo", entityName: "crew") { run(name: "r1") { inputArtifacts { edges { node {
+        id } } } } } }"""
+    for role, seen in (("root", True), ("outsider", False), ("member", False)):
+        found = change(world, role, "/graphql", {"query": query}).json()["data"]["project"]["run"]
+        assert (own["id"] in str(found)) == seen, role
+        with world.session(role) as session:
+            used = session.get(server.url + RUN, timeout=30).json()["artifacts"]["used"]
+            assert (server.user in [item["entity"] for item in used]) == seen, role
 
 
 def test_what_was_closed_stays_closed_by_other_ways(world: World) -> None:

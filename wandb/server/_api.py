@@ -26,8 +26,8 @@ from starlette.routing import Route
 
 from ._access import base_url_of, require_edit, require_key, require_user, run_of_path, services_of
 from ._alerts import list_alerts
-from ._artifacts import Artifact, artifacts_of_run, artifacts_used_by_run, collection_by_id
-from ._auth import create_sign_in_token
+from ._artifacts import Artifact, artifacts_of_run, artifacts_used_by_run, visible
+from ._auth import User, create_sign_in_token
 from ._body import read_body
 from ._console import parse_console_line
 from ._files import count_files
@@ -65,8 +65,8 @@ def _run(request: Request) -> Response:
         detail = run_detail(run, services.clock())
         detail["alerts"] = [vars(alert) for alert in list_alerts(connection, run.id)]
         detail["artifacts"] = {
-            "logged": [_artifact_link(connection, item) for item in artifacts_of_run(connection, run.id)],
-            "used": [_artifact_link(connection, item) for item in artifacts_used_by_run(connection, run.id)],
+            "logged": _artifact_links(connection, user, artifacts_of_run(connection, run.id)),
+            "used": _artifact_links(connection, user, artifacts_used_by_run(connection, run.id)),
         }
         detail["file_count"] = count_files(connection, run.id)
         detail["may_change"] = user.may_edit(run)
@@ -81,11 +81,17 @@ def _run(request: Request) -> Response:
     return StrictJSONResponse(detail)
 
 
-def _artifact_link(connection: Connection, artifact: Artifact) -> dict[str, Any]:
-    home = collection_by_id(connection, artifact.collection_id)
-    assert home is not None, "a collection is deleted with its versions"
-    names = {"entity": home.entity, "project": home.project, "type": home.type, "name": home.name}
-    return {**names, "version": f"v{artifact.version}"}
+def _artifact_links(connection: Connection, user: User, found: list[Artifact]) -> list[dict[str, Any]]:
+    return [
+        {
+            "entity": home.entity,
+            "project": home.project,
+            "type": home.type,
+            "name": home.name,
+            "version": f"v{item.version}",
+        }
+        for item, home in visible(connection, user, found)
+    ]
 
 
 def _series(request: Request) -> Response:

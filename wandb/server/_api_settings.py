@@ -57,9 +57,11 @@ Change = Callable[[Request, Connection, dict[str, Any]], Outcome]
 def _queues(request: Request) -> Response:
     with services_of(request).database.read() as connection:
         project, context = project_of(request, connection)
-        open_queues = [queue for queue in list_queues(connection, project.id) if queue.is_open_to(context.user.id)]
-        queues = [_queue_view(connection, queue) for queue in open_queues]
-        agents = [_agent_view(agent) for agent in list_launch_agents(connection, project.id)]
+        # Machines and commands are none of the business of who has a link, or reads a public project.
+        inside = context.user.may_use(project.entity)
+        found = list_queues(connection, project.id) if inside else []
+        queues = [_queue_view(connection, queue) for queue in found if queue.is_open_to(context.user.id)]
+        agents = [_agent_view(agent) for agent in list_launch_agents(connection, project.id)] if inside else []
     return StrictJSONResponse({"queues": queues, "agents": agents})
 
 

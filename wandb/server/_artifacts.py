@@ -22,6 +22,7 @@ from ._artifact_tables import (
     memberships,
     uses,
 )
+from ._auth import User
 from ._database import upsert
 from ._limits import NAME_CHARACTERS_MAX
 from ._store import Project
@@ -324,6 +325,13 @@ def artifacts_used_by_run(connection: Connection, run_id: int) -> list[Artifact]
         .order_by(uses.c.used_at, artifacts.c.id)
     )
     return [Artifact(**row._mapping) for row in connection.execute(query)]
+
+
+def visible(connection: Connection, user: User, found: Sequence[Artifact]) -> list[tuple[Artifact, Collection]]:
+    """Of these versions those that a user may see, each with the collection that it was made in."""
+    homes = {number: collection_by_id(connection, number) for number in {item.collection_id for item in found}}
+    placed = [(item, homes[item.collection_id]) for item in found]
+    return [(item, home) for item, home in placed if home is not None and user.may_see(home)]
 
 
 def runs_using(connection: Connection, artifact_id: int) -> list[int]:

@@ -29,6 +29,7 @@ from ._artifacts import (
     list_types,
     memberships_of,
     runs_using,
+    visible,
 )
 from ._auth import User, user_by_id
 from ._client_ids import artifacts_by_client_id
@@ -293,7 +294,8 @@ def _manifest(artifact: Artifact, context: RequestContext) -> Manifest | None:
 
 def _created_by(artifact: Artifact, context: RequestContext) -> Run | User | None:
     if artifact.run_id is not None and run_exists(context.connection, artifact.run_id):
-        return run_by_id(context.connection, artifact.run_id)
+        run = run_by_id(context.connection, artifact.run_id)
+        return run if context.user.may_see(run) else None
     return user_by_id(context.connection, artifact.user_id)
 
 
@@ -307,13 +309,18 @@ def _used_by(artifact: Artifact, context: RequestContext) -> dict[str, Any]:
 def _run_outputs(
     run: Run, context: RequestContext, after: str | None = None, first: int | None = None
 ) -> dict[str, Any]:
-    return connection_of(artifacts_of_run(context.connection, run.id), after, first)
+    return connection_of(_seen(context, artifacts_of_run(context.connection, run.id)), after, first)
 
 
 def _run_inputs(
     run: Run, context: RequestContext, after: str | None = None, first: int | None = None
 ) -> dict[str, Any]:
-    return connection_of(artifacts_used_by_run(context.connection, run.id), after, first)
+    return connection_of(_seen(context, artifacts_used_by_run(context.connection, run.id)), after, first)
+
+
+def _seen(context: RequestContext, found: list[Artifact]) -> list[Artifact]:
+    """A run may have used, or made, what lies in a project that not everybody sees who sees the run."""
+    return [item for item, _ in visible(context.connection, context.user, found)]
 
 
 _COLLECTION: dict[str, Any] = {

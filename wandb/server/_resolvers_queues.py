@@ -54,6 +54,13 @@ def _allow(context: RequestContext, project_id: int) -> None:
     project = project_by_id(context.connection, project_id)
     assert project is not None
     require_allowed(context, project)
+    if not _is_inside(project, context):
+        raise GraphQLError(f"queues of {project.entity!r} are for who may use it")
+
+
+def _is_inside(project: Project, context: RequestContext) -> bool:
+    """Machines and commands are none of the business of who reads a public project."""
+    return context.user.may_use(project.entity)
 
 
 def _queue(context: RequestContext, text: str) -> Queue:
@@ -280,12 +287,13 @@ def _agent_of(item: Item, context: RequestContext) -> LaunchAgent | None:
 
 
 def _project_queue(project: Project, context: RequestContext, name: str) -> Queue | None:
-    queue = find_queue(context.connection, project.id, name)
+    queue = find_queue(context.connection, project.id, name) if _is_inside(project, context) else None
     return queue if queue is not None and queue.is_open_to(context.user.id) else None
 
 
 def _project_queues(project: Project, context: RequestContext) -> list[Queue]:
-    return [queue for queue in list_queues(context.connection, project.id) if queue.is_open_to(context.user.id)]
+    found = list_queues(context.connection, project.id) if _is_inside(project, context) else []
+    return [queue for queue in found if queue.is_open_to(context.user.id)]
 
 
 def _queue_items(
