@@ -94,6 +94,7 @@ def assert_goes_on(child: Writer) -> None:
     ("arguments", "code", "said"),
     [
         (["--fork-at", "99"], 1, "has no step 99: it ends with step 9"),
+        (["--fork-at", "-1"], 2, "-1 is not in the range x>=0"),
         (["--fork-at", "3", "--id", "abc12345"], 1, "there is a run abc12345 already"),
         (["--fork-at", "3", "--rewind-to", "3"], 2, "exclude each other"),
         (["--fork-at", "3", "--at-step", "3"], 2, "exclude each other"),

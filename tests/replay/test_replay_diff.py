@@ -118,7 +118,7 @@ def test_a_damaged_side_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--diff", "step=x", "log"], "--diff: step=x"),
+        (["--diff", "step=x", "log"], "--diff: step=x: 'x' is no whole number"),
         (["--diff", "time=soon", "log"], "a time is 2026"),
         (["--diff", "a", "b", "--csv"], "--csv and --diff exclude each other"),
         (["--diff", "a", "b", "--at", "3"], "--diff and --at exclude each other"),

@@ -56,9 +56,17 @@ def _at(run: Replay, kind: str, value: str) -> Replay:
     try:
         if kind == "time":
             return run.at(time=Moment.parse(value).of(run))
-        return run.at(step=int(value)) if kind == "step" else run.at(sequence=int(value))
+        number = _whole(value)
+        return run.at(step=number) if kind == "step" else run.at(sequence=number)
     except ValueError as error:
         raise click.UsageError(f"--diff: {kind}={value}: {error}") from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number") from None
 
 
 def show_difference(left: Side, right: Side, selection: Selection, as_json: bool) -> None:

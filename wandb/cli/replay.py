@@ -91,10 +91,14 @@ _ADVICE = "Restore the file from a copy if there is one; no later record can be 
     help="What two sides don't have in common: step=N, seq=N, time=T, another run, log or server.",
 )  # fmt: skip
 @option(
-    "--fork-at", type=int, metavar="STEP", together=_BRANCH, help="Make a new run that begins as this one up to STEP."
+    "--fork-at",
+    type=click.IntRange(min=0),
+    metavar="STEP",
+    together=_BRANCH,
+    help="Make a new run that begins as this one up to STEP.",
 )
 @option(
-    "--rewind-to", type=int, metavar="STEP", together=_BRANCH,
+    "--rewind-to", type=click.IntRange(min=0), metavar="STEP", together=_BRANCH,
     help="Let the run go back to STEP: a new log without the later rows takes the place of the old one.",
 )  # fmt: skip
 @option("--to", "url", metavar="URL", together=_SEND, help="Upload to this server: all of it, or the rows of a range.")
