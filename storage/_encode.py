@@ -121,6 +121,8 @@ def _append_vector(out: bytearray, wire: str, values: Any) -> int:
         out += bytes(-len(out) % 4)
         position = len(out)
         out += bytes(4 + 4 * len(values))
+        if not values:
+            return position
         _U32.pack_into(out, position, len(values))
         for index, text in enumerate(values):
             slot = position + 4 + 4 * index

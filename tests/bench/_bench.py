@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
 
-from ._peers import FORMATS, JOB_SECONDS, PEERS, Environment, Peer, PeerFailed, prepare
+from ._peers import FORMATS, JOB_SECONDS, OFFICIAL, PEERS, Environment, Peer, PeerFailed, prepare
 
 SCALARS = (1, 10, 100)
+TORCH = ("numpy", "torch==2.13.0")
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,13 @@ class Bench:
                 self.fail(peer.name, str(error))
                 return None
         return beside
+
+    def torch_place(self) -> Optional[Path]:
+        """Where NumPy and PyTorch are, for all clients; None where they can't be installed."""
+        found = [self.with_libraries(peer, TORCH) for peer in self.peers([OFFICIAL])]
+        if not found or found[0] is None:
+            return None
+        return next(self.environments[found[0].key].python.parents[1].glob("lib/python*/site-packages"), None)
 
     def peers(self, names: Optional[Iterable[str]] = None) -> List[Peer]:
         """The clients that run here, of those named."""

@@ -4,7 +4,6 @@ disabled."""
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Dict, Optional
 
 from ._bench import Bench, ratio
@@ -13,7 +12,6 @@ from ._report import Aim, Section, Table, microseconds, times
 
 _AIM = 20
 _DISABLED_AIM_NS = 2_000
-_LIBRARIES = ("numpy", "torch==2.13.0")
 # In front of the figures, among whatever else a client prints.
 _MARK = "figures: "
 
@@ -91,7 +89,7 @@ print("\\n{_MARK}" + json.dumps({{name: median(call) for name, call in calls.ite
 
 def measure(bench: Bench) -> Section:
     figures: Dict[str, Dict[str, Any]] = {}
-    libraries = _libraries(bench)
+    libraries = bench.torch_place()
     for peer in bench.peers((OURS, OFFICIAL)):
         found = figures.setdefault(peer.name, {})
         found.update(_run(bench, peer, "printing", _PRINTING))
@@ -121,14 +119,6 @@ def measure(bench: Bench) -> Section:
         {"figures": figures, "costs": costs},
         [*(_aim(what, costs[what]) for what in list(rows)[:2]), _disabled_aim(costs)],
     )
-
-
-def _libraries(bench: Bench) -> Optional[Path]:
-    """Where PyTorch is, for all clients; None where it can't be installed."""
-    found = [bench.with_libraries(peer, _LIBRARIES) for peer in bench.peers([OFFICIAL])]
-    if not found or found[0] is None:
-        return None
-    return next(bench.environments[found[0].key].python.parents[1].glob("lib/python*/site-packages"), None)
 
 
 def _run(bench: Bench, peer: Peer, name: str, script: str) -> Dict[str, Any]:

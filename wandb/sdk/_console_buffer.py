@@ -5,18 +5,20 @@ Of what carriage returns cover again only the last state is kept.
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Deque, List, Optional
 
 from wandb_storage import Console, Record, Stream
 
 from ._output_file import OutputFile
 
-# One record of console text. A program that prints megabytes in one call is cut into several, and one that never ends
-# a line fills no memory.
+# One record of console text: what a program prints in one call may be cut into several.
 _RECORD_CHARACTERS_MAX = 64 << 10
+# So much is remembered of a line that doesn't end: a program that ends none fills no memory.
+_PIECES_MAX, _PIECE_CHARACTERS_MAX = 1024, 4096
 
 
 class ConsoleBuffer:
@@ -26,23 +28,23 @@ class ConsoleBuffer:
         self.lock = threading.RLock()
         self._append = append
         self._output = OutputFile(output) if output is not None else None
-        self._pending: Dict[Stream, List[str]] = {Stream.STDOUT: [], Stream.STDERR: []}
-        self._pending_characters = 0
+        # By the stream's number. Deques, since a print is not to wait for a lock.
+        self._pending: List[Deque[str]] = [collections.deque() for _ in Stream]
         self._flushing = False
 
     def take(self, number: Stream, text: str) -> None:
         """Remember what was printed, and append it where a line has ended."""
-        with self.lock:
-            self._pending[number].append(text)
-            self._pending_characters += len(text)
-            if "\n" in text or self._pending_characters > _RECORD_CHARACTERS_MAX:
+        pending = self._pending[number]
+        pending.append(text)
+        if "\n" in text or len(text) > _PIECE_CHARACTERS_MAX or len(pending) > _PIECES_MAX:
+            with self.lock:
                 self._flush(number)
 
     def flush(self) -> None:
         """Append what is pending, and write the lines that can't change any more. Nothing is raised."""
         try:
             with self.lock:
-                for number in self._pending:
+                for number in Stream:
                     self._flush(number)
             if self._output is not None:
                 self._output.write_settled()
@@ -56,14 +58,12 @@ class ConsoleBuffer:
 
     def _flush(self, number: Stream) -> None:
         """Append what is pending of a stream; the lock is held."""
-        if self._flushing or not self._pending[number]:
+        pending = self._pending[number]
+        if self._flushing or not pending:
             return  # the log itself has something to say, which waits for the next flush
         self._flushing = True
         try:
-            text = "".join(self._pending[number])
-            self._pending[number] = []
-            self._pending_characters -= len(text)
-            text = without_overwritten(text)
+            text = without_overwritten("".join([pending.popleft() for _ in range(len(pending))]))
             now = time.time()
             for start in range(0, len(text), _RECORD_CHARACTERS_MAX):
                 record = Console(time=now, stream=number, text=text[start : start + _RECORD_CHARACTERS_MAX])

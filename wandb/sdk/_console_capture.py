@@ -12,7 +12,6 @@ themselves. `_console_redirect` captures that too, at a price.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from pathlib import Path
 from typing import Any, Callable, List, Optional, TextIO, Tuple
@@ -33,7 +32,6 @@ class ConsoleCapture:
 
     def __init__(self, append: Callable[[Record], object], output: Optional[Path] = None) -> None:
         self._buffer = ConsoleBuffer(append, output)
-        self._pid = os.getpid()
         self._stopped = False
         self._tees: List[_Tee] = []
         self._cells = contextlib.ExitStack()
@@ -60,8 +58,7 @@ class ConsoleCapture:
                 tee.remove(self._take)
 
     def _take(self, number: Stream, text: str) -> None:
-        # A forked child's output is not the run's, and the lock may have been held when it was forked.
-        if not self._stopped and os.getpid() == self._pid:
+        if not self._stopped:
             self._buffer.take(number, text)
 
     def _flush(self) -> bool:
@@ -69,7 +66,8 @@ class ConsoleCapture:
         return True
 
     def abandon(self) -> None:
-        """In a forked child: give the streams back. The parent's thread may hold the lock for ever."""
+        """In a forked child, whose output is not the run's: give the streams back. The parent's thread may hold the
+        lock for ever."""
         self._stopped = True
         self._untee()
 

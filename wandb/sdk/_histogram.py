@@ -19,11 +19,12 @@ def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
     """The histogram of a NumPy array's finite values. Raises DataError where the values are no real numbers."""
     import numpy  # whoever has an array has it loaded
 
-    if array.dtype.kind not in "biuf":
+    kind = array.dtype.kind
+    if kind not in "biuf":
         raise DataError(f"{path}: an array of {array.size:,} values of type {array.dtype} is no data for a histogram")
-    if array.dtype.kind == "b":
+    if kind == "b":
         array = array.view(numpy.uint8) if array.flags.c_contiguous else array.astype(numpy.uint8)
-    elif array.dtype.kind == "f" and array.dtype.itemsize < 4:
+    elif kind == "f" and array.itemsize < 4:
         array = array.astype(numpy.float32)
     flat = array.ravel()
     if not flat.size:
@@ -37,19 +38,26 @@ def histogram(array: Any, path: str, bins: int = ARRAY_BINS) -> Dict[str, Any]:
 
 def _counted(flat: Any, low: float, high: float, bins: int) -> Dict[str, Any]:
     """Counts and edges of finite values. What stands at an edge may be counted on either side of it."""
-    import numpy
-
     if low == high:
         low, high = low - 0.5, high + 0.5
     span = high - low
     if not math.isfinite(span) or not span / bins:
         # The range of the values is itself no finite number, or too narrow to be cut into bins.
         return {"_type": "histogram", "values": [int(flat.size)], "bins": [low, high]}
-    counts: Any = 0
-    for start in range(0, flat.size, _BLOCK):  # a large array must not take its size again
-        places = (flat[start : start + _BLOCK] - low) / span * bins
-        counts = numpy.bincount(places.astype(numpy.intp), minlength=bins + 1) + counts
-    *found, highest = counts.tolist() if flat.size else [0] * (bins + 1)
-    found[-1] += highest
-    edges = (numpy.arange(bins) * (span / bins) + low).tolist()
-    return {"_type": "histogram", "values": found, "bins": [*edges, high]}
+    counts = _in_bins(flat[:_BLOCK], low, span, bins)
+    for start in range(_BLOCK, flat.size, _BLOCK):  # a large array must not take its size again
+        counts = counts + _in_bins(flat[start : start + _BLOCK], low, span, bins)
+    *values, highest = counts.tolist()
+    values[-1] += highest
+    width = span / bins
+    return {"_type": "histogram", "values": values, "bins": [*[low + index * width for index in range(bins)], high]}
+
+
+def _in_bins(values: Any, low: float, span: float, bins: int) -> Any:
+    """How many of the values are in each bin, and how many at the end of the last."""
+    import numpy
+
+    places = values - low
+    places /= span
+    places *= bins
+    return numpy.bincount(places.astype(numpy.intp), minlength=bins + 1)

@@ -180,13 +180,17 @@ class RunActions(RunArtifacts):
     def _log_watched(self, part: Dict[str, Any]) -> None:
         if self._watches is not None and self._progress.complete:
             self._watches.row = self._progress.step
-        self.log(part, commit=False)
+        self._log_part(part)
 
     def _complete_watched(self) -> None:
         """Complete a row that watching has begun and the program may never go on with: its metrics come elsewhere."""
         begun = self._watches.row if self._watches is not None else None
         if begun == self._progress.step and not self._progress.complete:
             self.log({})
+
+    def _log_part(self, values: Dict[str, Any]) -> None:
+        """Log a part of the next row, of values that are known to be storable."""
+        raise NotImplementedError
 
     def unwatch(self, models: Any = None) -> None:
         """Watch these models no more, or none at all."""

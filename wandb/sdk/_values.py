@@ -96,8 +96,10 @@ def storable_mapping(data: Mapping[Any, Any], what: str, run: Any = None, step: 
             continue
         number = _numbers.get(kind)
         if number is not None:
-            result[str(key)] = number(value)
-            continue
+            quick = number(value)
+            if type(quick) in _PLAIN:
+                result[str(key)] = quick
+                continue
         copy = _copied(value, _QUICK_DEPTH) if kind is dict else None
         if copy is not None:
             result[str(key)] = copy
@@ -202,7 +204,8 @@ def _convert_item(value: Any, path: str, key: str, walk: _Walk) -> Any:
 
 
 _stores: Dict[type, _Store] = {}
-# Types of numbers that Python's own say exactly, and how: NumPy's, once they have been met.
+# Types of numbers that Python's own say exactly, and how, once they have been met: NumPy's, and tensors, of which those
+# that are no number come back as they are.
 _numbers: Dict[type, Callable[[Any], Any]] = {}
 
 
@@ -223,6 +226,7 @@ def _find_store(kind: type) -> _Store:
     if hasattr(kind, "__attrs_attrs__"):
         return _attrs
     if hasattr(kind, "detach") and hasattr(kind, "cpu"):
+        _numbers[kind] = _number_in
         return _tensor
     if hasattr(kind, "tolist"):  # NumPy and JAX, and what behaves like them
         if kind.__module__ == "numpy" and kind.__name__ in _NUMPY_SCALARS:
@@ -302,6 +306,14 @@ def _key(key: Any, path: str) -> str:
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def _number_in(tensor: Any) -> Any:
+    """The number that a tensor of one element holds; otherwise the tensor."""
+    try:
+        return tensor.item() if tensor.numel() == 1 else tensor
+    except Exception:
+        return tensor  # whoever looks closer says what is wrong with it
 
 
 def _tensor(value: Any, path: str, walk: _Walk) -> Any:

@@ -162,23 +162,21 @@ class Watches:
 
 def tensor_histogram(tensor: Any) -> Optional[Dict[str, Any]]:
     """The histogram of a tensor's finite values; None where it has none."""
-    values = tensor.detach()
+    values = tensor.detach() if tensor.requires_grad else tensor
     if values.is_sparse:
         values = values.coalesce().values()
-    values = values.reshape(-1)
-    count = values.shape[0]
-    if count > _ELEMENTS_MAX:
-        values = values[:: -(-count // _ELEMENTS_MAX)]
     if values.device.type == "cpu":
         # NumPy's few passes take a fraction of what histc takes there.
-        array = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
+        array = _thinned((values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy().reshape(-1))
         counted = histogram(array, "watch", BINS)
-        taken = [number for number in counted["values"] if number]
-        if len(taken) == 1:  # all are equal: the least one is in the first bin, and the greatest in the last
+        numbers = counted["values"]
+        taken = len(numbers) - numbers.count(0)
+        if taken == 1 and len(numbers) == BINS:
+            # All are equal: otherwise the least one is in the first bin, and the greatest in the last.
             value = float(array[abs(array) < math.inf][0])
-            return {"_type": "histogram", "values": taken, "bins": [value, value]}
+            return {"_type": "histogram", "values": [max(numbers)], "bins": [value, value]}
         return counted if taken else None
-    values = values.float()
+    values = _thinned(values.reshape(-1)).float()
     finite = values.isfinite()
     if not bool(finite.all()):
         values = values[finite]
@@ -191,6 +189,12 @@ def tensor_histogram(tensor: Any) -> Optional[Dict[str, Any]]:
     width = (high - low) / BINS
     edges = [low + index * width for index in range(BINS)] + [high]
     return {"_type": "histogram", "values": [int(number) for number in counts], "bins": edges}
+
+
+def _thinned(values: Any) -> Any:
+    """All elements of a flat tensor or array, or some."""
+    count = values.shape[0]
+    return values if count <= _ELEMENTS_MAX else values[:: -(-count // _ELEMENTS_MAX)]
 
 
 def _several(models: Any) -> List[Any]:

@@ -198,6 +198,9 @@ class Run(RunActions):
                 raise Error(f"{log.refusal}; make room, or log without the setting strict")
         return True
 
+    def _log_part(self, values: Dict[str, Any]) -> None:
+        self._log_row(values, None, False, time.time(), False)
+
     def _explicit_step(self, step: Any) -> int:
         try:
             number = int(step)

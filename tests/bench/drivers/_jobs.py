@@ -164,12 +164,12 @@ def _of_the_log(module: str, name: str) -> Callable[..., Any]:
     return job
 
 
-def kinds(client: Client, folder: str, calls: int) -> Dict[str, Any]:
+def kinds(client: Client, folder: str, calls: int, libraries: str) -> Dict[str, Any]:
     """Calls with other values than floats."""
     from . import _kinds  # which is made of this module
 
     log = client.open(_made(folder))
-    results = _kinds.measure(log, client.run.config, calls)  # type: ignore[attr-defined]
+    results = _kinds.measure(log, client.run.config, calls, libraries)  # type: ignore[attr-defined]
     client.close()
     return results
 

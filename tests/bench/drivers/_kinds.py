@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 from array import array
 from typing import Any, Callable, Dict, Tuple
@@ -13,9 +14,9 @@ from ._jobs import summarize
 Make = Callable[[int], Any]
 
 
-def _numpy() -> Any:
+def _library(name: str) -> Any:
     try:
-        return importlib.import_module("numpy")
+        return importlib.import_module(name)
     except ImportError:
         return None
 
@@ -25,20 +26,29 @@ def _rows() -> Dict[str, Make]:
     kinds: Dict[str, Make] = {
         "10 floats": lambda number: dict.fromkeys(ten, number * 0.1),
         "100 floats": lambda number: dict.fromkeys(hundred, number * 0.1),
-        "nested dictionaries": lambda number: {"a": {"b": number * 0.1, "c": {"d": number}}, "loss": 0.1},
+        "3 numbers in nested dictionaries": lambda number: {"a": {"b": number * 0.1, "c": {"d": number}}, "loss": 0.1},
+        "10 numbers in nested dictionaries": lambda number: {
+            "train": {"loss": number * 0.1, "accuracy": {"top1": 0.5, "top5": 0.9, "classes": {"cat": 1, "dog": 2}}},
+            "val": {"loss": number * 0.2, "accuracy": {"top1": 0.4, "top5": 0.8}},
+            "lr": 0.1,
+            "epoch": number,
+        },
         "a string": lambda number: {"phase": f"epoch {number}", "loss": 0.1},
         "10 keys, explicit step": lambda number: (dict.fromkeys(ten, number * 0.1), number),
     }
-    numpy = _numpy()
+    numpy, torch = _library("numpy"), _library("torch")
     if numpy is not None:
         kinds["10 NumPy scalars"] = lambda number: {key: numpy.float32(number) for key in ten}
         values = numpy.arange(1000.0)
         kinds["an array of 1,000"] = lambda number: {"weights": values}
+    if torch is not None:
+        kinds["10 PyTorch scalars"] = lambda number: dict(zip(ten, torch.full((10,), number * 0.1)))
     return kinds
 
 
-def measure(log: LogCall, config: Any, calls: int) -> Dict[str, Any]:
-    """Durations of each kind of call, by its name."""
+def measure(log: LogCall, config: Any, calls: int, libraries: str) -> Dict[str, Any]:
+    """Durations of each kind of call, by its name. `libraries`: where NumPy and PyTorch are."""
+    sys.path += [libraries] if libraries else []  # behind everything that the client's own environment has
     results = {name: summarize(_time(_caller(log), make, calls)) for name, make in _rows().items()}
     results["config.update of 5 keys"] = summarize(
         _time(
