@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict
+from typing import Dict, Tuple
 
 from world import DIGEST
 
-from wandb.server._auth import PUBLIC, RESTRICTED
+from wandb.server._auth import PRIVATE, PUBLIC, RESTRICTED
 
 # Who asks, from the least rights to the most. A service account is a member. (EXCLUDED, a member whom a restricted
 # project doesn't let in, stands beside them.)
@@ -285,6 +285,11 @@ OF_TEAM = {
     "generateApiKey", "deleteApiKey", "createTeam", "createInvite", "deleteInvite", "createServiceAccount",
     "createDefaultResourceConfig", "createCustomChart",
 }  # fmt: skip
+
+
+def roles_to_try(access: str) -> Tuple[str, ...]:
+    """Everybody; where the project isn't private, those for whom it makes a difference, and one for whom it doesn't."""
+    return (*ROLES, EXCLUDED) if access == PRIVATE else (OPEN, "viewer", "member", EXCLUDED)
 
 
 def may(role: str, name: str, access: str) -> bool:

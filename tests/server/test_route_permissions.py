@@ -10,7 +10,7 @@ from typing import Any, Dict, NamedTuple, Tuple
 
 import pytest
 import requests
-from operations import CHANGE, EXCLUDED, LEAD, OPEN, READ, ROLES
+from operations import CHANGE, EXCLUDED, LEAD, OPEN, READ, ROLES, roles_to_try
 from starlette.routing import Mount, Route
 from world import DIGEST, TEAM, World
 
@@ -156,7 +156,7 @@ def send(world: World, session: requests.Session, name: str, way: Way) -> reques
 @pytest.mark.parametrize("name", sorted(WAYS))
 def test_who_may(any_world: World, name: str) -> None:
     way = WAYS[name]
-    for role in (NOBODY, "guest", *ROLES, EXCLUDED):
+    for role in (NOBODY, "guest", *roles_to_try(any_world.access)):
         with any_world.session(role) as session:
             answer = send(any_world, session, name, way)
         told = f"{role}: {answer.status_code} {answer.text[:200]}"
