@@ -1,4 +1,6 @@
-"""Artifacts: logging one of many files and one of a large file, and downloading them, beside the official client."""
+"""Artifacts: logging one of many files and one of a large file, and downloading them, beside the official client; and
+what memory this client needs for ten times as much.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,15 @@ import os
 import random
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ._bench import Bench, ratio
 from ._peers import OFFICIAL, OURS
 from ._report import NONE, Aim, Section, Table, megabytes, part, seconds
 from ._uploads import Server, environment, serving, watch
+
+# load -> client -> step -> figures
+_Data = Dict[str, Dict[str, Dict[str, Optional[Dict[str, float]]]]]
 
 _LOG = """
 import json, os, sys, time, wandb
@@ -31,31 +36,52 @@ import json, os, sys, time, wandb
 root, name, project = sys.argv[1:]
 run = wandb.init(project=project)
 start = time.perf_counter()
-run.use_artifact(name + ":latest").download(root)
+run.use_artifact(name + ":latest").download(root, skip_cache=os.path.basename(root) == "uncached")
 took = time.perf_counter() - start
 run.finish()
 count = sum(len(files) for _, _, files in os.walk(root))
 print(json.dumps({"caller": took, "total": took, "files": count}))
 """
 _STEPS = {"log": "logged", "cold": "downloaded", "cached": "downloaded again, from the cache"}
-_SMALL_BYTES = 10_000
+_STEPS_ALONE = {"log": "logged", "uncached": "downloaded, without the cache"}  # which would need as much room again
 _CALLER_AIM = 5
+_PEAK_BYTES_MAX = 256_000_000
+
+
+class _Load(NamedTuple):
+    """What an artifact holds."""
+
+    name: str
+    files: int
+    file_bytes: int
+    sparse: bool = False
+
+    @property
+    def title(self) -> str:
+        if self.files > 1:
+            return f"{self.files:,} files of {self.file_bytes // 1000} KB"
+        return f"one file of {megabytes(self.file_bytes)} MB"
 
 
 def measure(bench: Bench) -> Section:
-    data: Dict[str, Dict[str, Dict[str, Optional[Dict[str, float]]]]] = {}
-    for what in ("many", "large"):
-        source = _source(bench, what)
-        for peer in bench.peers([OURS, OFFICIAL]):
-            with serving(bench.scratch / f"artifacts-{what}-{peer.name}") as server:
-                data.setdefault(what, {})[peer.name] = _steps(bench, server, peer.name, what, source)
-            shutil.rmtree(bench.scratch / f"artifacts-{what}-{peer.name}")
+    sizes = bench.sizes
+    loads = [_Load("many", sizes.artifact_files, 10_000), _Load("large", 1, sizes.artifact_bytes)]
+    most = [_Load("most", sizes.artifact_files * 10, 1_000), _Load("largest", 1, sizes.artifact_bytes * 5, True)]
+    data: _Data = {}
+    for load in [*loads, *most]:
+        source = _source(bench, load)
+        for peer in bench.peers([OURS, OFFICIAL] if load in loads else [OURS]):
+            with serving(bench.scratch / f"artifacts-{load.name}-{peer.name}") as server:
+                found = _steps(bench, server, peer.name, load, source, _STEPS if load in loads else _STEPS_ALONE)
+                data.setdefault(load.name, {})[peer.name] = found
+            shutil.rmtree(bench.scratch / f"artifacts-{load.name}-{peer.name}")
         shutil.rmtree(source.parent)
     table = Table(("an artifact of", "is", "client", "caller", "total", "CPU", "peak memory, MB"))
-    for what, by in data.items():
-        for step, title in _STEPS.items():
+    for load in [*loads, *most]:
+        by = data[load.name]
+        for step, title in (_STEPS if load in loads else _STEPS_ALONE).items():
             for peer in bench.peers(by):
-                table.rows.append((_title(bench, what), title, peer.title, *_cells(by[peer.name].get(step))))
+                table.rows.append((load.title, title, peer.title, *_cells(by[peer.name].get(step))))
     return Section(
         "artifacts",
         "Artifacts",
@@ -63,70 +89,67 @@ def measure(bench: Bench) -> Section:
         "time is that of `Artifact(...)`, `add_dir` or `add_file`, and `log_artifact`, from a process that has called "
         "`wandb.init`; the total is to the end of `finish`, when the server has all of it. A download is "
         "`use_artifact` and `download`. CPU and peak memory are those of all processes of the client. What is logged "
-        "is in the memory of the system beforehand.",
+        "is in the memory of the system beforehand. The largest file is a sparse one, a tenth of which is data.",
         [table],
         data,
-        [aim for what, by in data.items() for aim in _aims(bench, what, by)],
+        [
+            *(aim for load in loads for aim in _aims(load, data[load.name])),
+            *(aim for load in most for aim in _aims_alone(load, data[load.name])),
+        ],
     )  # fmt: skip
 
 
-def _title(bench: Bench, what: str) -> str:
-    sizes = bench.sizes
-    if what == "many":
-        return f"{sizes.artifact_files:,} files of {_SMALL_BYTES // 1000} KB"
-    return f"one file of {megabytes(sizes.artifact_bytes)} MB"
-
-
-def _source(bench: Bench, what: str) -> Path:
-    bench.say(f"artifacts: {_title(bench, what)} are made")
-    source = bench.new_folder("source") / what
+def _source(bench: Bench, load: _Load) -> Path:
+    bench.say(f"artifacts: {load.title} are made")
+    source = bench.new_folder("source") / load.name
     random_ = random.Random(1)
-    if what == "many":
-        for index in range(bench.sizes.artifact_files):
+    if load.files > 1:
+        for index in range(load.files):
             path = source / f"{index // 1000:03}" / f"{index:06}.bin"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(random_.randbytes(_SMALL_BYTES))
+            if not index % 1000:
+                path.parent.mkdir(parents=True)
+            path.write_bytes(random_.randbytes(load.file_bytes))
         return source
     with source.open("wb") as file:
-        left = bench.sizes.artifact_bytes
-        while left:
-            left -= file.write(random_.randbytes(min(left, 1 << 20)))
+        file.truncate(load.file_bytes)
+        for start in range(0, load.file_bytes, 10 << 20 if load.sparse else 1 << 20):
+            file.seek(start)
+            file.write(random_.randbytes(min(load.file_bytes - start, 1 << 20)))
     return source
 
 
 def _steps(
-    bench: Bench, server: Server, name: str, what: str, source: Path
+    bench: Bench, server: Server, name: str, load: _Load, source: Path, steps: Dict[str, str]
 ) -> Dict[str, Optional[Dict[str, float]]]:  # fmt: skip
     """The one who logs and the one who downloads are on machines of their own, so to say: nothing is cached."""
     found: Dict[str, Optional[Dict[str, float]]] = {}
-    writer = bench.new_folder(name)
-    found["log"] = _step(bench, server, name, what, "log", writer, source)
-    shutil.rmtree(writer)
-    reader = bench.new_folder(name)
-    for step in ("cold", "cached"):
-        found[step] = _step(bench, server, name, what, step, reader, reader / step)
-    shutil.rmtree(reader)
+    place = bench.new_folder(name)
+    for step, title in steps.items():
+        bench.say(f"artifacts: {name}: {load.title} {title}")
+        found[step] = _step(bench, server, name, load, step, place, source if step == "log" else place / step)
+        if step == "log":
+            shutil.rmtree(place)
+            place = bench.new_folder(name)
+    shutil.rmtree(place)
     return found
 
 
 def _step(
-    bench: Bench, server: Server, name: str, what: str, step: str, place: Path, path: Path
+    bench: Bench, server: Server, name: str, load: _Load, step: str, place: Path, path: Path
 ) -> Optional[Dict[str, float]]:
-    bench.say(f"artifacts: {name}: {_title(bench, what)} {_STEPS[step]}")
     if step == "log":
         _read_through(path)
     os.sync()  # what was written before is not this step's work
     script = _LOG if step == "log" else _DOWNLOAD
-    command = [str(bench.environments[name].python), "-c", script, str(path), what, "bench"]
+    command = [str(bench.environments[name].python), "-c", script, str(path), load.name, "bench"]
     cost = watch(command, environment(server, place), place)
     try:
         said = json.loads(_json_line(cost.output))
     except ValueError:
-        bench.fail(name, f"artifacts: {what}: {step}: {cost.output[-200:]}")
+        bench.fail(name, f"artifacts: {load.name}: {step}: {cost.output[-200:]}")
         return None
-    expected = 1 if what == "large" else bench.sizes.artifact_files
-    if said.get("files", expected) != expected:
-        bench.fail(name, f"artifacts: {what}: {step}: {said['files']} of {expected} files arrived")
+    if said.get("files", load.files) != load.files:
+        bench.fail(name, f"artifacts: {load.name}: {step}: {said['files']} of {load.files} files arrived")
         return None
     return {
         "caller_seconds": said["caller"], "total_seconds": said["total"], "cpu_seconds": cost.cpu_seconds,
@@ -156,12 +179,12 @@ def _cells(found: Optional[Dict[str, float]]) -> List[str]:
     ]  # fmt: skip
 
 
-def _aims(bench: Bench, what: str, by: Dict[str, Dict[str, Any]]) -> List[Aim]:
+def _aims(load: _Load, by: Dict[str, Dict[str, Any]]) -> List[Aim]:
     def times(step: str, figure: str) -> Optional[float]:
         ours, theirs = by.get(OURS, {}).get(step), by.get(OFFICIAL, {}).get(step)
         return ratio(theirs[figure], ours[figure]) if ours and theirs else None
 
-    title, caller = _title(bench, what), times("log", "caller_seconds")
+    title, caller = load.title, times("log", "caller_seconds")
     aims = [
         Aim(
             f"{title}: the caller's time to log, of the official client's", f"at most 1/{_CALLER_AIM}", part(caller),
@@ -174,6 +197,22 @@ def _aims(bench: Bench, what: str, by: Dict[str, Dict[str, Any]]) -> List[Aim]:
             Aim(
                 f"{title}: {said}, of the official client's time", "no more", part(total),
                 None if total is None else total >= 1,
+            )
+        )  # fmt: skip
+    return aims
+
+
+def _aims_alone(load: _Load, by: Dict[str, Dict[str, Any]]) -> List[Aim]:
+    aims = []
+    for step, said in _STEPS_ALONE.items():
+        found = by.get(OURS, {}).get(step)
+        peak = found["peak_bytes"] if found else None
+        aims.append(
+            Aim(
+                f"{load.title}: {said}: memory of all processes of this client",
+                f"at most {megabytes(_PEAK_BYTES_MAX)} MB",
+                NONE if peak is None else f"{megabytes(peak)} MB",
+                None if peak is None else peak <= _PEAK_BYTES_MAX,
             )
         )  # fmt: skip
     return aims
