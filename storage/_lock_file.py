@@ -27,6 +27,10 @@ class LockFile:
     def released(self) -> bool:
         return self._fd < 0
 
+    def fileno(self) -> int:
+        """The descriptor: a process that inherits it holds the lock too."""
+        return self._fd
+
     @property
     def stands(self) -> bool:
         """Whether the path still leads to this file: somebody may have removed or moved the folder."""

@@ -64,6 +64,7 @@ def campaigns(arguments: argparse.Namespace) -> List[Campaign]:
         program("fuzzing", "fault/fuzz.py", "--seconds", arguments.fuzz_seconds, *seeded),
         program("uploads", "crash/chaos.py", "--kills", arguments.upload_kills, *seeded),
         program("server", "crash/server_kills.py", "--kills", arguments.server_kills, *seeded),
+        program("sweeps", "crash/sweep_kills.py", "--trials", arguments.trials, *seeded),
         program("hostile requests", "server/fuzz_server.py", "--requests", arguments.requests, *seeded),
         program("long run", "bench/long_run.py", "--rows", arguments.rows),
         tests("a disk that lies", "fault/test_the_disk_lies.py"),
@@ -124,6 +125,7 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=10_000)
     parser.add_argument("--upload-kills", type=int, default=1_000, help="of uploaders")
     parser.add_argument("--server-kills", type=int, default=200, help="of servers")
+    parser.add_argument("--trials", type=int, default=200, help="of a sweep whose agents are killed")
     parser.add_argument("--requests", type=int, default=100_000, help="to the server, most of them nonsense")
     parser.add_argument("--fuzz-seconds", type=int, default=3600)
     parser.add_argument("--rows", type=int, default=50_000_000, help="of the long run")

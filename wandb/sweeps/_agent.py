@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from types import FrameType
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Collection, Dict, List, Optional, Set
 
 from .._wake import Wake
 from ..errors import CommError, Error
@@ -69,6 +69,11 @@ class _Talk:
         self._away_since: Optional[float] = None
         self._begun: Set[str] = set()
         self._failed: Set[str] = set()  # of those
+
+    @property
+    def held(self) -> Collection[int]:
+        """What trials are to inherit."""
+        return self._home.held_by(self._agent)
 
     def note_failed(self, run: str) -> None:
         """Nothing of this trial is on its way to the sweep that would make waiting for it worth while."""
@@ -179,7 +184,7 @@ class ProcessAgent:
         termlog(f"trial {command.run_id}{' goes on' if command.kind == RESUME else ''}: {values}")
         self._begun += 1
         try:
-            words = self._trials.begin(command)
+            words = self._trials.begin(command, self._talk.held)
         except OSError as error:
             termerror(f"the trial can't be started: {error}")
             self._note_end(command.run_id, 1)

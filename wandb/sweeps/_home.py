@@ -42,6 +42,10 @@ class SweepHome(Protocol):
     def register(self) -> str:
         """A new agent of this process; returns its id. Raises wandb.Error."""
 
+    def held_by(self, agent: str) -> Collection[int]:
+        """Descriptors for the agent's trials to inherit: the agent counts as alive while one of them goes on, since
+        what it has started may still begin when it is dead itself."""
+
     def beat(self, agent: str, alive: Collection[str]) -> List[Command]:
         """Say that an agent and its runs live; returns what it has to do. Raises wandb.Error."""
 

@@ -4,7 +4,7 @@
         sweep.yaml         the configuration
         state.json         whether it is paused or stopped, and the local controller's plan
         lock               held with flock for the instant in which an agent is told something
-        agent-ID           held with flock by an agent for as long as it lives
+        agent-ID           held with flock by an agent, and by the trial that it has started, for as long as they live
         trial-00001.json   a run: id and values, who was told to begin it, how often, and how often it had begun by then
 
 How a run is doing stands nowhere here: its own log says it, written through the write-ahead log as that of any run. So
@@ -89,6 +89,9 @@ class OfflineSweep:
         lock.acquire(tries=1, pause_seconds=0.0)  # nobody else knows the name
         return agent
 
+    def held_by(self, agent: str) -> Collection[int]:
+        return (self._agents[agent].fileno(),)
+
     def beat(self, agent: str, alive: Collection[str]) -> List[Command]:
         with self._locked():
             checked = check_config(self.config)
@@ -142,15 +145,18 @@ class OfflineSweep:
     def runs(self) -> Sequence[SweepRun]:
         checked = check_config(self.config)
         stopping = set(self._read_state()["plan"].get("earlystop") or ())
+        trials = self._trials()
+        # Before the logs: what is gone by now has written all that it will.
+        alive = {agent for agent in {held["agent"] for held in trials.values()} if self._lives(agent)}
         folders = {run.run_id: run.path for run in run_folders(self.folder.parent)}
         found = []
-        for run, held in self._trials().items():
+        for run, held in trials.items():
             values = values_of(checked.parameters, held["arguments"])
             known = self._look(run, folders.get(run), checked)
             # Handed out, and not begun since.
             state = known.state if known.sessions > held["sessions"] else "failed" if held["failed"] else "pending"
             trial = Trial(values, state, known.metric)
-            lives = state != "pending" or self._lives(held["agent"])
+            lives = state != "pending" or held["agent"] in alive
             found.append(SweepRun(run, trial, held["agent"], lives, held["handed"], run in stopping))
         return found
 

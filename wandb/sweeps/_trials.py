@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Collection, Dict, List, Optional, Sequence
 
 from .._processes import KILL_DELAY_SECONDS, Processes
 from ..sdk._folders import make_wandb_folder
@@ -51,8 +51,8 @@ class Trials(Processes):
         super().__init__(own_group, kill_delay)
         self._home, self._command, self._program = home, command, program
 
-    def begin(self, command: Command) -> List[str]:
-        """Start a trial; returns its command line. Raises UsageError, OSError."""
+    def begin(self, command: Command, held: Collection[int] = ()) -> List[str]:
+        """Start a trial, which inherits some descriptors; returns its command line. Raises UsageError, OSError."""
         parameters = write_parameters(self._home, command)
 
         def json_file(text: str) -> str:
@@ -61,5 +61,6 @@ class Trials(Processes):
             return str(path)
 
         words = trial_command(self._command, self._program, command.arguments, json_file)
-        self.start(command.run_id, words, {**os.environ, **trial_environment(self._home, command, parameters)})
+        environment = {**os.environ, **trial_environment(self._home, command, parameters)}
+        self.start(command.run_id, words, environment, pass_fds=tuple(held))
         return words

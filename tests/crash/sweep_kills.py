@@ -1,0 +1,165 @@
+"""The reliability of sweeps: agents, and whole machines of agents, killed at random instants.
+
+Four agents share an offline sweep over a grid, each in a process of its own, their trials in processes of theirs. At
+random instants SIGKILL ends an agent alone, or an agent with its trial as when a machine goes down; another one is
+started in its place. Some trials warn of being preempted before they die so. In the end each point of the grid has
+one run; no run has begun twice, unless it was preempted and then gone on with; and every run whose program came to its
+end has its row.
+
+    python tests/crash/sweep_kills.py --trials 200 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Counter, Dict, List
+
+from spread import scratch_folder
+
+from wandb.sweeps import OfflineSweep
+
+AGENTS = 4
+_KILL_SECONDS_MAX = 0.8
+_POINT = ("point",)
+# Of the kills so many take the trial too.
+_MACHINES = 0.6
+
+AGENT = """
+import sys
+from pathlib import Path
+from wandb.sweeps import OfflineSweep, ProcessAgent
+sys.exit(ProcessAgent(OfflineSweep(Path(sys.argv[1])), beat_seconds=0.05).run())
+"""
+# Notes what has become of it when that is on the disk.
+TRIAL = """
+import os, random, time
+import wandb
+
+def note(what):
+    with open("notes", "ab", buffering=0) as file:
+        file.write(f"{run.id} {run.config.point} {what}\\n".encode())
+
+with wandb.init(settings={"x_disable_stats": True, "disable_git": True, "console": "off"}) as run:
+    note("begun")
+    if run.config.point % 5 == 0 and not run.resumed:
+        run.mark_preempting()
+    for _ in range(3):
+        time.sleep(random.uniform(0, 0.1))
+        run.log({"value": run.config.point})
+note("ended")
+"""
+
+
+class Machine:
+    """An agent, with its trials in its process group."""
+
+    def __init__(self, sweep: OfflineSweep, place: Path) -> None:
+        self._command = [sys.executable, "-c", AGENT, str(sweep.folder)]
+        self._place = place
+        self._environment = {**os.environ, "WANDB_AGENT_DISABLE_FLAPPING": "true", "WANDB_SILENT": "true"}
+        self.start()
+
+    def start(self) -> None:
+        self.agent = subprocess.Popen(
+            self._command, cwd=self._place, env=self._environment, start_new_session=True, stderr=subprocess.DEVNULL
+        )
+
+    def kill(self, with_trial: bool) -> None:
+        if with_trial:
+            os.killpg(self.agent.pid, signal.SIGKILL)
+        else:
+            self.agent.kill()
+        self.agent.wait()
+
+
+def campaign(scratch: Path, trials: int, kills: int, seed: int) -> tuple[Counter[str], str]:
+    """What was tried, and the first thing that was wrong."""
+    rng, tried = random.Random(seed), Counter[str]()
+    (scratch / "trial.py").write_text(TRIAL)
+    parameters = {"point": {"values": list(range(1, trials + 1))}}
+    config = {"method": "grid", "metric": {"name": "value"}, "parameters": parameters, "program": "trial.py"}
+    config["command"] = ["${interpreter}", "${program}"]
+    sweep = OfflineSweep.create(scratch / "wandb", config)
+    machines = [Machine(sweep, scratch) for _ in range(AGENTS)]
+    told = time.monotonic()
+    while any(machine.agent.poll() is None for machine in machines):
+        time.sleep(rng.uniform(0, _KILL_SECONDS_MAX))
+        alive = [machine for machine in machines if machine.agent.poll() is None]
+        if alive and tried["kills"] < kills:
+            with_trial = rng.random() < _MACHINES
+            machine = rng.choice(alive)
+            machine.kill(with_trial)
+            tried["kills"] += 1
+            tried["machines"] += with_trial
+            machine.start()
+        if time.monotonic() - told > 10:
+            told = time.monotonic()
+            print(f"... {tried['kills']} kills", file=sys.stderr, flush=True)
+    return tried, _wrong(scratch, sweep, trials, tried)
+
+
+def _wrong(scratch: Path, sweep: OfflineSweep, trials: int, tried: Counter[str]) -> str:
+    runs = _when_all_have_ended(sweep)
+    notes: Dict[str, List[str]] = collections.defaultdict(list)
+    for line in (scratch / "notes").read_text().splitlines():
+        run, _, what = line.split()
+        notes[run].append(what)
+    points = collections.Counter(run.trial.values[_POINT] for run in runs)
+    if points != dict.fromkeys(range(1, trials + 1), 1):
+        return f"points that were tried more or less than once: {points}"
+    if not set(notes) <= {run.id for run in runs}:
+        return "a run that the sweep doesn't know was begun"
+    for run in runs:
+        point, told = run.trial.values[_POINT], notes[run.id]
+        tried["runs"] += 1
+        tried[run.trial.state] += 1
+        tried["resumed"] += told.count("begun") > 1
+        if told.count("begun") > 1 and point % 5:
+            return f"run {run.id} of point {point} was begun {told.count('begun')} times"
+        if told.count("ended") > 1:
+            return f"run {run.id} of point {point} came to its end {told.count('ended')} times"
+        if "ended" in told and (run.trial.state != "finished" or list(run.trial.metric)[-3:] != [point] * 3):
+            return f"run {run.id} of point {point} came to its end and is {run.trial.state}, {run.trial.metric}"
+        if run.trial.state not in ("finished", "crashed"):
+            return f"run {run.id} of point {point} is {run.trial.state}"
+    return ""
+
+
+def _when_all_have_ended(sweep: OfflineSweep) -> List[Any]:
+    """Trials whose agent was killed go on by themselves."""
+    deadline = time.monotonic() + 120
+    while True:
+        runs = list(sweep.runs())
+        if not any(run.trial.state in ("running", "preempting") for run in runs) or time.monotonic() > deadline:
+            return runs
+        time.sleep(0.1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--kills", type=int, help="so many at most [as many as trials]")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    kills = arguments.trials if arguments.kills is None else arguments.kills
+    with scratch_folder() as scratch:
+        tried, wrong = campaign(scratch, arguments.trials, kills, arguments.seed)
+    print(
+        f"sweeps: {tried['runs']} trials by {AGENTS} agents, {tried['kills']} of them killed, {tried['machines']} with "
+        f"their trials; {tried['finished']} finished, {tried['crashed']} died, {tried['resumed']} were gone on with, "
+        f"seed {arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + wrong if wrong else '0 lost'}"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
