@@ -25,6 +25,8 @@ BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _FLAPPING_SECONDS, _FLAPPING_FAILURES = 60.0, 3
 _INITIAL_FAILURES_MAX = 5
+# How long the next trial waits for a sign of life of the last one that is on its way.
+_LAST_BEAT_SECONDS = 1.0
 # How long a server that is away is put up with while no trial goes on.
 _AWAY_SECONDS = 600.0
 
@@ -266,6 +268,8 @@ class FunctionAgent:
         finally:
             ended.set()
             finish(code)
+            # A beat that is under way would tell the sweep of this trial when the next one has begun.
+            beats.join(_LAST_BEAT_SECONDS)
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
