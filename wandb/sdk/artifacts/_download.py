@@ -14,6 +14,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from collections import deque
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +25,7 @@ from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write
 from ..._new_file import new_file
 from ...errors import CommError
 from .._progress_bar import Progress
-from .._terminal import termwarn
+from .._terminal import termlog, termwarn
 from ._ranges import RANGED_BYTES_MIN, STREAMS_MAX, fetch_ranges
 from ._references import fetch_reference
 from .artifact_file_cache import get_artifact_file_cache
@@ -40,6 +41,8 @@ _UNDER_WAY_MAX = 256
 # Up to this size a file's bytes are held, and written to the cache and to their place without being read again.
 _HELD_BYTES_MAX = 1 << 20
 _PIECE_BYTES = 1 << 20
+# Who waits so long for another process is told.
+_TOLD_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -215,7 +218,14 @@ class _Download:
             with self._cache.new_file(path, entry.size or 0) as file:
                 self._fetch_into(entry, file)
             return
-        with self._cache.growing_file(path, entry.size or 0, lambda: self._advance(0)) as growing:
+        began = time.monotonic()
+
+        def waiting() -> None:
+            self._advance(0)
+            if time.monotonic() - began > _TOLD_SECONDS:
+                termlog(f"{entry.path}: another process is downloading it; waiting for that", repeat=False)
+
+        with self._cache.growing_file(path, entry.size or 0, waiting) as growing:
             if growing is None:
                 self._advance(entry.size or 0)
                 return
