@@ -93,6 +93,22 @@ def test_an_access_that_there_is_not_changes_nothing(world: World, body: Dict[st
     assert world.server.json(SHARES) == before
 
 
+def test_a_project_is_made_with_its_access_by_scripts(world: World) -> None:
+    make = """mutation M($access: String) { upsertModel(input: {entityName: "crew", name: "scripted", access: $access,
+        description: "by a script"}) { project { access description } } }"""
+
+    def made(role: str, access: str) -> Any:
+        body = {"query": make, "variables": {"access": access}}
+        return change(world, role, "/graphql", body).json()
+
+    assert "only who leads" in made("member", "RESTRICTED")["errors"][0]["message"]
+    assert "one of PRIVATE" in made("lead", "SECRET")["errors"][0]["message"]
+    assert made("lead", "RESTRICTED")["data"]["upsertModel"]["project"] == {
+        "access": "RESTRICTED", "description": "by a script",
+    }  # fmt: skip
+    assert status(world, "member", f"/api/projects/{TEAM}/scripted/settings") == 404
+
+
 def test_a_project_of_ones_own_is_restricted_already_and_can_be_public(world: World) -> None:
     upsert = 'mutation { upsertBucket(input: {name: "mine", modelName: "own"}) { inserted } }'
     change(world, "outsider", "/graphql", {"query": upsert})

@@ -24,10 +24,10 @@ from starlette.routing import Route
 from ._access import base_url_of, require_edit, services_of
 from ._api_runs import project_of
 from ._api_settings import changing
-from ._auth import ACCESSES, RESTRICTED
 from ._json_response import StrictJSONResponse
 from ._limits import SHARE_DAYS_MAX, SHARE_LINKS_MAX
 from ._pages import local_path
+from ._resolvers import give_access
 from ._services import RequestContext
 from ._shares import (
     create_share_link,
@@ -35,7 +35,6 @@ from ._shares import (
     end_share_link,
     list_share_links,
     people_of,
-    set_access,
     set_people,
 )
 from ._teams import list_members, team_exists
@@ -81,15 +80,9 @@ def _change_access(request: Request, connection: Connection, asked: dict[str, An
     project, context = project_of(request, connection, change=True)
     if not context.user.may_lead(project.entity):
         raise HTTPException(403, f"only who leads {project.entity!r} says who sees its projects")
-    access = asked.get("access", project.access)
-    if access not in ACCESSES:
-        raise HTTPException(400, f"'access' is one of {', '.join(ACCESSES)}")
-    team = team_exists(connection, project.entity)
-    if access == RESTRICTED and not team:
-        raise HTTPException(400, "only a project of a team can be restricted to some of the team")
     if asked.get("people") is not None:
         set_people(connection, project, _numbers(connection, project.entity, asked["people"]))
-    set_access(connection, project, access)
+    give_access(context, project, asked.get("access", project.access))
     return context
 
 

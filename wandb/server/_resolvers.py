@@ -12,13 +12,26 @@ from typing import Any, TypeVar
 from graphql import GraphQLError
 
 from .._filters import FilterError, matches, ordered, parse_filter
-from ._auth import Place, User, key_hints
+from ._auth import ACCESSES, RESTRICTED, Place, User, key_hints
 from ._filters import run_view
 from ._graphql import Resolvers
 from ._limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from ._names import RunKey, name_problem, storage_id
 from ._services import RequestContext, iso_time
-from ._store import Project, Run, RunsByTime, ensure_project, find_project, find_run, list_projects, list_runs
+from ._shares import set_access
+from ._store import (
+    Project,
+    Run,
+    RunsByTime,
+    describe_project,
+    ensure_project,
+    find_project,
+    find_run,
+    list_projects,
+    list_runs,
+    project_by_id,
+)
+from ._teams import team_exists
 
 DEFAULT_PROJECT = "uncategorized"
 
@@ -161,7 +174,23 @@ def _models(
 def _upsert_model(_: None, context: RequestContext, input: dict[str, Any]) -> dict[str, Any]:
     entity = allowed_entity(context, input.get("entityName"))
     project, inserted = project_for_writing(context, entity, input.get("name"))
-    return {"project": project, "model": project, "inserted": inserted}
+    if input.get("description") is not None:
+        describe_project(context.connection, project, input["description"])
+    if input.get("access") not in (None, project.access):
+        give_access(context, project, input["access"])
+    found = project_by_id(context.connection, project.id)
+    return {"project": found, "model": found, "inserted": inserted}
+
+
+def give_access(context: RequestContext, project: Project, access: Any) -> None:
+    """Say who sees a project, if the user is the one to say it."""
+    if not context.user.may_lead(project.entity):
+        raise GraphQLError(f"only who leads {project.entity!r} says who sees its projects")
+    if access not in ACCESSES:
+        raise GraphQLError(f"'access' is one of {', '.join(ACCESSES)}")
+    if access == RESTRICTED and not team_exists(context.connection, project.entity):
+        raise GraphQLError("only a project of a team can be restricted to some of the team")
+    set_access(context.connection, project, access)
 
 
 def project_for_writing(context: RequestContext, entity: str, name: str | None) -> tuple[Project, bool]:
