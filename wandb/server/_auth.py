@@ -274,6 +274,8 @@ def _user(connection: Connection, query: Select[Any]) -> User | None:
     row = connection.execute(query).first()
     if row is None:
         return None
-    roles = connection.execute(select(members.c.team, members.c.role).where(members.c.user_id == row.id))
-    let_in = connection.scalars(select(project_people.c.project_id).where(project_people.c.user_id == row.id))
+    roles = connection.execute(select(members.c.team, members.c.role).where(members.c.user_id == row.id)).all()
+    # Only of a team's projects some are closed to some of it.
+    places = select(project_people.c.project_id).where(project_people.c.user_id == row.id)
+    let_in = connection.scalars(places) if roles else ()
     return User(row.id, row.name, row.admin, tuple((role.team, role.role) for role in roles), frozenset(let_in))
