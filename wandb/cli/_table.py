@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import Collection, Dict, List, Mapping, Sequence
+from typing import Callable, Collection, Dict, List, Literal, Mapping, Sequence
 
 import click
 
@@ -39,18 +39,19 @@ class Table:
                 click.echo(line)
 
     def _show_in_terminal(self) -> None:
+        from rich.cells import cell_len
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
         # It obeys NO_COLOR, and would take 80 columns where TERM is dumb.
         console = Console(highlight=False, width=shutil.get_terminal_size().columns)
-        widths = self._fitted_widths(console.width)
+        widths = self._fitted_widths(console.width, cell_len)
         table = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for place, width in widths.items():
             title = self.titles[place]
-            justify = "right" if title in self.right else "left"
-            table.add_column(title, justify=justify, no_wrap=True, overflow="ellipsis", width=width)  # type: ignore[arg-type] # a literal
+            justify: Literal["left", "right"] = "right" if title in self.right else "left"
+            table.add_column(title, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
         for row in self.rows:
             cells = [Text(cell) for cell in row]
             if self.styled:
@@ -59,10 +60,10 @@ class Table:
             table.add_row(*(cells[place] for place in widths))
         console.print(table)
 
-    def _fitted_widths(self, room: int) -> Dict[int, int]:
+    def _fitted_widths(self, room: int, measure: Callable[[str], int]) -> Dict[int, int]:
         """Of each column that a terminal has room for. A text may be cut; half a number would be another one. Where
         that isn't enough, columns of texts give way before those of numbers, the last ones before others."""
-        widths = dict(enumerate(self._widths()))
+        widths = dict(enumerate(self._widths(measure)))
         texts = [place for place in widths if self.titles[place] not in self.right]
         spare = [place for place in widths if self.titles[place] not in self.kept]
         spare.sort(key=lambda place: (place not in texts, -place))
@@ -76,9 +77,9 @@ class Table:
                 break
         return widths
 
-    def _widths(self) -> List[int]:
+    def _widths(self, measure: Callable[[str], int] = len) -> List[int]:
         lines = [self.titles, *self.rows]
-        return [max(len(line[column]) for line in lines) for column in range(len(self.titles))]
+        return [max(measure(line[column]) for line in lines) for column in range(len(self.titles))]
 
     def _aligned(self) -> List[str]:
         widths = self._widths()
