@@ -114,3 +114,29 @@ def test_a_local_controller_decides_what_agents_of_a_server_try(server: LiveServ
     controller.step()
     assert [run.id for run in controller.runs] == [command.run_id]
     assert controller.search() is not None
+
+
+PREEMPTED = """
+import os, signal
+import wandb
+with wandb.init(settings={"x_disable_stats": True, "disable_git": True}) as run:
+    run.log({"loss": run.config.lr})
+    if not run.resumed:
+        run.mark_preempting()
+        run.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_preempted_trial_is_gone_on_with_in_its_run(server: LiveServer, own_place: Path) -> None:
+    (own_place / "train.py").write_text(PREEMPTED)
+    config = {**GRID, "program": "train.py", "parameters": {"lr": {"values": [5]}}}
+    home = remote(wandb.sweep({**config, "command": ["${interpreter}", "${program}"]}, project="digits"))
+    assert ProcessAgent(home, count=1, beat_seconds=0.1).run() == 0
+    # What the machine couldn't upload any more is uploaded by whoever has the folder.
+    assert CliRunner().invoke(main, ["sync", "--sync-all"]).exit_code == 0
+    (found,) = home.runs()
+    assert found.trial.state == "preempted"
+    assert ProcessAgent(home, beat_seconds=0.1).run() == 0
+    (again,) = home.runs()
+    assert (again.id, again.trial.state, list(again.trial.metric)) == (found.id, "finished", [5, 5])
