@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import List
 
 import pytest
+from chaos_proxy import ChaosProxy
 from gates import Gate
 from waiting_jobs import QUICK, WaitingJobs
 
@@ -209,6 +211,28 @@ def test_a_job_whose_keeper_was_killed_is_ended_and_given_to_another(jobs: Waiti
     assert jobs.happened(item)[:4] == ["pushed", "popped", "started", "given back"]
     left = Path(f"/proc/{job}/status")
     assert not left.exists() or "zombie" in left.read_text()
+
+
+def test_a_job_goes_on_while_its_server_is_away_and_its_end_is_told_later(
+    jobs: WaitingJobs, gates: List[Gate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = jobs.push_script(WAITS)
+    way = ChaosProxy(jobs.live.url, random.Random(1), luck=1.0)
+    monkeypatch.setenv("WANDB_BASE_URL", way.url)
+    with jobs.start_agent(stderr=subprocess.PIPE) as agent:
+        gates[0].wait()
+        way.luck = 0.0
+        assert agent.stderr is not None
+        while "the server can't be asked" not in agent.stderr.readline():
+            pass
+        gates[1].open()
+        way.luck = 1.0
+        while "has ended" not in agent.stderr.readline():
+            pass
+        agent.send_signal(signal.SIGTERM)
+        agent.communicate()
+    way.close()
+    assert jobs.happened(item) == ["pushed", "popped", "started", "finished"]
 
 
 def test_what_was_half_written_when_the_machine_went_down_keeps_no_agent_from_working(jobs: WaitingJobs) -> None:
