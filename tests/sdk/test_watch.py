@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Dict, List
 
 import pytest
 from libraries import import_library
 from logged import values_of
+from own_server import eventually
 
 import wandb
 
@@ -55,6 +57,37 @@ def test_parameters_are_those_before_the_step_and_none_while_evaluating(run: wan
     net(torch.ones(2, 4))
     run.log({"evaluated": True})
     assert set(values_of(run)[-1]) == {"_step", "evaluated"}
+
+
+def test_equal_values_are_one_bin(run: wandb.Run) -> None:
+    net = torch.nn.Linear(3, 2)
+    torch.nn.init.constant_(net.weight, 0.5)
+    run.watch(net, log="parameters", log_freq=1)
+    net(torch.ones(2, 3)).sum().backward()
+    run.log({"loss": 0.5})
+    (row,) = values_of(run)
+    assert row["parameters/weight"] == {"_type": "histogram", "values": [6], "bins": [0.5, 0.5]}
+
+
+def test_histograms_that_no_log_call_takes_have_rows_of_their_own_beside_tensorboard() -> None:
+    """As Stable-Baselines3 trains: metrics come by events files alone."""
+    from tensorboardX import SummaryWriter
+
+    def is_complete(step: int) -> bool:
+        writer.flush()  # again and again: its events are in a queue before they are in its file
+        return run.step > step
+
+    net = model()
+    with wandb.init(mode="offline", sync_tensorboard=True) as run, SummaryWriter("logs") as writer:
+        run.watch(net, log_freq=1)
+        for step in range(2):
+            net(torch.ones(2, 4)).sum().backward()
+            writer.add_scalar("loss", 1.0, step)
+            writer.add_scalar("loss", 1.0, step + 100)  # by which the step before is complete
+            eventually(partial(is_complete, step))
+    rows = values_of(run)
+    assert sum("gradients/0.weight" in row for row in rows) == 2
+    assert not any("loss" in row and "gradients/0.weight" in row for row in rows)
 
 
 def test_unwatch_and_finish_take_the_hooks_away(run: wandb.Run) -> None:
