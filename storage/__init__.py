@@ -135,7 +135,7 @@ if TYPE_CHECKING:
     )
     from ._filesystem import Filesystem, FilesystemKind, filesystem_of
     from ._lanes import create_lane, for_another_log, living_lanes, row_of_lane
-    from ._object_cache import CacheUse, ObjectCache, write_from
+    from ._object_cache import CacheUse, ObjectCache, give_away, write_from
     from ._official_import import OfficialImport, find_import, import_official, official_file, official_folder
     from ._protobuf import protobuf_fields
     from ._reader import READ_BYTES, Entry, Reader
@@ -173,8 +173,8 @@ __all__ = [
     "StagedHeader", "StagingWriter", "Stream", "SummaryChange", "SystemMetrics", "Telemetry", "Undecodable",
     "UnstorableValue", "VerifiedSegment", "VerifyReport", "Writer", "WriterLost", "artifact_folder", "beginning",
     "boot_id", "bring_home", "copy_file", "create_away", "create_lane", "disk_use", "dump_json", "encoded",
-    "filesystem_of", "find_beyond", "find_import", "find_run_id", "for_another_log", "hash_descriptor", "hex_of",
-    "import_official", "is_being_made", "is_log_file", "living_lanes", "local_root", "log_folder",
+    "filesystem_of", "find_beyond", "find_import", "find_run_id", "for_another_log", "give_away", "hash_descriptor",
+    "hex_of", "import_official", "is_being_made", "is_log_file", "living_lanes", "local_root", "log_folder",
     "make_private_folder", "merge_values", "new_hash", "official_file", "official_folder", "protobuf_fields",
     "read_columns", "read_held", "recover", "retain", "row_of_lane", "salvage", "segments", "send_away",
     "staged_artifacts", "verify", "write_from", "writer_elsewhere",
@@ -236,6 +236,7 @@ _HOMES = {
     "find_beyond": "._seek",
     "find_import": "._official_import",
     "for_another_log": "._lanes",
+    "give_away": "._object_cache",
     "hash_descriptor": "._digests",
     "hex_of": "._digests",
     "import_official": "._official_import",

@@ -71,20 +71,21 @@ class _Target:
         size = os.fstat(source).st_size
         self._direct = size >= DIRECT_BYTES_MIN and set_direct(self._descriptor, True)
         began, written = time.monotonic(), 0
-        with mmap.mmap(-1, min(CHUNK_BYTES, max(size, BLOCK_BYTES))) as buffer, memoryview(buffer) as view:
-            for start, end in _extents(source, size):
-                offset = start
-                while offset < end:
-                    count = os.preadv(source, [view[: min(len(view), end - offset)]], offset)
-                    if not count:
-                        break  # it became shorter meanwhile: what is there is taken
-                    self._write(view[:count], offset)
-                    offset += count
-                    written += count
-                    if self._direct and written > _JUDGED_BYTES:
-                        self._direct = written / (time.monotonic() - began) >= _DIRECT_RATE_MIN and self._direct
-                        if not self._direct:
-                            set_direct(self._descriptor, False)
+        # It goes with the last view of it: the traceback of a write that a full disk has refused still holds one.
+        view = memoryview(mmap.mmap(-1, min(CHUNK_BYTES, max(size, BLOCK_BYTES))))
+        for start, end in _extents(source, size):
+            offset = start
+            while offset < end:
+                count = os.preadv(source, [view[: min(len(view), end - offset)]], offset)
+                if not count:
+                    break  # it became shorter meanwhile: what is there is taken
+                self._write(view[:count], offset)
+                offset += count
+                written += count
+                if self._direct and written > _JUDGED_BYTES:
+                    self._direct = written / (time.monotonic() - began) >= _DIRECT_RATE_MIN and self._direct
+                    if not self._direct:
+                        set_direct(self._descriptor, False)
         size = min(size, os.fstat(source).st_size)
         os.ftruncate(self._descriptor, size)
         return size

@@ -11,6 +11,7 @@ somebody reads it stays with whoever reads it. The files that were used longest 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -106,11 +107,12 @@ class ObjectCache:
 
         waiting: called now and then while another process is at it. Raises OSError.
         """
-        self._make_room(size)
-        for folder in (self.folder / "tmp", path.parent):
+        temporary = self.folder / "tmp" / f"{path.parent.parent.name}-{path.parent.name}{path.name}"
+        present = temporary.stat().st_blocks * 512 if temporary.exists() else 0
+        self._make_room(max(0, size - present))
+        for folder in (temporary.parent, path.parent):
             self._make_folder(folder)
-        name = f"{path.parent.parent.name}-{path.parent.name}{path.name}"
-        with contextlib.closing(GrowingFile(self.folder / "tmp" / name, size, waiting)) as file:
+        with contextlib.closing(GrowingFile(temporary, size, waiting)) as file:
             if path.exists():
                 file.remove()
                 yield None
@@ -187,6 +189,17 @@ class ObjectCache:
         if not path.is_dir():
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.mkdir(parents=True, exist_ok=True)
+
+
+def give_away(path: Path, target: Path) -> None:
+    """Let a file leave the cache for where the user wants it: for a disk that has no room for both.
+
+    Raises OSError where it is another disk, or the file is somebody else's too.
+    """
+    if os.stat(path).st_nlink != 1:
+        raise OSError(errno.EMLINK, f"{path} is not the cache's alone")
+    os.chmod(path, 0o666 & ~_umask())
+    os.replace(path, target)
 
 
 def write_from(source: IO[bytes], target: Path) -> None:

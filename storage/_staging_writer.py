@@ -211,8 +211,9 @@ class _Pack:
             self._written = self._fill
 
     def close(self) -> None:
-        self._view.release()
-        self._buffer.close()
+        with contextlib.suppress(BufferError):  # the traceback of a refused write still holds a piece of it
+            self._view.release()
+            self._buffer.close()
         os.close(self._descriptor)
 
 

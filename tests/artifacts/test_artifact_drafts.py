@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from made_artifacts import FILES, LARGE, made, write
+from namespace import in_a_namespace
 
 import wandb
 from wandb.sdk.artifacts.exceptions import ArtifactFinalizedError, ArtifactNotLoggedError
@@ -202,6 +203,38 @@ def test_a_draft_has_no_number_and_a_finalized_one_takes_nothing_more() -> None:
     artifact.finalize()
     with pytest.raises(ArtifactFinalizedError, match="new_draft"), artifact.new_file("b"):
         pass
+
+
+def test_a_full_disk_is_an_error_and_the_draft_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    script = """
+import errno, os, subprocess, sys
+import wandb
+def mount(options):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", sys.argv[1]], check=True)
+with open("large", "wb") as file:
+    file.write(os.urandom(2 << 20))
+mount("size=1m")
+os.environ["WANDB_DIR"] = sys.argv[1]
+artifact = wandb.Artifact("ds", type="dataset")
+def small():
+    for number in range(100):
+        with artifact.new_file(f"small/{number}", mode="wb") as file:
+            file.write(os.urandom(100_000))
+        artifact.digest  # is written out when it is read
+for add in (lambda: artifact.add_file("large"), small):
+    try:
+        add()
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+mount("remount,size=64m")
+artifact.add_file("large")
+with wandb.init(mode="offline", dir=sys.argv[1]) as run:
+    version = run.log_artifact(artifact)
+    version.verify(version.download("here"))
+print(os.path.getsize("here/large"))
+"""
+    (tmp_path / "disk").mkdir()
+    assert in_a_namespace(script, tmp_path / "disk") == ["ENOSPC", "ENOSPC", str(2 << 20)]
 
 
 def test_a_time_to_live_is_a_timedelta() -> None:

@@ -298,6 +298,30 @@ version.verify(folder + "/here")
     assert in_a_namespace(script, tmp_path / "disk", f"{run.project}/ds:v0") == ["ENOSPC", "[]", str(len(LARGE))]
 
 
+def test_a_disk_without_room_for_the_cache_too_keeps_the_users_file(server: LiveServer, tmp_path: Path) -> None:
+    with wandb.init() as run:
+        run.log_artifact(made(files={"large": LARGE})).wait(60)
+    script = """
+import os, subprocess, sys
+import wandb, wandb_storage._object_cache as cache
+folder, path = sys.argv[1], sys.argv[2]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check=True)
+os.environ["WANDB_CACHE_DIR"], cache._FREE_BYTES_MIN = folder + "/cache", 0
+version = wandb.Api().artifact(path)
+version.verify(version.download(folder + "/here"))
+print([len(names) for _, _, names in os.walk(folder + "/cache/artifacts/obj") if names])
+print(oct(os.stat(folder + "/here/large").st_mode & 0o222))
+"""
+    (tmp_path / "disk").mkdir()
+    assert in_a_namespace(script, tmp_path / "disk", f"{run.project}/ds:v0") == ["[]", oct(0o222 & ~umask())]
+
+
+def umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 # --- manifests that a server sends ------------------------------------------------------------------------------------
 
 

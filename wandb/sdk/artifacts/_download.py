@@ -9,6 +9,7 @@ the cache when the process dies: the next one goes on there.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, TypeVar
 
-from wandb_storage import ObjectCache, encoded, hash_descriptor, new_hash, write_from
+from wandb_storage import ObjectCache, encoded, give_away, hash_descriptor, new_hash, write_from
 
 from ..._new_file import new_file
 from ...errors import CommError
@@ -194,7 +195,7 @@ class _Download:
             held = self._cache.open(path, entry.size)
             if held is not None:
                 with held:
-                    write_from(held, target)
+                    _copy_or_move(held, path, target)
                 return
 
         def bring() -> None:
@@ -265,6 +266,18 @@ class _Download:
         found = new_hash(entry.digest_algorithm().short)
         fetch_ranges(fetch, entry.size or 0, descriptor, found, self._streams, start, arrived)
         _check(entry, found)
+
+
+def _copy_or_move(held: IO[bytes], path: Path, target: Path) -> None:
+    try:
+        write_from(held, target)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        try:
+            give_away(path, target)
+        except OSError:
+            raise error from None
 
 
 def _once_more(entry: ArtifactManifestEntry, fetch: Callable[[], T]) -> T:
