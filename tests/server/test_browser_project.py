@@ -101,6 +101,7 @@ def test_a_queue_shows_what_runs_what_waits_and_what_became_of_the_rest(server: 
     ]
     assert page.get_by_role("link", name="r2").get_attribute("href") == f"/{server.user}/demo/runs/r2"
     failed = shown.locator("tbody tr").last
+    assert failed.locator("summary").inner_text() == "failed, exit code 3"
     failed.locator("summary").click()
     told = [text.split(" ago ")[-1].split("now ")[-1] for text in failed.locator("li").all_inner_texts()]
     assert [text.split(", ")[0].rsplit(" ", 1)[-1] for text in told] == ["pushed", "popped", "started", "failed"]

@@ -72,7 +72,8 @@ function state(name) {
 // The last that was said of an item, and all events behind it.
 function story(item) {
   const last = item.events.at(-1);
-  const said = [item.stage, item.message].filter(Boolean).join(": ") || last?.what || "";
+  const ended = [last?.what, item.exit_code ? `exit code ${item.exit_code}` : ""].filter(Boolean).join(", ");
+  const said = item.message ? [item.stage, item.message].filter(Boolean).join(": ") : ended;
   const events = item.events.map((event) =>
     h("li", null, h("time", { title: moment(event.at) }, ago(event.at)), ` ${[event.what, event.run, event.message].filter(Boolean).join(", ")}`),
   );
