@@ -26,8 +26,6 @@ PICTURE = np.zeros((4, 4, 3), np.uint8)
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    # What is said once a process is for the tests of that.
-    monkeypatch.setattr("wandb.sdk._settings._told._told", set())
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("wandb.sdk._settings._told._told", set())  # what is told once a process
     yield tmp_path
     wandb.teardown()
 
