@@ -56,6 +56,7 @@ def test_python_native_code_and_children_are_captured_and_passed_on(tmp_path: Pa
 print("python")
 sys.stdout.flush()
 c.puts(b"C")
+c.fflush(None)
 subprocess.run(["sh", "-c", "echo child"], check=True)
 for percent in range(0, 101, 10):
     c.printf(b"\\r%d%%", percent)
@@ -97,7 +98,7 @@ def test_printing_goes_on_where_the_process_that_captures_is_killed(tmp_path: Pa
     program = """
 print("captured", flush=True)
 os.kill(relay(), signal.SIGKILL)
-while run._watchers[0]._saved:
+while not run._watchers[0]._draining:
     print("x" * 1000, flush=True)
 print("free", flush=True)
 run.finish()

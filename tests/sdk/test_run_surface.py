@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import datetime
 import json
 import logging
@@ -273,7 +274,9 @@ def test_tasks_log_to_one_run(run: wandb.Run) -> None:
     async def everything() -> None:
         await asyncio.gather(*(task(number) for number in range(5)))
 
-    asyncio.run(everything())
+    # In a thread of its own: this one has a loop already where a test before used a browser.
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        threads.submit(asyncio.run, everything()).result()
     assert [row["_step"] for row in values_of(run)] == list(range(50))
 
 

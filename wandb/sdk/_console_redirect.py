@@ -47,6 +47,7 @@ class RedirectedConsole:
         self._saved: List[int] = []
         self._readers: List[int] = []  # ours, so that nobody who prints meets a broken pipe
         self._process: Optional[subprocess.Popen[bytes]] = None
+        self._draining = False  # the process was killed, and who prints to it still isn't held up
         self._periodic = Periodic("wandb-console", _LOOK_SECONDS, self._look)
 
     @classmethod
@@ -78,7 +79,8 @@ class RedirectedConsole:
                 os.dup2(writer, descriptor)
         except OSError as error:
             termwarn(f"the console is not captured: {error}")
-            self._give_back()
+            self._lead_back()
+            self._close()
         finally:
             for writer in writers:
                 os.close(writer)
@@ -92,7 +94,11 @@ class RedirectedConsole:
             return
         self._periodic.stop()
         _flush_streams()
-        self._give_back()
+        if self._draining:
+            _pass_on(self._readers, self._saved)
+        else:
+            self._lead_back()
+        self._close()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -106,23 +112,24 @@ class RedirectedConsole:
         self._process = None
 
     def _look(self) -> bool:
-        """Give the descriptors back where nobody passes on what is printed."""
+        """Where nobody passes on what is printed: give the descriptors back, and from then on pass on what is still
+        printed by whoever was in the middle of it, and by children."""
         process = self._process
         if process is None or process.poll() is None:
             return True
-        readers, saved = self._readers, [os.dup(descriptor) for descriptor in self._saved]
-        _pass_on(readers, saved)
-        self._readers = []
-        self._give_back()
-        _pass_on(readers, saved)  # what came meanwhile; whoever waited to print goes on
-        for descriptor in (*readers, *saved):
-            os.close(descriptor)
-        termwarn("what this program prints is not captured any more: the process that did so has ended")
-        return False
+        _pass_on(self._readers, self._saved)
+        if not self._draining:
+            self._lead_back()
+            self._draining = True
+            termwarn("what this program prints is not captured any more: the process that did so has ended")
+            _pass_on(self._readers, self._saved)
+        return True
 
-    def _give_back(self) -> None:
+    def _lead_back(self) -> None:
         for descriptor, saved in zip(_DESCRIPTORS, self._saved):
             os.dup2(saved, descriptor)
+
+    def _close(self) -> None:
         for descriptor in (*self._saved, *self._readers):
             os.close(descriptor)
         self._saved, self._readers = [], []
