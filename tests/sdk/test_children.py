@@ -295,6 +295,31 @@ def test_a_fork_of_a_run_begins_with_what_its_children_logged() -> None:
     assert (folded(Path(branch.sync_dir)).rows, folded(Path(branch.sync_dir)).summary["text"]) == (3, "t")
 
 
+def test_a_fork_in_the_middle_of_an_import_by_another_thread_leaves_no_child_waiting(tmp_path: Path) -> None:
+    script = """
+import importlib.abc
+begun, forking = threading.Event(), threading.Event()
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "wandb_storage._lanes" and not begun.is_set():
+            begun.set()
+            forking.wait()
+            time.sleep(0.2)  # the fork is made meanwhile, unless it waits
+with wandb.init() as run:
+    sys.meta_path.insert(0, Slow())
+    importer = threading.Thread(target=__import__, args=("wandb_storage._lanes",))
+    importer.start()
+    begun.wait()
+    os.register_at_fork(before=forking.set)
+    def work():
+        for number in range(20):
+            run.log({"writer": {"child": number}})
+    assert ended_well(forked(work))
+    importer.join()
+"""
+    assert folded(program(tmp_path, script)).rows == 20
+
+
 def test_attaching_to_nothing_is_refused() -> None:
     with pytest.raises(wandb.UsageError, match=r"there is no run nothing in .*wandb"):
         wandb.attach("nothing")
