@@ -144,12 +144,13 @@ def _is_empty(value: Any) -> bool:
 
 
 def compare(official: Any, ours: Any, path: str = "runs") -> Iterator[Difference]:
-    """Every value that differs. 1 and 1.0 are alike, and so are two NaN."""
+    """Every value that differs. 1 and 1.0 are alike, and so are two NaN. Runs belong together in their order."""
     if isinstance(official, dict) and isinstance(ours, dict):
         for key in [*official, *(key for key in ours if key not in official)]:
             yield from compare(official.get(key, _ABSENT), ours.get(key, _ABSENT), f"{path}.{key}")
     elif isinstance(official, list) and isinstance(ours, list):
-        for place, pair in _paired(official, ours):
+        in_order = enumerate(itertools.zip_longest(official, ours, fillvalue=_ABSENT))
+        for place, pair in in_order if path == "runs" else _paired(official, ours):
             yield from compare(*pair, f"{path}.{place}")
     elif not _alike(official, ours):
         yield Difference(path, official, ours)
