@@ -26,6 +26,7 @@ with wandb.init(tags=["regression"]):
     log_summary(model, save_model_checkpoint=True)
 
 with wandb.init(tags=["cross-validation"]) as run, contextlib.suppress(ValueError):  # of the official callback's
+    run.log({"began": True})  # by which it is known when each run was
     lightgbm.cv(
         {"objective": "binary", "metric": ["binary_logloss", "auc"], **QUIET},
         lightgbm.Dataset(X, (y > 0).astype(int)),
