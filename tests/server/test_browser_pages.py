@@ -242,17 +242,18 @@ def test_many_figures_load_their_library_once(shown: LiveServer, page: Page) -> 
     document = content.read()
     plotly = b'{"data": [{"type": "scatter", "y": [1, 2]}], "layout": {}}'
     figures = {**dict.fromkeys(("one", "two", "three"), ("plotly", plotly)), "curve": ("bokeh", document)}
-    into = Filled(shown)
-    shown.upsert("figures", project=PROJECT)
+    project = "figures"  # others count the runs of the one that all share
+    into = Filled(shown, project)
+    shown.upsert("figures", project=project)
     row = {
         key: into.media("figures", f"{kind}-file", kind, key, 0, f".{kind}.json", figure)
         for key, (kind, figure) in figures.items()
     }
     lines = {"offset": 0, "content": [json.dumps({"_step": 0, **row})]}
-    shown.stream({"files": {"wandb-history.jsonl": lines}}, "figures", PROJECT)
+    shown.stream({"files": {"wandb-history.jsonl": lines}}, "figures", project)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
-    go(page, shown, "/runs/figures#media")
+    page.goto(f"{shown.url}/{shown.user}/{project}/runs/figures#media")
     for key, (kind, _) in figures.items():
         frame = page.locator(f"iframe[title={key}]")
         frame.scroll_into_view_if_needed()
