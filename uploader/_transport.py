@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
+from urllib3.poolmanager import PoolKey
 
 from ._body import PIECE_BYTES, UPLOAD_ID, Body, arrived_bytes, hexadecimal, upload_id
 from ._credentials import BearerToken
@@ -106,7 +107,9 @@ class _Session(requests.Session):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, blocksize=PIECE_BYTES, **options)
+        if "key_blocksize" in PoolKey._fields:  # urllib3 before 2.0, which older boto3 wants, doesn't know it
+            options["blocksize"] = PIECE_BYTES
+        super().init_poolmanager(*arguments, **options)
 
 
 class Transport:

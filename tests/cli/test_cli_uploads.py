@@ -205,6 +205,18 @@ def test_looking_uploads_nothing(shell: Shell) -> None:
     assert "aaa" not in seen.stdout
 
 
+def test_a_run_that_went_on_after_it_was_synced_is_synced_again(shell: Shell, server: LiveServer) -> None:
+    folder = write_run(shell.folder, "more", 3)
+    assert shell("sync", "--url", server.url, key=server.key).returncode == 0
+    assert (shell.status()["more"]["acknowledged"], shell.status()["more"]["waiting"]) == (6, 0)
+    with Log.open(folder) as log:
+        log.append_row({"loss": 0.5}, 3, 1.7e9 + 3, int(RowFlag.COMMIT))
+        log.append(Exit(code=0, time=1.7e9 + 4))
+    assert shell("sync", "--url", server.url, key=server.key).returncode == 0
+    assert shell.status()["more"]["acknowledged"] > 6
+    assert shell.status()["more"]["waiting"] == 0
+
+
 def test_what_is_uploaded_is_marked_and_removed(shell: Shell, server: LiveServer) -> None:
     done, left = write_run(shell.folder, "done", 3), write_run(shell.folder, "left", 3)
     assert shell("sync", "done", "--mark-synced", "--url", server.url, key=server.key).returncode == 0

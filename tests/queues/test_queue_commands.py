@@ -27,13 +27,13 @@ def test_a_job_is_pushed_run_and_seen(jobs: WaitingJobs) -> None:
     queue = f"{jobs.project}/q"
     done = wandb("queue", "push", queue, "-c", "lr=0.1", "-c", "layers=3", "--", "python", "say.py", "--x", "${args}")
     assert "the folder" in done.stdout
-    assert f"wandb queue ls {queue}" in done.stderr
+    assert f"wandb queue ls {queue}" in done.output
     (before,) = listed(jobs)
     assert before["state"] == "PENDING"
     assert json.loads(json.dumps(before["runSpec"]))["overrides"]["run_config"] == {"lr": 0.1, "layers": 3}
     assert "waiting" in wandb("queue", "ls", queue).stdout
     served = wandb("superagent", jobs.project, "--drain", "--slots", "2")
-    assert "has ended" in served.stderr
+    assert "has ended" in served.output
     assert jobs.output().splitlines()[-1] == "says ['--x', '--lr=0.1', '--layers=3']"
     table = wandb("queue", "ls", queue).stdout
     assert "finished" in table
@@ -98,5 +98,5 @@ def test_gpus_are_found_by_what_the_environment_shows(jobs: WaitingJobs, monkeyp
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
     jobs.push_script("import os; print('sees', os.environ['CUDA_VISIBLE_DEVICES'])")
     served = wandb("superagent", jobs.project, "--gpus", "auto", "--drain")
-    assert "2 jobs at a time" in served.stderr
+    assert "2 jobs at a time" in served.output
     assert jobs.output().splitlines()[-1] == "sees 4"

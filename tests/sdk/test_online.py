@@ -45,6 +45,13 @@ def test_a_run_can_stay_until_its_upload_is_done(server: Server) -> None:
     assert server.run("stays")["state"] == "finished"
 
 
+def test_a_session_that_resumes_is_waited_for_though_the_one_before_is_there(server: Server) -> None:
+    for rows in (1, 2, 3):
+        with wandb.init(id="again", resume="allow") as run:
+            run.log({"loss": 1.0})
+        assert server.run("again")["historyLineCount"] == rows
+
+
 def test_a_stop_from_the_page_interrupts_the_program(server: Server) -> None:
     program = """
 import time, wandb

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tu
 
 import click
 
+from ._sync_show import records_of
+
 if TYPE_CHECKING:
     from wandb_storage import RunStart
     from wandb_uploader import RunStatus, Target
@@ -35,18 +37,28 @@ def unsynced_runs(base_url: str, wanted: Wanted) -> List[Path]:
         if status.destination == wandb_uploader.normalize_url(base_url) and not status.redirected
     }
 
-    def is_meant(name: str, offline: bool) -> bool:
-        status = known.get(name)
+    def is_meant(path: Path, offline: bool) -> bool:
+        status = known.get(path.name)
         if (
             wanted.parked
             and status is not None
             and (status.parked_reason or status.parked_items or status.parked_files)
         ):
             return True
-        there = status is not None and status.done
+        there = status is not None and status.done and status.sequence_acked >= _records(path)
         return (wanted.offline if offline else wanted.online) and (wanted.synced or not there)
 
-    return [run.path for run in run_folders(home) if is_meant(run.path.name, run.offline)]
+    return [run.path for run in run_folders(home) if is_meant(run.path, run.offline)]
+
+
+def _records(folder: Path) -> int:
+    """How many there are to upload; 0 where the log can't be read, which its own upload tells."""
+    from wandb_storage import LogError
+
+    try:
+        return records_of(folder)
+    except LogError:
+        return 0
 
 
 def filtered(folders: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> List[Path]:

@@ -52,7 +52,7 @@ def show_plan(folders: Sequence[Path], base_url: str, as_json: bool) -> None:
     plan = []
     for folder in folders:
         status = run_status(folder, base_url)
-        records = _records(folder)
+        records = records_of(folder)
         left = max(0, records - (status.sequence_acked if status is not None else 0))
         parked = status.parked_reason if status is not None else ""
         there = status is not None and status.done and not left
@@ -101,7 +101,8 @@ def view(folders: Sequence[Path], as_json: bool) -> None:
         click.echo(json.dumps({"runs": listed}, indent=2))
 
 
-def _records(folder: Path) -> int:
+def records_of(folder: Path) -> int:
+    """How many records of a run can be uploaded."""
     from wandb_storage import Reader
 
     with Reader(folder) as reader:
@@ -118,7 +119,7 @@ class _Lines:
         from wandb.sdk._upload_progress import UploadProgress
 
         self._name = folder.name
-        self._progress = UploadProgress(_records(folder))
+        self._progress = UploadProgress(records_of(folder))
         self._said_at = 0.0
         self._trouble = ""
 
@@ -150,7 +151,7 @@ class _Bar:
 
         from wandb.sdk._upload_progress import UploadProgress
 
-        self._figures = UploadProgress(_records(folder))
+        self._figures = UploadProgress(records_of(folder))
         self._progress = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), TaskProgressColumn(),
             TextColumn("{task.fields[about]}", markup=False), console=Console(stderr=True, highlight=False),

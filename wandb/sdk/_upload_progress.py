@@ -51,6 +51,14 @@ class UploadProgress:
         while len(self._steps) > 2 and now - self._steps[0][0] > _WINDOW_SECONDS:
             self._steps.popleft()
 
+    @property
+    def over(self) -> bool:
+        """Whether the server has all of it, or wants none of it."""
+        if self._status is None or self._status.parked_reason:
+            return self._status is not None
+        # What an earlier session of the run had brought to its end says nothing of this one.
+        return self._status.done and self._status.sequence_acked >= self.total
+
     def text(self) -> str:
         """`12,000 rows, 3.1 MB, 5,200 rows/s, 0:12 left`, or why nothing moves."""
         status = self._status
@@ -165,7 +173,7 @@ def follow_upload(
         while True:
             status = upload_status(folder, base_url)
             progress.update(status)
-            if status is not None and (status.done or status.parked_reason):
+            if progress.over:
                 break
             now = time.monotonic()
             if now - progress.moved_at >= timeout:
