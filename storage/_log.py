@@ -526,10 +526,23 @@ def _writer_of(durability: str) -> Type[Log]:
 _live_logs: weakref.WeakSet[Log] = weakref.WeakSet()
 
 
+def _load_for_children() -> None:
+    """Before a fork: load what a child writes a lane with.
+
+    Another thread may be loading the same module, as the committer does at its first commit and for the first lane. Here
+    that is waited for; a child that was forked meanwhile would wait for ever, since it doesn't have that thread.
+    """
+    if _live_logs:
+        import orjson  # noqa: F401
+        import zstandard  # noqa: F401
+
+        from . import _lanes, _merge, _summary  # noqa: F401
+
+
 def _leave_all_in_child() -> None:
     for log in list(_live_logs):
         log._leave_in_child()
     _live_logs.clear()
 
 
-os.register_at_fork(after_in_child=_leave_all_in_child)
+os.register_at_fork(before=_load_for_children, after_in_child=_leave_all_in_child)

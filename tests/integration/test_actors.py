@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from pathlib import Path
 from typing import Any, List
 
 import pytest
+from actors import act
 from logged import state_of, values_of
 from own_place import own_place as own_place
 
 import wandb
-
-
-def act(folder: str, name: str, queue: Any, answers: Any) -> None:
-    """The main function of an actor's process: as `_WandbLoggingActor` of Ray does it."""
-    os.makedirs(folder)
-    os.chdir(folder)
-    run = wandb.init(id=name, name=name, project="tune", group="trials", config={"lr": 0.1}, mode="offline")
-    run.config.trial_log_path = folder
-    while True:
-        result = queue.get()
-        if result is None:
-            break
-        wandb.config.update({"last": result["step"]}, allow_val_change=True)
-        wandb.log(result, step=result["step"])
-    wandb.finish()
-    answers.put(run.sync_dir)
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of forking beside threads, since Python 3.12

@@ -169,7 +169,7 @@ def test_a_failed_job_is_tried_again_and_each_attempt_is_a_run_of_its_own(jobs: 
 
 
 def test_the_last_words_of_a_failed_job_are_told(jobs: WaitingJobs) -> None:
-    item = jobs.push_script("print('before'); raise ValueError('the data is not there')")
+    item = jobs.push_script("print('before', flush=True); raise ValueError('the data is not there')")
     missing = jobs.push("no-such-program-anywhere")
     jobs.run_all()
     assert jobs.item(item)["message"].endswith("ValueError: the data is not there")

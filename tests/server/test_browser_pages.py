@@ -148,7 +148,7 @@ def test_runs_are_filtered_as_by_the_api(shown: LiveServer, page: Page) -> None:
     expect(page.locator("tr[data-run]")).to_have_count(1)
     assert 'filter={"$and":[{"state":"failed"}]}' in page.evaluate("decodeURIComponent(location.href)")
     page.get_by_role("button", name="Remove state = failed").click()
-    page.get_by_role("searchbox", name="Search runs").fill("AMBER")
+    page.get_by_role("searchbox", name="Search runs").fill("AMBER-RIVER-1")
     expect(page.locator("tr[data-run]")).to_have_count(1)
 
 
@@ -190,7 +190,7 @@ def test_the_table_goes_by_keys_and_is_saved(shown: LiveServer, page: Page) -> N
     page.get_by_role("dialog", name="Keyboard").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
-    page.get_by_role("searchbox", name="Name of a project or run").fill("amber")
+    page.get_by_role("searchbox", name="Name of a project or run").fill("amber-river-1")
     page.locator("a.place").first.wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/r0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import gzip
 import json
@@ -160,7 +161,9 @@ def test_bodies_of_all_clients_together_have_a_bound() -> None:
         await first
         await ask()
 
-    asyncio.run(main())
+    # In a thread of its own: this one has a loop already where a test before used a browser.
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        threads.submit(asyncio.run, main()).result()
 
 
 def test_who_finds_no_room_for_a_body_is_told_to_come_again(tmp_path: Path) -> None:

@@ -25,16 +25,14 @@ os.execv(sys.executable, [sys.executable, "-m", "wandb", "agent", *sys.argv[1:]]
 TRIAL = """
 import os, signal, sys
 count = 0
-def note(number, frame):
-    global count
-    count += 1
-    with open("signals", "a") as file: file.write(signal.Signals(number).name + "\\n")
-    with open("heard", "w") as gate: gate.write("it\\n")
-    if count == int(sys.argv[1]): os._exit(0)
-signal.signal(signal.SIGINT, note)
-signal.signal(signal.SIGTERM, note)
+signals = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # they wait until they are asked for, so that none is missed
 with open("begun", "w") as gate: gate.write(f"{os.getpid()}\\n")
-while True: signal.pause()
+while count < int(sys.argv[1]):
+    name = signal.Signals(signal.sigwait(signals)).name
+    count += 1
+    with open("signals", "a") as file: file.write(name + "\\n")
+    with open("heard", "w") as gate: gate.write("it\\n")
 """
 
 

@@ -97,11 +97,14 @@ class Api:
 
     @property
     def _api(self) -> PublicApi:
+        if self._public is None:
+            self._public = self._new_api()
+        return self._public
+
+    def _new_api(self) -> PublicApi:
         from .public.api import Api as Public
 
-        if self._public is None:
-            self._public = Public({key: self._overrides[key] for key in _SETTINGS if key in self._overrides})
-        return self._public
+        return Public({key: self._overrides[key] for key in _SETTINGS if key in self._overrides})
 
     @property
     def _client(self) -> Client:
@@ -111,10 +114,10 @@ class Api:
 
     @property
     def api_key(self) -> Optional[str]:
-        """The API key for the server; None where there is none."""
+        """The API key for the server; None where there is none. Looked for anew, since a script may have logged in."""
         from ._client import client_for
 
-        return client_for(self._api.chosen).key
+        return client_for(self._new_api().chosen).key
 
     @property
     def api_url(self) -> str:

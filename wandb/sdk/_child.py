@@ -78,7 +78,7 @@ class LaneToBe:
                 return run._log
             if time.monotonic() < self._retry_at:
                 return None
-            from wandb_storage import create_lane  # which most processes never need, and `_load` has loaded here
+            from wandb_storage import create_lane  # which most processes never need
 
             try:
                 lane = create_lane(run._folder, run.id, warn=termwarn, durability=run.settings.durability)
@@ -124,18 +124,6 @@ def remember(run: Run) -> None:
     _runs.add(run)
 
 
-def _load() -> None:
-    """Before a fork: load what a child logs with.
-
-    Another thread may be loading the same module, as the committer does that merges the first lane. Here that is waited
-    for; a child that was forked meanwhile would wait for ever, since it doesn't have that thread.
-    """
-    if any(run._log is not None and not run._finished for run in _runs):
-        import orjson  # noqa: F401
-
-        from wandb_storage import MetricRules, create_lane  # noqa: F401
-
-
 def _enter_all() -> None:
     """In a forked child: the parent's threads are gone, with whatever they held."""
     for run in list(_runs):
@@ -156,7 +144,7 @@ def _enter(run: Run) -> None:
     run._log = LaneToBe(run)
 
 
-os.register_at_fork(before=_load, after_in_child=_enter_all)
+os.register_at_fork(after_in_child=_enter_all)
 
 
 # --- other children ---------------------------------------------------------------------------------------------------
