@@ -26,15 +26,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
+_running: list[Browser] = []
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    """One for the process: each folder imports this fixture, which has it anew, and Playwright starts once a thread."""
     if not CHROMIUM.exists():
         pytest.skip(f"there is no browser at {CHROMIUM}")
     pytest.importorskip("playwright", reason="playwright is not installed")
     from playwright.sync_api import sync_playwright
 
+    if _running:
+        yield _running[0]
+        return
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        _running.append(browser)
         yield browser
         browser.close()
 
