@@ -529,8 +529,8 @@ _live_logs: weakref.WeakSet[Log] = weakref.WeakSet()
 def _load_for_children() -> None:
     """Before a fork: load what a child writes a lane with.
 
-    Another thread may be loading the same module, as the committer does at its first commit and for the first lane. Here
-    that is waited for; a child that was forked meanwhile would wait for ever, since it doesn't have that thread.
+    Another thread may be loading the same module, as the committer does at its first commit and for the first lane.
+    Here that is waited for; a child that was forked meanwhile would wait for ever, since it doesn't have that thread.
     """
     if _live_logs:
         import orjson  # noqa: F401
