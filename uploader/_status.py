@@ -56,6 +56,12 @@ class RunStatus:
     project: str = ""
     url: str = ""  # the run's page, once the server knows the run
 
+    def has_all(self, last_record: int) -> bool:
+        """Whether the server has everything of a log whose last record this is, files and how it ended included. What
+        was `done` when an earlier session of the run had ended says nothing of a later one.
+        """
+        return self.done and self.sequence_acked >= last_record
+
 
 def page_url(base_url: str, entity: str, project: str, run_id: str) -> str:
     """The page of a run in the browser."""

@@ -122,7 +122,7 @@ def why_it_stays(folder: Path, older_seconds: float) -> str:
     for one in uploads:
         if one.parked_reason or one.parked_items or one.parked_files:
             return f"{one.destination} refused a part of it"
-        if not one.done or one.sequence_acked < last:
+        if not one.has_all(last):
             return f"{one.destination} hasn't all of it"
     return "" if time.time() - _changed(folder) >= older_seconds else "it is younger"
 

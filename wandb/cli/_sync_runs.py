@@ -45,7 +45,8 @@ def unsynced_runs(base_url: str, wanted: Wanted) -> List[Path]:
             and (status.parked_reason or status.parked_items or status.parked_files)
         ):
             return True
-        there = status is not None and status.done and status.sequence_acked >= _records(path)
+        # Of a run that was never brought to its end, the log need not be opened.
+        there = status is not None and status.done and status.has_all(_records(path))
         return (wanted.offline if offline else wanted.online) and (wanted.synced or not there)
 
     return [run.path for run in run_folders(home) if is_meant(run.path, run.offline)]

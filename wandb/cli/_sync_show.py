@@ -55,7 +55,7 @@ def show_plan(folders: Sequence[Path], base_url: str, as_json: bool) -> None:
         records = records_of(folder)
         left = max(0, records - (status.sequence_acked if status is not None else 0))
         parked = status.parked_reason if status is not None else ""
-        there = status is not None and status.done and not left
+        there = status is not None and status.has_all(records)
         use = disk_use(folder).total
         plan.append({
             "folder": str(folder), "destination": base_url, "records": records, "left": left, "bytes": use,

@@ -29,7 +29,7 @@ def upload_line(one: RunStatus, last_record: int) -> str:
     notes = [f"{count(refused, 'thing')} refused; `wandb status` tells why"] if refused else []
     if one.parked_reason:
         said = f"refused: {one.parked_reason}"
-    elif one.done and one.sequence_acked >= last_record:
+    elif one.has_all(last_record):
         said = "all of it"
     elif not one.sequence_acked:
         said = "nothing yet"

@@ -110,7 +110,7 @@ def _follow_upload(run: Run, patience: float) -> None:
 
 def _say_upload(run: Run, status: Any) -> None:
     assert run._log is not None
-    if status is not None and status.done and status.sequence_acked >= run._log.sequence:
+    if status is not None and status.has_all(run._log.sequence):
         refused = {**status.parked_items, **status.parked_files}
         for what, reason in list(refused.items())[:_REFUSED_SHOWN]:
             termwarn(f"the server doesn't have {what}: {reason}")

@@ -54,10 +54,8 @@ class UploadProgress:
     @property
     def over(self) -> bool:
         """Whether the server has all of it, or wants none of it."""
-        if self._status is None or self._status.parked_reason:
-            return self._status is not None
-        # What an earlier session of the run had brought to its end says nothing of this one.
-        return self._status.done and self._status.sequence_acked >= self.total
+        status = self._status
+        return status is not None and (bool(status.parked_reason) or status.has_all(self.total))
 
     def text(self) -> str:
         """`12,000 rows, 3.1 MB, 5,200 rows/s, 0:12 left`, or why nothing moves."""
