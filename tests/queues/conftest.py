@@ -9,25 +9,19 @@ from typing import Iterator
 
 import pytest
 from live_server import LiveServer
+from own_place import surroundings
 from waiting_jobs import WaitingJobs
-
-import wandb
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in [name for name in os.environ if name.startswith("WANDB_") and not name.startswith("WANDB_TEST_")]:
-        monkeypatch.delenv(name)
-    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    wandb.teardown()
+    with surroundings(tmp_path, monkeypatch):
+        for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+        yield tmp_path
 
 
 @pytest.fixture(scope="session")
