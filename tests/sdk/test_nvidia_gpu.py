@@ -13,6 +13,7 @@ from libraries import import_library
 from logged import records_of, state_of, values_of
 
 import wandb
+from wandb.sdk._accelerators import find_accelerators
 from wandb.sdk._machine_metrics import Machine
 from wandb.sdk._nvidia import NvidiaGpus
 from wandb.superagent._gpus import find_gpus
@@ -58,7 +59,7 @@ def gpu_values(values: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def test_the_sensors_of_a_card_at_work_make_sense(busy_gpu: None) -> None:
-    values = gpu_values(Machine(wandb.Settings()).sample())
+    values = gpu_values(Machine(wandb.Settings(), find_accelerators()).sample())
     assert values["gpu.0.memoryAllocatedBytes"] >= 64 << 20
     assert 0 < values["gpu.0.memoryAllocated"] <= 100
     assert 0 <= values["gpu.0.gpu"] <= 100
@@ -68,7 +69,7 @@ def test_the_sensors_of_a_card_at_work_make_sense(busy_gpu: None) -> None:
 
 
 def test_a_program_that_uses_a_card_sees_it_among_its_own(busy_gpu: None) -> None:
-    values = gpu_values(Machine(wandb.Settings()).sample())
+    values = gpu_values(Machine(wandb.Settings(), find_accelerators()).sample())
     assert values["gpu.process.0.memoryAllocatedBytes"] >= 64 << 20
 
 
@@ -105,10 +106,23 @@ def test_a_small_tensor_is_a_list_and_a_config_holds_numbers(run: wandb.Run) -> 
     assert run.config["scale"] == 0.5
 
 
-def test_pictures_come_from_the_card(run: wandb.Run) -> None:
-    run.log({"picture": wandb.Image(torch.rand(3, 32, 16, device="cuda"))})
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_media_come_from_the_card(run: wandb.Run, kind: str) -> None:
+    def on_the_card(*shape: int) -> Any:
+        return torch.ones(shape, device="cuda", dtype=getattr(torch, kind))
+
+    table = wandb.Table(["one", "many"], [[on_the_card()[()], on_the_card(2)]])
+    run.log(
+        {
+            "picture": wandb.Image(on_the_card(3, 32, 16)),
+            "sound": wandb.Audio(on_the_card(100), sample_rate=8000),
+            "points": wandb.Object3D(on_the_card(5, 3)),
+            "table": table,
+        }
+    )
     (row,) = values_of(run)
     assert (row["picture"]["width"], row["picture"]["height"]) == (16, 32)
+    assert table.data[0][0] == 1.0
 
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])

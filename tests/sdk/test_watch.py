@@ -129,9 +129,29 @@ def test_tensors_of_every_kind_are_values(run: wandb.Run) -> None:
             "few": torch.arange(4),
             "many": torch.randn(1000, requires_grad=True),
             "many_brain": torch.ones(100, dtype=torch.bfloat16),
+            "many_small": torch.ones(100).to(torch.float8_e4m3fn),
             "flag": torch.tensor(True),
         }
     )
     (row,) = values_of(run)
     assert (row["scalar"], row["brain"], row["few"], row["flag"]) == (1.5, 0.5, [0, 1, 2, 3], True)
-    assert (sum(row["many"]["values"]), sum(row["many_brain"]["values"])) == (1000, 100)
+    assert [sum(row[key]["values"]) for key in ("many", "many_brain", "many_small")] == [1000, 100, 100]
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32])
+def test_tensors_of_every_kind_are_media(run: wandb.Run, kind: Any) -> None:
+    table = wandb.Table(["one", "many"], [[torch.ones(1, dtype=kind)[0], torch.ones(2, dtype=kind)]])
+    run.log(
+        {
+            "picture": wandb.Image(torch.rand(3, 32, 16).to(kind).requires_grad_()),
+            "mask": wandb.Image(torch.rand(8, 8), masks={"all": {"mask_data": torch.ones(8, 8, dtype=kind)}}),
+            "sound": wandb.Audio(torch.zeros(100, dtype=kind), sample_rate=8000),
+            "points": wandb.Object3D(torch.ones(5, 3, dtype=kind)),
+            "film": wandb.Video(torch.zeros(2, 3, 16, 16, dtype=kind), format="gif"),
+            "table": table,
+        }
+    )
+    (row,) = values_of(run)
+    assert (row["picture"]["width"], row["picture"]["height"]) == (16, 32)
+    assert table.data[0][0] == 1.0
+    assert table.data[0][1].tolist() == [1.0, 1.0]

@@ -8,6 +8,7 @@ import os
 from typing import Any, List, Optional, Sequence, Union
 
 from ..errors import DataError
+from ..sdk._tensors import array_of, is_tensor
 from ._base import BatchableMedia
 from ._content import Content
 from ._limits import SAMPLES_MAX
@@ -52,8 +53,10 @@ class Audio(BatchableMedia):
         if self._sample_rate is None:
             raise DataError('Argument "sample_rate" is required when instantiating wandb.Audio with raw data.')
         soundfile = load("soundfile", "soundfile", "wandb.Audio of samples")
-        if hasattr(data, "detach") and hasattr(data, "cpu"):
-            data = data.detach().cpu().numpy()
+        if is_tensor(data):
+            data = array_of(data)
+        if str(getattr(data, "dtype", "")) == "float16":  # WAV has no samples of that size
+            data = data.astype("float32")
         count = len(data)
         if count * (data.shape[1] if getattr(data, "ndim", 1) > 1 else 1) > SAMPLES_MAX:
             raise DataError(

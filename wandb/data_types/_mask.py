@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Union
 
 from ..errors import DataError
+from ..sdk._tensors import array_of, is_tensor
 from ._base import Media
 from ._boxes import keep_class_labels
 from ._classes import class_names
@@ -84,8 +85,8 @@ class ImageMask(Media):
 
 def _pixels(data: Any, what: str) -> Any:
     numpy = load("numpy", "numpy", "a mask of an array")
-    if hasattr(data, "detach") and hasattr(data, "cpu"):
-        data = data.detach().cpu().numpy()
+    if is_tensor(data):
+        data = array_of(data)
     array = numpy.asarray(data)
     if array.ndim != 2 or not array.size:
         raise DataError(f"{what}: mask_data is a 2D array, not one of shape {tuple(array.shape)}")

@@ -6,6 +6,7 @@ import os
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from ..errors import DataError
+from ..sdk._tensors import array_of, is_tensor
 from ._base import BatchableMedia, media_home
 from ._content import Content
 from ._html import check_text_size, read_text
@@ -108,8 +109,8 @@ def _read(file: Any) -> bytes:
 
 
 def _points(data: Any) -> List[Any]:
-    if hasattr(data, "detach") and hasattr(data, "cpu"):
-        data = data.detach().cpu().numpy()
+    if is_tensor(data):
+        data = array_of(data)
     shape = getattr(data, "shape", None)
     if shape is None or len(shape) != 2 or shape[1] not in (3, 4, 6):
         raise DataError(f"Object3D: points are an array {_SHAPES}, not {_described(data)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ..errors import DataError
+from ..sdk._tensors import array_of, is_tensor
 from ..sdk._terminal import termwarn
 from ._limits import PIXELS_MAX, SIDE_MAX
 from ._optional import load
@@ -18,7 +19,7 @@ def pixels_of(data: Any, normalize: Optional[bool]) -> Any:
     PyTorch's tensors have their channels first, all others last. `normalize`: see `wandb.Image`. Raises DataError.
     """
     numpy = load("numpy", "numpy", "wandb.Image of an array")
-    if hasattr(data, "detach") and hasattr(data, "cpu"):
+    if is_tensor(data):
         array = _of_tensor(data, numpy)
     else:
         array = data.numpy() if hasattr(data, "numpy") and not hasattr(data, "__array_interface__") else data
@@ -56,9 +57,8 @@ def _of_tensor(data: Any, numpy: Any) -> Any:
         tensor = tensor.permute(1, 2, 0)
     elif tensor.ndim == 4 and tensor.shape[0] == 1:
         tensor = tensor[0].permute(1, 2, 0)
-    if str(tensor.dtype) in ("torch.bfloat16", "torch.float16"):
-        tensor = tensor.float()
-    return numpy.asarray(tensor.cpu().numpy())
+    array = array_of(tensor)
+    return array.astype(numpy.float32) if array.dtype == numpy.float16 else array
 
 
 def _as_bytes(array: Any, normalize: Optional[bool], numpy: Any) -> Any:

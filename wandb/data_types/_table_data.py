@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterable, List, Sequence
 
 from ..errors import DataError
+from ..sdk._tensors import array_of, is_tensor
 from ._figures import library_of
 from ._optional import load
 
@@ -15,9 +16,8 @@ _PLAIN_KINDS = "biufU"
 def as_cell(value: Any) -> Any:
     """A value as a table keeps it: tensors and arrays of other libraries are NumPy's, those of no dimension are
     numbers, and pictures and figures are media."""
-    if hasattr(value, "detach") and hasattr(value, "cpu"):
-        tensor = value.detach().cpu()
-        array = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    if is_tensor(value):
+        array = array_of(value)
     elif _is_foreign_array(value):
         array = load("numpy", "numpy", "an array in a Table").asarray(value)
     elif library_of(value) in ("PIL", "matplotlib", "plotly"):
@@ -37,8 +37,8 @@ def _is_foreign_array(value: Any) -> bool:
 
 def rows_of_array(array: Any) -> Iterable[Sequence[Any]]:
     """The rows of an array: of two dimensions numbers, of more of them arrays. Raises DataError."""
-    if hasattr(array, "detach") and hasattr(array, "cpu"):
-        array = array.detach().cpu().numpy()
+    if is_tensor(array):
+        array = array_of(array)
     if getattr(array, "ndim", 0) < 2:
         raise DataError(f"Table: data is an array of rows and columns, not one of shape {tuple(array.shape)}")
     if array.ndim == 2 and array.dtype.kind in _PLAIN_KINDS:

@@ -6,6 +6,7 @@ import os
 from typing import Any, Optional, Sequence, Union
 
 from ..errors import DataError
+from ..sdk._tensors import array_of, is_tensor
 from ..sdk._terminal import termwarn
 from ._base import BatchableMedia
 from ._content import Content
@@ -105,8 +106,8 @@ class Video(BatchableMedia):
 def _side_by_side(data: Any) -> Any:
     """Frames as a NumPy array of bytes, (time, height, width, channels); the videos of a batch in rows and columns."""
     numpy = load("numpy", "numpy", "wandb.Video of frames")
-    if hasattr(data, "detach") and hasattr(data, "cpu"):
-        data = data.detach().cpu().numpy()
+    if is_tensor(data):
+        data = array_of(data)
     elif hasattr(data, "numpy") and not hasattr(data, "__array_interface__"):
         data = data.numpy()
     video = numpy.asarray(data)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NoReturn, Option
 
 from ..errors import DataError
 from ._histogram import histogram
+from ._tensors import array_of
 from ._terminal import termwarn
 
 if TYPE_CHECKING:
@@ -323,13 +324,7 @@ def _tensor(value: Any, path: str, walk: _Walk) -> Any:
         return _convert(_called(value.item, path), path, walk)
     if count <= LISTED_MAX or walk.for_config:
         return _list(_called(value.detach().tolist, path) if count <= ELEMENTS_MAX else (), count, path, walk)
-    return histogram(_called(lambda: _as_numpy(value.detach()), path), path)
-
-
-def _as_numpy(tensor: Any) -> Any:
-    if tensor.is_sparse:
-        tensor = tensor.to_dense()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).cpu().numpy()
+    return histogram(_called(lambda: array_of(value), path), path)
 
 
 def _array(value: Any, path: str, walk: _Walk) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from ..errors import UsageError
 from ._histogram import histogram
+from ._tensors import array_of
 from ._terminal import termwarn
 
 _KINDS = ("gradients", "parameters", "all", None)
@@ -167,7 +168,7 @@ def tensor_histogram(tensor: Any) -> Optional[Dict[str, Any]]:
         values = values.coalesce().values()
     if values.device.type == "cpu":
         # NumPy's few passes take a fraction of what histc takes there.
-        array = _thinned((values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy().reshape(-1))
+        array = _thinned(array_of(values).reshape(-1))
         counted = histogram(array, "watch", BINS)
         numbers = counted["values"]
         taken = len(numbers) - numbers.count(0)
