@@ -15,7 +15,7 @@ settings.load_profile("any speed")
 @pytest.fixture(autouse=True)
 def terminal_of_its_own() -> None:
     """A run's settings hold for what its process says from then on, and a process runs many tests."""
-    terminal = sys.modules.get("wandb.sdk._terminal")
+    terminal = sys.modules.get("wandb._terminal")
     if terminal is not None:
         vars(terminal)["_hidden"].clear()
         vars(terminal)["_colours"] = None

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from . import util as util
     from . import wandb_run as wandb_run
     from ._artifacts_of_the_active_run import link_model, log_artifact, log_model, use_artifact, use_model
+    from ._terminal import termerror, termlog, termsetup, termwarn
     from .apis.internal import Api as InternalApi
     from .apis.internal import api
     from .apis.public.api import Api
@@ -71,7 +72,6 @@ if TYPE_CHECKING:
     from .replay import replay
     from .sdk._child import _attach, attach
     from .sdk._debugger import set_trace
-    from .sdk._terminal import termerror, termlog, termsetup, termwarn
     from .sdk.artifacts.artifact import Artifact
     from .sdk.artifacts.artifact_ttl import ArtifactTTL
     from .sdk.wandb_alerts import AlertLevel
@@ -140,10 +140,10 @@ _HOMES = {
     "setup": ".sdk.wandb_setup",
     "sweep": ".sweeps",
     "teardown": ".sdk.wandb_setup",
-    "termerror": ".sdk._terminal",
-    "termlog": ".sdk._terminal",
-    "termsetup": ".sdk._terminal",
-    "termwarn": ".sdk._terminal",
+    "termerror": "._terminal",
+    "termlog": "._terminal",
+    "termsetup": "._terminal",
+    "termwarn": "._terminal",
     "use_artifact": "._artifacts_of_the_active_run",
     "use_model": "._artifacts_of_the_active_run",
     "visualize": ".plot",

@@ -28,8 +28,8 @@ from wandb_uploader import (
     normalize_url,
 )
 
+from .._terminal import termwarn
 from ..errors import AuthenticationError, CommError, UsageError
-from ..sdk._terminal import termwarn
 from ..sdk._upload import uploader_environment
 from ..sdk.wandb_settings import Settings
 from ._errors import RefusedError, TooMuchError

@@ -7,8 +7,8 @@ import io
 import os
 from typing import Any, List, Optional, Sequence, Union
 
+from .._tensors import array_of, is_tensor
 from ..errors import DataError
-from ..sdk._tensors import array_of, is_tensor
 from ._base import BatchableMedia
 from ._content import Content
 from ._limits import SAMPLES_MAX

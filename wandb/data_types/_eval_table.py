@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence
 
+from .._terminal import termwarn
 from ..errors import DataError, UsageError
-from ..sdk._terminal import termwarn
 from ._base import media_home
 from ._sink import RUN, Json
 from ._table import ColumnKey, Table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
+from .._histogram import BINS_MAX, histogram
 from ..errors import DataError
-from ..sdk._histogram import BINS_MAX, histogram
 from ._base import WBValue
 from ._optional import load
 from ._sink import Json

@@ -10,8 +10,8 @@ import urllib.parse
 import warnings
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
+from .._terminal import termwarn
 from ..errors import DataError
-from ..sdk._terminal import termwarn
 from ._base import BatchableMedia, media_home
 from ._boxes import BoundingBoxes2D
 from ._classes import Classes

@@ -6,8 +6,8 @@ import re
 import time
 from typing import Any, List, Optional, Tuple
 
+from .._terminal import termwarn
 from ..errors import UsageError
-from ..sdk._terminal import termwarn
 from ._sink import Json
 
 # As many increments does a page put together.

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Dict, Iterator, List, Sequence, Union
 
+from .._terminal import termwarn
 from ..errors import DataError
-from ..sdk._terminal import termwarn
 from ._base import BatchableMedia, Media, WBValue
 from ._figures import library_of
 from ._limits import BATCH_MAX

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Union
 
+from .._tensors import array_of, is_tensor
 from ..errors import DataError
-from ..sdk._tensors import array_of, is_tensor
 from ._base import Media
 from ._boxes import keep_class_labels
 from ._classes import class_names

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
+from .._tensors import array_of, is_tensor
 from ..errors import DataError
-from ..sdk._tensors import array_of, is_tensor
 from ._base import BatchableMedia, media_home
 from ._content import Content
 from ._html import check_text_size, read_text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from .._tensors import array_of, is_tensor
+from .._terminal import termwarn
 from ..errors import DataError
-from ..sdk._tensors import array_of, is_tensor
-from ..sdk._terminal import termwarn
 from ._limits import PIXELS_MAX, SIDE_MAX
 from ._optional import load
 

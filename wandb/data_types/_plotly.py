@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Union
 
+from .._terminal import termwarn
 from ..errors import DataError, Error
-from ..sdk._terminal import termwarn
 from ._base import Media, WBValue
 from ._cells import check_depth
 from ._content import Content

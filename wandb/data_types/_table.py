@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
+from .._terminal import termwarn
 from ..errors import DataError, UsageError
-from ..sdk._terminal import termwarn
 from ._base import Media, WBValue, media_home
 from ._column_types import AnyType, Type, UnknownType, type_of
 from ._composite_types import TypedDictType, optional_type, type_from_dtype

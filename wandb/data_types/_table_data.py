@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Iterable, List, Sequence
 
+from .._tensors import array_of, is_tensor
 from ..errors import DataError
-from ..sdk._tensors import array_of, is_tensor
 from ._figures import library_of
 from ._optional import load
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any, Optional, Sequence, Union
 
+from .._tensors import array_of, is_tensor
+from .._terminal import termwarn
 from ..errors import DataError
-from ..sdk._tensors import array_of, is_tensor
-from ..sdk._terminal import termwarn
 from ._base import BatchableMedia
 from ._content import Content
 from ._limits import VIDEO_BYTES_MAX

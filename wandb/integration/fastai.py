@@ -13,8 +13,8 @@ import random
 from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
+from .._terminal import termlog, termwarn
 from ..data_types import Image
-from ..sdk._terminal import termlog, termwarn
 from ._library import active_run, library
 
 _HINT = "pip install 'fastai<2'; fastai 2 brings its own, fastai.callback.wandb"

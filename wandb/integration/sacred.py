@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Union
 
+from .._terminal import termwarn
 from ..data_types import Image
-from ..sdk._terminal import termwarn
 from ..sdk.artifacts.artifact import Artifact
 from ..sdk.wandb_init import init
 from ._library import library

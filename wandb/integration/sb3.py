@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Optional
 
+from .._terminal import termlog, termwarn
 from ..errors import UsageError
-from ..sdk._terminal import termlog, termwarn
 from ._library import active_run, library
 
 _BaseCallback: Any = library("stable_baselines3.common.callbacks", "stable-baselines3").BaseCallback

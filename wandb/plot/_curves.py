@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from .._terminal import termwarn
 from ..data_types import Table
 from ..data_types._optional import load
 from ..errors import DataError
-from ..sdk._terminal import termwarn
 from .custom_chart import CustomChart, plot_table
 
 _SPEC = "wandb/area-under-curve/v0"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping, Optional
 
+from .._terminal import termlog, termwarn
 from ..errors import CommError, UsageError
 from ._branch import Branch
 from ._restored import Restored
 from ._settings._sources import DEFAULT
-from ._terminal import termlog, termwarn
 from ._upload import look_up_run
 from .wandb_settings import Settings
 

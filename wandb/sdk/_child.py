@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple
 
 from wandb_storage import Log, LogError, Record, RowFlag
 
+from .._terminal import termwarn
 from ..errors import Error, UsageError
-from ._terminal import termwarn
 
 if TYPE_CHECKING:
     from ._run_facts import RunFacts

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence
 
+from .._terminal import termwarn
 from ..errors import ConfigError, UsageError
-from ._terminal import termwarn
 
 _DEFAULTS_FILE = "config-defaults.yaml"
 # A config is written by hand; a file of this size is another one.

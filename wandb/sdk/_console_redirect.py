@@ -24,9 +24,9 @@ import tty
 from pathlib import Path
 from typing import ClassVar, List, Optional
 
+from .._terminal import termwarn
 from ._jupyter import notebook
 from ._periodic import Periodic
-from ._terminal import termwarn
 
 _DESCRIPTORS = (1, 2)
 _LOOK_SECONDS = 0.5

@@ -7,8 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from .._terminal import termwarn
 from ..errors import UsageError
-from ._terminal import termwarn
 
 
 def wandb_folder(root: str = "") -> Path:

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
-from ._terminal import termwarn
+from .._terminal import termwarn
 
 if TYPE_CHECKING:
     from .wandb_run import Run

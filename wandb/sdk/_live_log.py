@@ -13,7 +13,7 @@ from typing import Optional
 
 from wandb_storage import Log, LogElsewhere, LogError, LogInUse, log_folder
 
-from ._terminal import termlog, termwarn
+from .._terminal import termlog, termwarn
 from .wandb_settings import Settings
 
 

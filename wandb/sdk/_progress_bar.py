@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Optional, Type
 
-from ._terminal import colourful, is_shown, termlog
+from .._terminal import colourful, is_shown, termlog
 
 # Work that takes less than this says nothing.
 _QUIET_SECONDS = 2.0

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 from .._row_keys import flattened
+from .._terminal import is_shown, termlog, termwarn
 from . import _jupyter
 from ._history_sample import sparkline
-from ._terminal import is_shown, termlog, termwarn
 
 if TYPE_CHECKING:
     from .wandb_run import Run

@@ -15,12 +15,12 @@ from typing import Dict, NamedTuple, Optional
 from wandb_storage import Log, LogElsewhere, LogInUse, Reader, RunState, beginning
 
 from .._run_folders import run_folders
+from .._terminal import termlog
 from ..errors import UsageError
 from ._at_server import branch_at_server, fill, resume_from_server
 from ._branch import Branch, parse_branch, state_at
 from ._live_log import open_log
 from ._restored import Restored, restored_from
-from ._terminal import termlog
 from .wandb_settings import Settings
 
 # An uploader that brings a killed run's log in order holds it for an instant; a resuming run waits that long.

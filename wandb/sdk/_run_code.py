@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator, List, Optional
 
 from wandb_storage import FileSaved, Record
 
-from ._terminal import termwarn
+from .._terminal import termwarn
 
 # A larger file is data, and a tree of more files is not one program's.
 _FILE_BYTES_MAX = 1 << 20

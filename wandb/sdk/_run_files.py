@@ -19,9 +19,9 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from wandb_storage import FileSaved, Record, is_log_file
 
+from .._terminal import termwarn
 from ..errors import UsageError
 from ._periodic import Periodic
-from ._terminal import termwarn
 
 POLICIES = ("live", "now", "end")
 # How soon a live file that was replaced, as trainers replace their checkpoints, is followed.

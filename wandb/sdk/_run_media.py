@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set
 
 from wandb_storage import FileSaved, Record, Telemetry, dump_json
 
+from .._terminal import termwarn
 from ..data_types._content import Content
 from ..data_types._sink import NameOf
 from ..errors import DataError, Error
-from ._terminal import termwarn
 
 if TYPE_CHECKING:
     from ..data_types._base import WBValue

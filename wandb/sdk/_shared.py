@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
+from .._terminal import termwarn
 from ..errors import UsageError
 from ._names import name_of_run, new_run_id
-from ._terminal import termwarn
 from .wandb_settings import Settings
 
 # What launchers tell each process of a job: torchrun and its like, Slurm, Open MPI.

@@ -6,8 +6,8 @@ import _thread
 from pathlib import Path
 from typing import Callable
 
+from .._terminal import termwarn
 from ._periodic import Periodic
-from ._terminal import termwarn
 
 # The uploader hears of it with its next request, so looking more often would find nothing sooner.
 _LOOK_SECONDS = 1.0

@@ -20,10 +20,10 @@ from typing import Any, Callable, Dict, Optional
 
 from wandb_storage import Environment, FileSaved, Record, dump_json
 
+from .._terminal import termwarn
 from ._environment import describe_environment, program_path
 from ._jupyter import save_notebook
 from ._periodic import SETTLE_SECONDS
-from ._terminal import termwarn
 from .wandb_settings import Settings
 
 _STOP_SECONDS = 5.0

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, Optional, Union
 
+from .._terminal import termwarn
 from ..errors import CommError
-from ._terminal import termwarn
 
 if TYPE_CHECKING:
     from wandb_uploader import HeldRun, RunStatus

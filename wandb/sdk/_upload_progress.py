@@ -9,8 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Deque, Optional, Tuple, Union
 
+from .._terminal import colourful, termlog
 from ._jupyter import display_live_html, notebook
-from ._terminal import colourful, termlog
 from ._upload import upload_status
 
 if TYPE_CHECKING:

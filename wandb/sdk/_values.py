@@ -26,10 +26,10 @@ import os
 import types
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NoReturn, Optional, Set, Union
 
+from .._histogram import histogram
+from .._tensors import array_of
+from .._terminal import termwarn
 from ..errors import DataError
-from ._histogram import histogram
-from ._tensors import array_of
-from ._terminal import termwarn
 
 if TYPE_CHECKING:
     from ..data_types._logged import LoggedMedia

@@ -14,10 +14,10 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
+from .._histogram import histogram
+from .._tensors import array_of
+from .._terminal import termwarn
 from ..errors import UsageError
-from ._histogram import histogram
-from ._tensors import array_of
-from ._terminal import termwarn
 
 _KINDS = ("gradients", "parameters", "all", None)
 BINS = 64

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, ItemsView, Iterator, KeysView, List, Mapping, Optional, ValuesView
 
+from .._terminal import termwarn
 from ..errors import ConfigError
 from ._config_sources import as_mapping
 from ._nested import Nested, plain
-from ._terminal import termwarn
 from ._values import storable, storable_mapping
 
 Changed = Callable[[Dict[str, Any], List[str]], None]

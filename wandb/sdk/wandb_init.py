@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from wandb_storage import LogError
 
+from .._terminal import follow_settings, termerror, termlog, termwarn
 from ..errors import AuthenticationError, DataError, Error, UsageError
 from . import _globals, _jupyter, _report
 from ._config_sources import initial_config, read_config_file
@@ -20,7 +21,6 @@ from ._names import new_run_id
 from ._open_run import open_run
 from ._settings._sources import INIT, INIT_SETTINGS
 from ._settings._told import tell
-from ._terminal import follow_settings, termerror, termlog, termwarn
 from ._upload import start_uploader
 from .wandb_run import Run
 from .wandb_settings import NO_KEY, Settings, merged

@@ -8,8 +8,8 @@ import threading
 from types import FrameType
 from typing import Iterator, NoReturn, Optional
 
+from .._terminal import termlog, termwarn
 from ..errors import AuthenticationError, CommError, UsageError
-from ._terminal import termlog, termwarn
 from ._upload import uploader_environment
 from .wandb_settings import Settings, merged
 

@@ -28,6 +28,7 @@ from wandb_storage import (
     merge_values,
 )
 
+from .._terminal import termwarn
 from ..errors import DataError, Error, UsageError
 from ._child import LaneToBe, leave, remember
 from ._console_capture import ConsoleCapture
@@ -39,7 +40,6 @@ from ._run_actions import RunActions
 from ._stop_watch import stop_watch
 from ._surroundings import Surroundings
 from ._system_metrics import system_sampler
-from ._terminal import termwarn
 from ._values import storable_row
 from .wandb_config import Config
 from .wandb_settings import Settings

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
+from .._terminal import termwarn
 from ..errors import UsageError
 from ._folders import wandb_folder
 from ._settings import _kinds as kinds
@@ -17,7 +18,6 @@ from ._settings._layered import Given
 from ._settings._official import OfficialSettings
 from ._settings._policies import Entry, cached_entries
 from ._settings._variables import settings_in
-from ._terminal import termwarn
 
 # What a user gets without an account: the server of `wandb server`.
 DEFAULT_BASE_URL = "http://127.0.0.1:8080"

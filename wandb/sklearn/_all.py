@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
+from .._terminal import termlog, termwarn
 from ..errors import DataError
-from ..sdk._terminal import termlog, termwarn
 from ._classifiers import (
     plot_calibration_curve,
     plot_class_proportions,

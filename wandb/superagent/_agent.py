@@ -11,12 +11,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import wandb
 
+from .._terminal import termerror, termlog, termwarn
 from .._wake import Wake
 from ..apis._errors import RefusedError
 from ..errors import AuthenticationError, CommError, UsageError
 from ..sdk._folders import make_wandb_folder
 from ..sdk._names import new_run_id
-from ..sdk._terminal import termerror, termlog, termwarn
 from ..sdk.wandb_settings import merged
 from ._environments import remove_unused
 from ._gpus import Gpus

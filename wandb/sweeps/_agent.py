@@ -14,9 +14,9 @@ import traceback
 from types import FrameType
 from typing import Any, Callable, Collection, Dict, List, Optional, Set
 
+from .._terminal import termerror, termlog, termwarn
 from .._wake import Wake
 from ..errors import CommError, Error
-from ..sdk._terminal import termerror, termlog, termwarn
 from ._home import EXIT, RESUME, RUN, STOP, Command, SweepHome
 from ._trials import Trials, trial_environment, write_parameters
 

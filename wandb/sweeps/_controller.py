@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
+from .._terminal import termlog
 from ..errors import Error, UsageError
-from ..sdk._terminal import termlog
 from ._config import check_config
 from ._dispatch import FINISHED, OVER, SweepRun
 from ._early_stopping import runs_to_stop

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union
 
+from .._terminal import termlog, termwarn
 from ..errors import UsageError
 from ..sdk._folders import wandb_folder
-from ..sdk._terminal import termlog, termwarn
 from ..sdk.wandb_settings import Settings, merged
 from ._config import SweepConfigError, check_config
 from ._controller import Controller

@@ -13,8 +13,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 from wandb_storage import ConfigChange, FileSaved, Labels, Log, LogInUse, Record, SummaryChange
 
 from ..._new_file import new_file
+from ..._terminal import termwarn
 from ...errors import CommError, UsageError
-from ...sdk._terminal import termwarn
 from ._run import LocalRun
 
 _INTERNAL_KEYS = ("_wandb", "wandb_version")

@@ -17,10 +17,10 @@ from wandb_storage import LogError
 from ..._filters import FilterError, matches, ordered
 from ..._run_folders import run_folders
 from ..._sampling import SAMPLES_DEFAULT, evenly
+from ..._terminal import termwarn
 from ...errors import CommError
 from ...replay import wandb_directory
 from ...sdk._progress_bar import Progress
-from ...sdk._terminal import termwarn
 from .._paths import RunPath
 from .._source import Row
 from . import _changes as changes

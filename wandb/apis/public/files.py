@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 from urllib.parse import unquote, urlsplit
 
 from ..._new_file import new_file
+from ..._terminal import termwarn
 from ...errors import CommError
-from ...sdk._terminal import termwarn
 from .._errors import RequestError
 from .._source import Source
 from ..attrs import Attrs

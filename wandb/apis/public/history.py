@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 from urllib.parse import quote
 
 from ..._new_file import new_file
+from ..._terminal import termwarn
 from ...errors import CommError, UsageError
-from ...sdk._terminal import termwarn
 from .._errors import RequestError
 from .._paths import RunPath
 from .._scan import EXPORTS, numbers_read

@@ -6,8 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
+from ..._terminal import termlog, termwarn
 from ...errors import CommError
-from ...sdk._terminal import termlog, termwarn
 from .._errors import RefusedError, RequestError
 from .._source import Source
 from .runs import Run, RunNotFoundError

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import yaml
 
+from ..._terminal import termwarn
 from ...errors import CommError
-from ...sdk._terminal import termwarn
 from .._errors import RefusedError, RequestError
 from .._source import Source
 from ..attrs import Attrs, frame_html

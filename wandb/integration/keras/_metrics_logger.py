@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Union
 
+from ..._terminal import termerror
 from ...errors import UsageError
-from ...sdk._terminal import termerror
 from .._library import active_run
 from ._backend import Callback
 

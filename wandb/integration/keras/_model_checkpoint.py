@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 from typing import Any, Optional, Tuple, Union
 
-from ...sdk._terminal import termwarn
+from ..._terminal import termwarn
 from .._library import active_run
 from .._models import log_model_file
 from ._backend import keras

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
+from ..._terminal import termlog, termwarn
 from ...data_types import Graph, Histogram
 from ...errors import UsageError
-from ...sdk._terminal import termlog, termwarn
 from .._library import active_run
 from .._models import log_model_file
 from ._backend import IS_KERAS_3, Callback, batches, gradients, name_of

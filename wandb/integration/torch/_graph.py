@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
+from ..._terminal import termwarn
 from ...data_types import Graph
 from ...data_types._graph import Node
-from ...sdk._terminal import termwarn
 
 # Layers of these are layers of the model: they are passed through.
 _CONTAINERS = frozenset({"Container", "ModuleDict", "ModuleList", "Sequential"})

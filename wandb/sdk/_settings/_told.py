@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, Optional, Set, Tuple
 
-from .._terminal import termlog, termwarn
+from ..._terminal import termlog, termwarn
 from ._layered import Given, Layered
 from ._sources import CODE, ENVIRONMENT, FILES, is_enforced, is_policy
 

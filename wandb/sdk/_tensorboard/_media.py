@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from ..._terminal import termwarn
 from ...data_types._optional import load
 from ...errors import DataError, Error
-from .._terminal import termwarn
 from ._events import Pictures
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, Tuple
 
 from wandb_storage import FromLane, Reader, Telemetry, Undecodable, beginning, dump_json
 
+from ..._terminal import termwarn
 from ...errors import UsageError
 from .._periodic import Periodic
-from .._terminal import termwarn
 from ._events import EventReader
 from ._media import loggable
 from ._records import DamagedFile, RecordFile

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from wandb_storage import hash_descriptor
 
+from ..._terminal import termwarn
 from ...errors import CommError
-from .._terminal import termwarn
 from . import _remote as remote
 from ._draft import ArtifactDraft, StrPath
 from ._names import entry_path

@@ -24,9 +24,9 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional
 from wandb_storage import ObjectCache, encoded, give_away, hash_descriptor, new_hash, write_from
 
 from ..._new_file import new_file
+from ..._terminal import termlog, termwarn
 from ...errors import CommError
 from .._progress_bar import Progress
-from .._terminal import termlog, termwarn
 from ._ranges import RANGED_BYTES_MIN, STREAMS_MAX, fetch_ranges
 from ._references import fetch_reference
 from .artifact_file_cache import get_artifact_file_cache

@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mappi
 
 from wandb_storage import Added, DigestUnavailable, StagingWriter, hash_descriptor, hex_of
 
+from ..._terminal import termwarn
 from ...errors import Error
 from .._progress_bar import Progress
-from .._terminal import termwarn
 from ._algorithm import ArtifactDigestAlgorithm
 from ._facts import ArtifactFacts
 from ._hashing import start_hashing

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from wandb_uploader import app_url
 
-from .._terminal import termwarn
+from ..._terminal import termwarn
 from ._algorithm import ArtifactDigestAlgorithm, algorithm_of
 from ._names import check_aliases, check_metadata, check_name, check_tags, check_type, split_version
 from ._version import Version

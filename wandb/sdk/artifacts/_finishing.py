@@ -13,8 +13,8 @@ from typing import Dict, Mapping, Optional
 
 from wandb_storage import LogError, LogInUse, OwnerFile, Staged, StagedHeader
 
+from ..._terminal import termwarn
 from .._progress_bar import Progress
-from .._terminal import termwarn
 from ._hashing import Hashing
 from .exceptions import ArtifactError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from wandb_storage import Staged
 
+from ..._terminal import termlog
 from ...errors import CommError
-from .._terminal import termlog
 from ._finishing import finished
 from ._local import LocalVersion, local_of
 

@@ -13,8 +13,8 @@ from urllib.request import url2pathname
 
 from wandb_storage import hash_descriptor
 
+from ..._terminal import termwarn
 from .._progress_bar import Progress
-from .._terminal import termwarn
 from ._references import Bound
 from .artifact_manifest_entry import ArtifactManifestEntry
 from .exceptions import ArtifactError

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from wandb_storage import ObjectCache, write_from
 
-from .._terminal import termwarn
+from ..._terminal import termwarn
 from .artifact_manifest_entry import ARTIFACT_SCHEME, CLIENT_SCHEME, ArtifactManifestEntry
 from .exceptions import ArtifactError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, Sequence, Union
 
+from ..._terminal import is_shown, termerror, termlog, termwarn
 from .._history_sample import sparkline
-from .._terminal import is_shown, termerror, termlog, termwarn
 
 if TYPE_CHECKING:
     from ..wandb_settings import Settings

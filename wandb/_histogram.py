@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Dict
 
-from ..errors import DataError
+from .errors import DataError
 
 # What `log` makes of an array that is too long to be shown number by number.
 ARRAY_BINS = 32

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Dict, Optional, Set
 
 if TYPE_CHECKING:
-    from .wandb_settings import Settings
+    from .sdk.wandb_settings import Settings
 
 _BLUE, _YELLOW, _RED, _BOLD, _RESET = "\033[34m", "\033[33m", "\033[31m", "\033[1m", "\033[0m"
 _said: Set[str] = set()
