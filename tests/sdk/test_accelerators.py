@@ -13,10 +13,10 @@ import pytest
 
 import wandb
 from wandb.sdk._accelerators import find_accelerators
-from wandb.sdk._amd import AmdGpus
-from wandb.sdk._apple import AppleGpu
+from wandb.sdk._accelerators._amd import AmdGpus
+from wandb.sdk._accelerators._apple import AppleGpu
+from wandb.sdk._accelerators._tpu import Tpus
 from wandb.sdk._machine_metrics import Machine
-from wandb.sdk._tpu import Tpus
 
 
 @pytest.fixture

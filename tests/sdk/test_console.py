@@ -13,8 +13,8 @@ from typing import Dict, List
 import pytest
 
 import wandb
-from wandb.sdk._console_buffer import without_overwritten
-from wandb.sdk._console_capture import ConsoleCapture
+from wandb.sdk._console._buffer import without_overwritten
+from wandb.sdk._console._capture import ConsoleCapture
 from wandb_storage import Console, ConsoleLines, Reader, Record, RunState
 
 

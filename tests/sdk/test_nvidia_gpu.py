@@ -14,8 +14,8 @@ from logged import records_of, state_of, values_of
 
 import wandb
 from wandb.sdk._accelerators import find_accelerators
+from wandb.sdk._accelerators._nvidia import NvidiaGpus
 from wandb.sdk._machine_metrics import Machine
-from wandb.sdk._nvidia import NvidiaGpus
 from wandb.superagent._gpus import find_gpus
 from wandb_storage import SystemMetrics
 

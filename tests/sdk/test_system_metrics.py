@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import wandb
+from wandb.sdk._accelerators._nvidia import NvidiaGpus
 from wandb.sdk._machine_metrics import Machine
-from wandb.sdk._nvidia import NvidiaGpus
 from wandb_storage import Reader, SystemMetrics
 
 

@@ -31,7 +31,7 @@ from wandb_storage import (
 from .._terminal import termwarn
 from ..errors import DataError, Error, UsageError
 from ._child import LaneToBe, leave, remember
-from ._console_capture import ConsoleCapture
+from ._console._capture import ConsoleCapture
 from ._history_sample import HistorySample
 from ._metric_definition import metric_definition
 from ._periodic import Periodic
@@ -48,8 +48,8 @@ from .wandb_summary import Summary
 if TYPE_CHECKING:
     from wandb_storage import MetricRules
 
-    from ._console_redirect import RedirectedConsole
-    from ._logger_capture import LoggerCapture
+    from ._console._logger_capture import LoggerCapture
+    from ._console._redirect import RedirectedConsole
     from ._run_history import History
     from ._tensorboard._sync import TensorBoardSync
 
@@ -104,7 +104,7 @@ class Run(RunActions):
             stop = (self._settings.stop_fn,) if self._settings.stop_fn is not None else ()
             self._watchers.append(stop_watch(self._folder, self._settings.base_url, self._start, *stop))
         if self._settings.capture_loggers:
-            from ._logger_capture import LoggerCapture
+            from ._console._logger_capture import LoggerCapture
 
             self._watchers.append(LoggerCapture(self._print_quietly, self._settings.capture_loggers))
         if self._settings.sync_tensorboard or "wandb.tensorboard" in sys.modules:
@@ -117,7 +117,7 @@ class Run(RunActions):
         """The capture of the descriptors, where it is wanted and can be had."""
         if self._settings.console != "redirect":
             return None
-        from ._console_redirect import RedirectedConsole
+        from ._console._redirect import RedirectedConsole
 
         if not RedirectedConsole.is_possible():
             return None

@@ -41,7 +41,7 @@ def _listed() -> List[str]:
         return done.stdout.split()
     except (OSError, subprocess.SubprocessError):
         pass  # no driver of NVIDIA's
-    from ..sdk._amd import AmdGpus
+    from ..sdk._accelerators._amd import AmdGpus
 
     amd = AmdGpus.find(None)
     return [] if amd is None else [str(number) for number in range(amd.describe()["gpu_count"])]

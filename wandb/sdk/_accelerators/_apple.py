@@ -6,7 +6,7 @@ import plistlib
 import subprocess
 from typing import Any, Callable, Dict, List, Optional, Set
 
-from ._accelerators import Number
+from ._kind import Number
 
 _COMMAND = ("/usr/sbin/ioreg", "-r", "-d", "1", "-a", "-c", "IOAccelerator")
 _SECONDS = 5.0

@@ -1,21 +1,12 @@
-"""The accelerators of this machine: whatever kinds of them there are."""
+"""The accelerators of this machine: whatever kinds of them there are, a module a kind."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple, Union
+from typing import Callable, List, Optional, Sequence, Tuple
 
-Number = Union[int, float]
-
-
-class Accelerators(Protocol):
-    """Those of one kind."""
-
-    def sample(self, pids: Set[int]) -> Dict[str, Number]:
-        """What their sensors say, under the names that dashboards expect. `pids` are the program's processes."""
-
-    def describe(self) -> Dict[str, Any]:
-        """What they are, for `wandb-metadata.json`."""
+from ._kind import Accelerators as Accelerators
+from ._kind import Number as Number
 
 
 def find_accelerators(numbers: Optional[Sequence[int]] = None) -> List[Accelerators]:

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
-from ._accelerators import Number
+from ._kind import Number
 
 # Constants of NVML's interface.
 _TEMPERATURE_OF_THE_CHIP = 0

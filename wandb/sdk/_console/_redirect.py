@@ -2,7 +2,7 @@
 
     program, its libraries and children ──► descriptors 1 and 2 ──► pipe or pseudo terminal
                                                                           │
-                          terminal, as before ◄── a process of its own (_console_relay) ──► a lane of the run's log
+                          terminal, as before ◄── a process of its own (_relay) ──► a lane of the run's log
 
 The process passes everything on to where it went before, and writes a lane. It outlives the program: what is in the
 pipe when that dies, the message of a segmentation fault say, still reaches the terminal and the log. It doesn't need
@@ -24,9 +24,9 @@ import tty
 from pathlib import Path
 from typing import ClassVar, List, Optional
 
-from .._terminal import termwarn
-from ._jupyter import notebook
-from ._periodic import Periodic
+from ..._terminal import termwarn
+from .._jupyter import notebook
+from .._periodic import Periodic
 
 _DESCRIPTORS = (1, 2)
 _LOOK_SECONDS = 0.5
@@ -170,7 +170,7 @@ def _flush_streams() -> None:
 
 
 def _python_command() -> List[str]:
-    code = "import sys; sys.path[:] = [p for p in sys.path if p]; from wandb.sdk import _console_relay as r; r.main()"
+    code = "import sys; sys.path[:] = [p for p in sys.path if p]; from wandb.sdk._console import _relay as r; r.main()"
     return [sys.executable, "-c", code]
 
 

@@ -1,4 +1,4 @@
-"""The process of `_console_redirect`: passes on what a program prints, and writes it into a lane of the run's log.
+"""The process of `_redirect`: passes on what a program prints, and writes it into a lane of the run's log.
 
 It ends when nobody can print any more: neither the program nor a child that has its descriptors.
 """
@@ -19,8 +19,8 @@ from typing import Any, Optional
 
 from wandb_storage import Log, LogError, Record, Stream, create_lane
 
-from ._console_buffer import ConsoleBuffer
-from ._console_capture import FLUSH_SECONDS
+from ._buffer import ConsoleBuffer
+from ._capture import FLUSH_SECONDS
 
 _CHUNK = 1 << 16
 # After a lane could not be made, so long nothing is tried.

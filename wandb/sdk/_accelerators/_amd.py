@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ._accelerators import Number
+from ._kind import Number
 
 _CARDS = Path("/sys/class/drm")
 _AMD = "0x1002"

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from typing import Any, Dict, List, Optional, Set
 
-from ._accelerators import Number
+from ._kind import Number
 
 _DUTY, _USED, _TOTAL, _CORE = "duty_cycle_pct", "hbm_capacity_usage", "hbm_capacity_total", "tensorcore_util"
 

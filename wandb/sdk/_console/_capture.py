@@ -6,7 +6,7 @@ end yet (a progress bar) when it is a second old, as the last state of the bar. 
 failure of ours ends the capture, not the print.
 
 What passes by Python's streams is not seen: output of subprocesses and of native code, which write to the descriptors
-themselves. `_console_redirect` captures that too, at a price.
+themselves. `_redirect` captures that too, at a price.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, Callable, List, Optional, TextIO, Tuple
 
 from wandb_storage import Record, Stream
 
-from ._console_buffer import ConsoleBuffer
-from ._jupyter import on_each_cell
-from ._periodic import STOP_SECONDS, Periodic
+from .._jupyter import on_each_cell
+from .._periodic import STOP_SECONDS, Periodic
+from ._buffer import ConsoleBuffer
 
 FLUSH_SECONDS = 1.0
 
