@@ -8,6 +8,8 @@ from typing import Any, Iterator
 import pytest
 from live_server import LiveServer
 from own_place import surroundings
+from shared_server import lead_to
+from shared_server import shared_server as shared_server
 from stores import WebServer, running_stores
 
 
@@ -18,19 +20,11 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         yield tmp_path
 
 
-@pytest.fixture(scope="session")
-def the_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
 @pytest.fixture
-def server(the_server: LiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LiveServer:
+def server(shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LiveServer:
     """A server that holds other tests' projects; this test's is called like its folder."""
-    monkeypatch.setenv("WANDB_BASE_URL", the_server.url)
-    monkeypatch.setenv("WANDB_API_KEY", the_server.key)
     monkeypatch.setenv("WANDB_PROJECT", tmp_path.name)
-    return the_server
+    return lead_to(shared_server, monkeypatch)
 
 
 @pytest.fixture(scope="session")

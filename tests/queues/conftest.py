@@ -10,6 +10,8 @@ from typing import Iterator
 import pytest
 from live_server import LiveServer
 from own_place import surroundings
+from shared_server import server as server
+from shared_server import shared_server as shared_server
 from waiting_jobs import WaitingJobs
 
 _numbers = itertools.count(1)
@@ -22,20 +24,6 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
         yield tmp_path
-
-
-@pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def server(shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> LiveServer:
-    """The server, to which the environment points."""
-    monkeypatch.setenv("WANDB_BASE_URL", shared_server.url)
-    monkeypatch.setenv("WANDB_API_KEY", shared_server.key)
-    return shared_server
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Iterator
 import pytest
 from live_server import LiveServer
 from own_place import surroundings
+from shared_server import lead_to
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,4 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServ
     """A server that the environment leads to."""
     with LiveServer(tmp_path / "data") as running:
         monkeypatch.setenv("WANDB_MODE", "online")
-        monkeypatch.setenv("WANDB_BASE_URL", running.url)
-        monkeypatch.setenv("WANDB_API_KEY", running.key)
-        yield running
+        yield lead_to(running, monkeypatch)
