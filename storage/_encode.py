@@ -31,6 +31,8 @@ from ._records import RECORD_TYPES, WIRE, FromLane, Record, Row, Scalar
 _OFFSET_BYTES = 4
 SCALAR_BYTES = {"B": 1, "?": 1, "i": 4, "I": 4, "q": 8, "Q": 8, "d": 8}
 _U32 = struct.Struct("<I")
+# What brings a length, by its rest, to a multiple of four.
+_PADDING = (b"", bytes(3), bytes(2), bytes(1))
 _STEP_AND_TIME = struct.Struct("<qd")
 _BODY_VTABLE = 28
 _FRAME_HEADER_BYTES = FRAME_HEADER.size
@@ -105,20 +107,22 @@ def _layout(kind: int, present: Tuple[bool, ...]) -> _Layout:
 def _append_text(out: bytearray, text: str) -> int:
     """Append a string and return where it starts. Lone surrogates are kept, as JSON escapes could not keep them."""
     raw = text.encode("utf-8", "surrogatepass")
-    out += bytes(-len(out) % 4)
+    out += _PADDING[len(out) % 4]
     position = len(out)
-    out += _U32.pack(len(raw)) + raw + b"\0"
+    out += _U32.pack(len(raw))
+    out += raw
+    out += b"\0"
     return position
 
 
 def _append_vector(out: bytearray, wire: str, values: Any) -> int:
     if wire == "bytes":
-        out += bytes(-len(out) % 4)
+        out += _PADDING[len(out) % 4]
         position = len(out)
         out += _U32.pack(len(values)) + values
         return position
     if wire == "texts":
-        out += bytes(-len(out) % 4)
+        out += _PADDING[len(out) % 4]
         position = len(out)
         out += bytes(4 + 4 * len(values))
         if not values:
@@ -194,11 +198,10 @@ class RowTemplate:
 
 
 @functools.lru_cache(maxsize=16)
-def _json_row_head(flags: int) -> Tuple[bytes, int]:
-    """The frame of a row that is JSON alone, up to the text's length, and where that stands."""
+def _json_row_head(flags: int) -> bytes:
+    """The frame of a row that is JSON alone, up to the text's length."""
     payload = encode(Row(flags=flags, json=""))
-    head = bytes(_FRAME_HEADER_BYTES) + payload[:-5]  # the length of an empty text, and its end
-    return head, len(head)
+    return bytes(_FRAME_HEADER_BYTES) + payload[:-5]  # the length of an empty text, and its end
 
 
 def json_row_frame(step: int, time: float, flags: int, text: bytes) -> bytearray:
@@ -206,19 +209,18 @@ def json_row_frame(step: int, time: float, flags: int, text: bytes) -> bytearray
 
     As `encode` would have it, in a tenth of the time. Raises UnstorableValue.
     """
-    head, length_at = _json_row_head(flags)
-    size = length_at + 5 + len(text)
-    if size - _FRAME_HEADER_BYTES > RECORD_BYTES_MAX - WRAPPING_BYTES:
+    frame = bytearray(_json_row_head(flags))
+    frame += _U32.pack(len(text))
+    frame += text
+    frame += b"\0"
+    size = len(frame) - _FRAME_HEADER_BYTES
+    if size > RECORD_BYTES_MAX - WRAPPING_BYTES:
         encode(Row(step=step, time=time, flags=flags, json=text.decode()))  # which says what is wrong
-    frame = bytearray(size)
-    frame[:length_at] = head
     try:
         _STEP_AND_TIME.pack_into(frame, _FRAME_HEADER_BYTES + ROW_STEP_AT, step, time)
     except struct.error as error:
         raise UnstorableValue(f"a Row record holds a number out of range: {error}") from error
-    _U32.pack_into(frame, _FRAME_HEADER_BYTES, size - _FRAME_HEADER_BYTES - 4)
-    _U32.pack_into(frame, length_at, len(text))
-    frame[length_at + 4 : -1] = text
+    _U32.pack_into(frame, _FRAME_HEADER_BYTES, size - 4)
     return frame
 
 

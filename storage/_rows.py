@@ -155,15 +155,13 @@ def merge_values(values: Dict[str, Any], more: Mapping[str, Any]) -> None:
 
     Dictionaries within `values` are replaced, not changed.
     """
-    if dict not in map(type, more.values()):
-        values.update(more)
-        return
     for key, value in more.items():
-        held = values.get(key)
-        if type(value) is dict and isinstance(held, dict) and MEDIA_TYPE not in value and MEDIA_TYPE not in held:
-            merged = dict(held)
-            merge_values(merged, value)
-            value = merged
+        if type(value) is dict:
+            held = values.get(key)
+            if isinstance(held, dict) and MEDIA_TYPE not in value and MEDIA_TYPE not in held:
+                merged = dict(held)
+                merge_values(merged, value)
+                value = merged
         values[key] = value
 
 
@@ -187,7 +185,7 @@ def json_bytes(value: Any) -> bytes:
     except TypeError:
         return _dump_slowly(value).encode()  # integers beyond 64 bits, halves of surrogate pairs, no JSON value at all
     # NaN and infinities become null, as None does.
-    return _dump_slowly(value).encode() if b"null" in raw else raw
+    return raw if raw.find(b"null") < 0 else _dump_slowly(value).encode()
 
 
 def _dump_slowly(value: Any) -> str:

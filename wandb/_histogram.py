@@ -11,6 +11,8 @@ from .errors import DataError
 ARRAY_BINS = 32
 # A histogram of a thousand bins would be a table.
 BINS_MAX = 512
+# Between these a range and the way from values to bins are numbers of 32 bits.
+_FLOAT32_SPANS = (1e-30, 1e38)
 # So many elements are looked at together.
 _BLOCK = 1 << 16
 
@@ -41,23 +43,24 @@ def _counted(flat: Any, low: float, high: float, bins: int) -> Dict[str, Any]:
     if low == high:
         low, high = low - 0.5, high + 0.5
     span = high - low
-    if not math.isfinite(span) or not span / bins:
+    width, scale = span / bins, bins / span
+    if not (math.isfinite(width) and math.isfinite(scale)):
         # The range of the values is itself no finite number, or too narrow to be cut into bins.
         return {"_type": "histogram", "values": [int(flat.size)], "bins": [low, high]}
-    counts = _in_bins(flat[:_BLOCK], low, span, bins)
+    if not _FLOAT32_SPANS[0] < span < _FLOAT32_SPANS[1] and flat.itemsize < 8:
+        flat = flat.astype(float)
+    counts = _in_bins(flat[:_BLOCK], low, scale, bins)
     for start in range(_BLOCK, flat.size, _BLOCK):  # a large array must not take its size again
-        counts = counts + _in_bins(flat[start : start + _BLOCK], low, span, bins)
+        counts = counts + _in_bins(flat[start : start + _BLOCK], low, scale, bins)
     *values, highest = counts.tolist()
     values[-1] += highest
-    width = span / bins
     return {"_type": "histogram", "values": values, "bins": [*[low + index * width for index in range(bins)], high]}
 
 
-def _in_bins(values: Any, low: float, span: float, bins: int) -> Any:
+def _in_bins(values: Any, low: float, scale: float, bins: int) -> Any:
     """How many of the values are in each bin, and how many at the end of the last."""
     import numpy
 
     places = values - low
-    places /= span
-    places *= bins
+    places *= scale
     return numpy.bincount(places.astype(numpy.intp), minlength=bins + 1)

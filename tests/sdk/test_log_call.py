@@ -44,6 +44,23 @@ def test_a_call_without_step_is_a_row_of_its_own(run: wandb.Run) -> None:
     assert run.step == 2
 
 
+def test_rows_of_every_kind_may_follow_each_other(run: wandb.Run) -> None:
+    kinds: List[Dict[str, Any]] = [
+        {"plain": 0.5},
+        {"text": "a", "plain": 1},
+        {"scalar": np.float32(0.5), "whole": np.int64(3)},
+        {"nested": {"a": {"b": 1}}},
+        {"array": np.arange(3)},
+        {"scalar": 0.25, "whole": None},
+    ]
+    stored = [{**row} for row in kinds]
+    stored[2], stored[4] = {"scalar": 0.5, "whole": 3}, {"array": [0, 1, 2]}
+    order = [0, 0, 2, 1, 3, 3, 4, 0, 5, 2, 1, 1, 4]
+    for number in order:
+        run.log(kinds[number])
+    assert [{k: v for k, v in row.items() if k != "_step"} for row in values_of(run)] == [stored[n] for n in order]
+
+
 def test_calls_of_one_step_add_up_to_one_row(run: wandb.Run) -> None:
     run.log({"a": 1}, step=3)
     run.log({"b": 2}, step=3)

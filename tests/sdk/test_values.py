@@ -58,6 +58,13 @@ def test_a_histogram_counts_what_is_finite(values: Any, counted: int) -> None:
     assert all(math.isfinite(edge) for edge in found["bins"])
 
 
+@pytest.mark.parametrize("widest", [3e38, 1e-37, 1e-44])
+def test_a_range_at_the_ends_of_32_bits_is_cut_into_bins(widest: float) -> None:
+    values = np.array([-widest, 0.0, widest], np.float32).repeat(20)
+    found = storable(values, "x")["values"]
+    assert (found[0], found[16], found[-1]) == (20, 20, 20)
+
+
 def test_arrays_of_something_else_are_lists_or_refused(run: wandb.Run) -> None:
     assert storable(np.array(["a", "b"]), "x") == ["a", "b"]
     assert storable(np.array(["2026-11-23"], dtype="datetime64[D]"), "x") == "2026-11-23"

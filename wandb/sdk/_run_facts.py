@@ -21,12 +21,13 @@ from .wandb_summary import Summary
 class Progress:
     """What every `log` call changes: kept apart, since setting an attribute of a Run is checked."""
 
-    __slots__ = ("complete", "late_rows", "step")
+    __slots__ = ("as_is", "complete", "late_rows", "step")
 
     def __init__(self, step: int) -> None:
         self.step = step
         self.complete = 1  # whether the last call completed its row
         self.late_rows = 0
+        self.as_is = True  # whether the last row was stored as it came: of the next one the same is likely
 
 
 class SyncStatus(NamedTuple):

@@ -71,8 +71,8 @@ def storable_row(data: Any, run: Any = None, step: Union[int, str] = "") -> Dict
     Raises DataError that names the key and the type.
     """
     if type(data) is dict:
-        # The common case in two set operations: string keys and plain numbers.
-        if _PLAIN.issuperset(map(type, data.values())) and _ONLY_TEXT.issuperset(map(type, data)):
+        # The common case in two set operations: string keys, plain numbers and texts.
+        if _PLAIN_OR_TEXT.issuperset(map(type, data.values())) and _ONLY_TEXT.issuperset(map(type, data)):
             return data
     elif not isinstance(data, Mapping):
         raise DataError(
@@ -89,26 +89,28 @@ def storable_mapping(data: Mapping[Any, Any], what: str, run: Any = None, step: 
     """
     result: Dict[str, Any] = {}
     for key, value in data.items():
-        if not isinstance(key, str):
-            raise DataError(f"{what}: the key {key!r} is {_name(type(key))}; keys must be strings")
+        if type(key) is not str:
+            if not isinstance(key, str):
+                raise DataError(f"{what}: the key {key!r} is {_name(type(key))}; keys must be strings")
+            key = str(key)
         kind = type(value)
         if kind in _PLAIN_OR_TEXT:
-            result[str(key)] = value
+            result[key] = value
             continue
         number = _numbers.get(kind)
         if number is not None:
             quick = number(value)
             if type(quick) in _PLAIN:
-                result[str(key)] = quick
+                result[key] = quick
                 continue
         copy = _copied(value, _QUICK_DEPTH) if kind is dict else None
         if copy is not None:
-            result[str(key)] = copy
+            result[key] = copy
             continue
         walk = _Walk(what == "config", run, step)
         stored = _convert_item(value, key, key, walk)
         if stored is not MOVED:
-            result[str(key)] = stored
+            result[key] = stored
         if walk.logged is not None:
             result.update(walk.logged.moved)
     return result

@@ -68,22 +68,27 @@ class Config:
         items, locked = self._items, self._locked
         changes = {}
         for key, value in values.items():
-            if key not in items:
-                changes[key] = value
-            elif _same(items[key], value):
-                continue
-            elif key in locked:
-                termwarn(f"config: {key} is locked by {locked[key]}; the change to {value!r} is ignored")
-            elif allow_val_change:
-                changes[key] = value
-            else:
-                raise ConfigError(
-                    f'Attempted to change value of key "{key}" from {items[key]!r} to {value!r}. '
-                    "If that is what you want, pass allow_val_change=True to config.update()"
-                )
+            if key in items:
+                held = items[key]
+                if type(held) is type(value) and held == value:
+                    continue
+                if key in locked or not allow_val_change:
+                    if not _same(held, value):
+                        self._refuse_change(key, value)
+                    continue
+            changes[key] = value
         if changes:
             self._changed(changes, [])
             items.update(changes)
+
+    def _refuse_change(self, key: str, value: Any) -> None:
+        """Say that a key keeps its value; raises ConfigError where that is the program's own."""
+        if key not in self._locked:
+            raise ConfigError(
+                f'Attempted to change value of key "{key}" from {self._items[key]!r} to {value!r}. '
+                "If that is what you want, pass allow_val_change=True to config.update()"
+            )
+        termwarn(f"config: {key} is locked by {self._locked[key]}; the change to {value!r} is ignored")
 
     @property
     def _items(self) -> Dict[str, Any]:

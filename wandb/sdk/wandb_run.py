@@ -158,9 +158,13 @@ class Run(RunActions):
         """
         now = time.time()
         # Most rows are like one before, in keys and types: then they are known to be storable without another look.
-        if type(data) is not dict or not self._log_row(data, step, commit, now, True):
-            at = self._progress.step if step is None else self._explicit_step(step)
-            self._log_row(storable_row(data, self, at), step, commit, now, False)
+        progress = self._progress
+        if progress.as_is and type(data) is dict and self._log_row(data, step, commit, now, True):
+            return
+        at = progress.step if step is None else self._explicit_step(step)
+        row = storable_row(data, self, at)
+        progress.as_is = row is data
+        self._log_row(row, step, commit, now, False)
 
     def _log_row(
         self, row: Dict[str, Any], step: Optional[int], commit: Optional[bool], now: float, known_only: bool
