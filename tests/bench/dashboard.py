@@ -9,12 +9,13 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
 import requests
 
 from ._bench import Bench
+from ._peers import OURS
 from ._report import NONE, Section, Table, megabytes
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def measure(bench: Bench) -> Section:
 
 
 def _measure(bench: Bench) -> Dict[str, Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     figures: Dict[str, Any] = {}
     with _server(bench.new_folder("dashboard")) as server, sync_playwright() as playwright:
@@ -59,11 +60,17 @@ def _measure(bench: Bench) -> Dict[str, Any]:
         bench.say(f"dashboard: filling {bench.sizes.page_metrics:,} metrics of {bench.sizes.page_points:,} points")
         server.fill_wide(bench.sizes.page_metrics, bench.sizes.page_points)
         browser = playwright.chromium.launch(executable_path=str(_CHROMIUM), args=_FLAGS)
-        bench.say("dashboard: pages")
-        figures["project"] = _load(browser, server, "/many", '.chart[data-lines="10"]', _use_project)
-        wide = f"/wide/runs/{_Server.WIDE}"
-        figures["run"] = _load(browser, server, wide, ".chart[data-lines]", _use_run)
-        figures["libraries"] = _compared(browser, server)
+        parts: Dict[str, Callable[[], Dict[str, Any]]] = {
+            "project": lambda: _load(browser, server, "/many", '.chart[data-lines="10"]', _use_project),
+            "run": lambda: _load(browser, server, f"/wide/runs/{_Server.WIDE}", ".chart[data-lines]", _use_run),
+            "libraries": lambda: _compared(browser, server),
+        }
+        for name, measured in parts.items():
+            bench.say(f"dashboard: {name}")
+            try:
+                figures[name] = measured()
+            except Error as error:  # the other parts have figures all the same
+                bench.fail(OURS, f"dashboard: {name}: {error.message.splitlines()[0]}")
         browser.close()
     return figures
 
@@ -312,11 +319,13 @@ def _compared(browser: Browser, server: _Server) -> Dict[str, Dict[str, float]]:
     figures = {"this canvas": {"milliseconds": min(page.evaluate(_OURS, _OVERLAID) for _ in range(3)), "bytes": own}}
     response = page.goto(f"{server.url}/sandbox/scripts/plotly.min.js")
     assert response is not None
-    size = len(response.body())
+    script = response.body()
     page.goto(f"{server.url}/sandbox/figures/plotly")
+    # The document loads no script by itself: whoever opens it hands plotly in, here its own window.
+    page.evaluate("script => postMessage({scripts: [script]}, '*')", script.decode())
     page.wait_for_function("() => window.Plotly")
-    drawn = page.evaluate(_PLOTLY, {**_OVERLAID, "type": "scatter"})
-    figures["plotly"] = {"milliseconds": drawn, "bytes": size}
+    drawn = min(page.evaluate(_PLOTLY, {**_OVERLAID, "type": "scatter"}) for _ in range(3))
+    figures["plotly"] = {"milliseconds": drawn, "bytes": len(script)}
     context.close()
     return figures
 
