@@ -16,6 +16,7 @@ import wandb
 from wandb.sdk._accelerators import find_accelerators
 from wandb.sdk._accelerators._nvidia import NvidiaGpus
 from wandb.sdk._machine_metrics import Machine
+from wandb.sdk._watch import tensor_histograms
 from wandb.superagent._gpus import find_gpus
 from wandb_storage import SystemMetrics
 
@@ -97,6 +98,50 @@ def test_large_tensors_of_every_type_become_histograms(run: wandb.Run, kind: str
     run.log({"weights": torch.ones(100, 100, device="cuda").to(getattr(torch, kind))})
     (row,) = values_of(run)
     assert (row["weights"]["_type"], sum(row["weights"]["values"])) == ("histogram", 10_000)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
+def test_a_large_tensor_is_counted_on_the_card_as_in_memory(run: wandb.Run, kind: str) -> None:
+    values = torch.arange(-100.0, 1900.0).to(getattr(torch, kind))
+    gaps = torch.cat([values, torch.tensor([float("nan"), float("inf")], dtype=values.dtype)])
+    equal = torch.full((100,), 0.5, dtype=values.dtype)
+    run.log({"values": values, "gaps": gaps, "equal": equal})
+    run.log({"values": values.cuda(), "gaps": gaps.cuda(), "equal": equal.cuda()})
+    in_memory, on_the_card = values_of(run)
+    for key in ("values", "gaps", "equal"):
+        assert alike(on_the_card[key], in_memory[key])
+
+
+def alike(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    """Whether two histograms are the same, but for values at the edges of bins."""
+    counts, others = one["values"], other["values"]
+    apart = sum(abs(mine - theirs) for mine, theirs in zip(counts, others))
+    return bool(one["bins"] == other["bins"] and sum(counts) == sum(others) and apart <= 0.01 * sum(counts))
+
+
+def test_what_pytorch_may_not_count_deterministically_is_counted_in_memory(run: wandb.Run) -> None:
+    net = torch.nn.Linear(64, 64, device="cuda")
+    run.watch(net, log_freq=1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        net.weight.square().sum().backward()
+        run.log({"weight": net.weight})
+    finally:
+        torch.use_deterministic_algorithms(False)
+    (row,) = values_of(run)
+    assert sum(row["gradients/weight"]["values"]) == sum(row["weight"]["values"]) == 64 * 64
+
+
+def test_tensors_of_a_step_are_counted_together_as_each_would_be_in_memory() -> None:
+    torch.manual_seed(0)
+    tensors = {f"layer {number}": torch.randn(50 + number) for number in range(100)}
+    tensors.update(
+        gaps=torch.tensor([1.0, float("nan"), 2.0]), none=torch.full((3,), float("inf")), equal=torch.ones(9)
+    )
+    in_memory = tensor_histograms(tensors)
+    on_the_card = tensor_histograms({key: tensor.cuda() for key, tensor in tensors.items()})
+    assert set(on_the_card) == set(in_memory) == set(tensors) - {"none"}
+    assert all(alike(on_the_card[key], in_memory[key]) for key in in_memory)
 
 
 def test_a_small_tensor_is_a_list_and_a_config_holds_numbers(run: wandb.Run) -> None:

@@ -11,6 +11,8 @@ from logged import values_of
 from own_server import eventually
 
 import wandb
+from wandb._device_histogram import count_on_device
+from wandb.sdk._watch import BINS, tensor_histograms
 
 torch = import_library("torch")
 
@@ -110,6 +112,37 @@ def test_a_gradient_that_is_not_finite_ends_no_training(run: wandb.Run) -> None:
     run.log({"loss": 1})
     assert "gradients/2.weight" not in values_of(run)[0]
     assert values_of(run)[0]["loss"] == 1
+
+
+def tensors_of_every_kind() -> Dict[str, Any]:
+    many = torch.arange(256.0)
+    return {
+        "plain": many,
+        "brain": many[:128].to(torch.bfloat16),
+        "gaps": torch.cat([many, torch.tensor([float("nan"), float("inf"), -float("inf")])]),
+        "equal": torch.full((40,), 0.5),
+        "one": torch.ones(1),
+        "none": torch.full((40,), float("nan")),
+        "empty": torch.ones(0),
+        "wide": many.reshape(16, 16),
+    }
+
+
+def test_tensors_on_a_device_are_counted_together_as_each_would_be_in_memory() -> None:
+    tensors = tensors_of_every_kind()
+    counted = count_on_device([tensor.reshape(-1) for tensor in tensors.values()], BINS)
+    together = {key: one.as_histogram() for key, one in zip(tensors, counted) if one is not None}
+    assert together == tensor_histograms(tensors)
+    assert set(tensors) - set(together) == {"none", "empty"}
+
+
+def test_where_a_device_can_not_count_training_goes_on(run: wandb.Run) -> None:
+    """PyTorch's `meta` stands for a device that can do nothing: its tensors have no values."""
+    net = torch.nn.Linear(4, 2, device="meta")
+    run.watch(net, log="all", log_freq=1)
+    net(torch.ones(2, 4, device="meta")).sum().backward()
+    run.log({"loss": 1})
+    assert values_of(run)[-1]["loss"] == 1
 
 
 def test_what_is_no_module_is_refused(run: wandb.Run) -> None:

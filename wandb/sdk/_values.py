@@ -19,6 +19,7 @@ has and not by importing whose it is.
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import enum
@@ -26,7 +27,7 @@ import os
 import types
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NoReturn, Optional, Set, Union
 
-from .._histogram import histogram
+from .._histogram import ARRAY_BINS, histogram
 from .._tensors import array_of
 from .._terminal import termwarn
 from ..errors import DataError
@@ -53,6 +54,9 @@ _NUMPY_SCALARS: Dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys((f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), int),
     **dict.fromkeys(("bool", "bool_"), bool),
 }
+
+# Tensors of these types are counted where they live; of others 32 bits don't hold all values.
+_COUNTED_ON_DEVICES = frozenset({"torch.float32", "torch.float16", "torch.bfloat16"})
 
 # Dictionaries of so many keys, and in one another so often, with lists of so many elements at each of these depths, are
 # below the limits above whatever they hold.
@@ -326,7 +330,22 @@ def _tensor(value: Any, path: str, walk: _Walk) -> Any:
         return _convert(_called(value.item, path), path, walk)
     if count <= LISTED_MAX or walk.for_config:
         return _list(_called(value.detach().tolist, path) if count <= ELEMENTS_MAX else (), count, path, walk)
+    if value.device.type != "cpu" and str(value.dtype) in _COUNTED_ON_DEVICES:
+        counted = _counted_on_device(value, count)
+        if counted is not None:
+            return counted
     return histogram(_called(lambda: array_of(value), path), path)
+
+
+def _counted_on_device(tensor: Any, count: int) -> Optional[Dict[str, Any]]:
+    """The histogram of a tensor that lives on a device; None where the device can't make it, or NumPy's differs."""
+    from .._device_histogram import COUNT_MAX, count_on_device
+
+    counted = None
+    if count <= COUNT_MAX:
+        with contextlib.suppress(Exception):  # not every device can count, and PyTorch's settings may forbid it
+            (counted,) = count_on_device([tensor.detach().reshape(-1)], ARRAY_BINS)
+    return counted.as_histogram() if counted is not None and counted.low != counted.high else None
 
 
 def _array(value: Any, path: str, walk: _Walk) -> Any:

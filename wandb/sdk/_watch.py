@@ -12,7 +12,7 @@ import importlib
 import math
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 from .._histogram import histogram
 from .._tensors import array_of
@@ -118,12 +118,8 @@ class Watches:
             calls += 1
             if calls >= log_freq:
                 calls = 0
-                self._record(
-                    lambda: {
-                        f"parameters/{prefix}{name}": tensor_histogram(parameter)
-                        for name, parameter in module.named_parameters()
-                    }
-                )
+                named = module.named_parameters()
+                self._record({f"parameters/{prefix}{name}": parameter for name, parameter in named})
 
         return model.register_forward_hook(hook)
 
@@ -140,13 +136,13 @@ class Watches:
 
     def _log_gradients(self) -> None:
         gradients, self._gradients, self._collecting = self._gradients, {}, False
-        self._record(lambda: {key: tensor_histogram(gradient) for key, gradient in gradients.items()})
+        self._record(gradients)
 
-    def _record(self, make: Callable[[], Dict[str, Any]]) -> None:
-        """Log what is made, with the next row. Nothing that goes wrong here may end a backward pass."""
+    def _record(self, tensors: Dict[str, Any]) -> None:
+        """Log the histograms of tensors with the next row. Nothing that goes wrong here may end a backward pass."""
         start = time.perf_counter()
         try:
-            self._log({key: value for key, value in make().items() if value is not None})
+            self._log(tensor_histograms(tensors))
         except Exception as error:
             termwarn(f"watch: a histogram could not be logged ({type(error).__name__}: {error})", repeat=False)
         with self._lock:
@@ -163,33 +159,49 @@ class Watches:
 
 def tensor_histogram(tensor: Any) -> Optional[Dict[str, Any]]:
     """The histogram of a tensor's finite values; None where it has none."""
-    values = tensor.detach() if tensor.requires_grad else tensor
-    if values.is_sparse:
-        values = values.coalesce().values()
-    if values.device.type == "cpu":
-        # NumPy's few passes take a fraction of what histc takes there.
-        array = _thinned(array_of(values).reshape(-1))
-        counted = histogram(array, "watch", BINS)
-        numbers = counted["values"]
-        taken = len(numbers) - numbers.count(0)
-        if taken == 1 and len(numbers) == BINS:
-            # All are equal: otherwise the least one is in the first bin, and the greatest in the last.
-            value = float(array[abs(array) < math.inf][0])
-            return {"_type": "histogram", "values": [max(numbers)], "bins": [value, value]}
-        return counted if taken else None
-    values = _thinned(values.reshape(-1)).float()
-    finite = values.isfinite()
-    if not bool(finite.all()):
-        values = values[finite]
-    if not values.shape[0]:
-        return None
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        return {"_type": "histogram", "values": [values.shape[0]], "bins": [low, high]}
-    counts = values.histc(BINS, low, high).tolist()
-    width = (high - low) / BINS
-    edges = [low + index * width for index in range(BINS)] + [high]
-    return {"_type": "histogram", "values": [int(number) for number in counts], "bins": edges}
+    return tensor_histograms({"": tensor}).get("")
+
+
+def tensor_histograms(tensors: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """The histograms of tensors' finite values, without those of tensors that have none."""
+    found: Dict[str, Optional[Dict[str, Any]]] = dict.fromkeys(tensors)
+    elsewhere: Dict[Any, Dict[str, Any]] = {}  # device -> its tensors
+    for key, tensor in tensors.items():
+        values = tensor.detach() if tensor.requires_grad else tensor
+        if values.is_sparse:
+            values = values.coalesce().values()
+        if values.device.type == "cpu":
+            found[key] = _array_histogram(array_of(values))
+        else:
+            elsewhere.setdefault(values.device, {})[key] = _thinned(values.reshape(-1))
+    for group in elsewhere.values():
+        found.update(_device_histograms(group))
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _device_histograms(tensors: Mapping[str, Any]) -> Dict[str, Optional[Dict[str, Any]]]:
+    """The histograms of flat tensors that live on one device."""
+    from .._device_histogram import count_on_device
+
+    try:
+        counted = count_on_device(list(tensors.values()), BINS)
+    except RuntimeError:  # not every device can count, and `torch.use_deterministic_algorithms` forbids it
+        return {key: _array_histogram(array_of(tensor)) for key, tensor in tensors.items()}
+    return {key: None if one is None else one.as_histogram() for key, one in zip(tensors, counted)}
+
+
+def _array_histogram(array: Any) -> Optional[Dict[str, Any]]:
+    """The histogram of an array's finite values. NumPy's few passes take a fraction of what PyTorch's histc takes on
+    the CPU."""
+    flat = _thinned(array.reshape(-1))
+    counted = histogram(flat, "watch", BINS)
+    numbers = counted["values"]
+    taken = len(numbers) - numbers.count(0)
+    if taken == 1 and len(numbers) == BINS:
+        # All are equal: otherwise the least one is in the first bin, and the greatest in the last.
+        value = float(flat[abs(flat) < math.inf][0])
+        return {"_type": "histogram", "values": [max(numbers)], "bins": [value, value]}
+    return counted if taken else None
 
 
 def _thinned(values: Any) -> Any:
