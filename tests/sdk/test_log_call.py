@@ -85,6 +85,22 @@ def test_a_late_row_is_kept_counted_and_said_once(run: wandb.Run, capsys: pytest
     assert "2 rows came late" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("step", [3, 3.0, np.int64(3), np.float32(3), "3"])
+def test_a_step_may_be_anything_that_is_whole(run: wandb.Run, step: Any) -> None:
+    run.log({"a": 1}, step=step)
+    assert values_of(run) == [{"_step": 3, "a": 1}]
+
+
+@pytest.mark.parametrize("step", [2.5, np.float32(2.5), math.nan, math.inf, "2.5", -1, int])
+def test_a_step_that_is_not_whole_is_refused_and_nothing_lost(run: wandb.Run, step: Any) -> None:
+    """Cut, 2.2 and 2.7 would be one row, whose first values are gone."""
+    run.log({"a": 1})
+    with pytest.raises(TypeError, match="step must be"):
+        run.log({"a": 2}, step=step)
+    run.log({"a": 3})
+    assert values_of(run) == [{"_step": 0, "a": 1}, {"_step": 1, "a": 3}]
+
+
 def test_strict_mode_raises_for_a_late_row() -> None:
     with wandb.init(mode="offline", settings=wandb.Settings(strict=True)) as run:
         run.log({"a": 1}, step=10, commit=True)

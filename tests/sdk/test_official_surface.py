@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import operator
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Set
 
 import pytest
-from official_surface import members, parameters
+from official_surface import WORDS, members, parameters, what_env_says
 from peer import peer_python
 
 import wandb
@@ -18,8 +19,7 @@ HERE = Path(__file__).parent
 OFFICIAL: Dict[str, Any] = json.loads((HERE / "official_surface.json").read_text())
 
 # Names of a service that this client doesn't have.
-_NOT_HERE = {"WandbCoreNotAvailableError", "ARTIFACT_FETCH_FILE_URL_BATCH_SIZE", "CORE_DEBUG", "ENABLE_DCGM_PROFILING"}
-_NOT_HERE |= {"USE_V1_ARTIFACTS", "_EXECUTABLE"}
+_NOT_HERE = {"WandbCoreNotAvailableError", "_EXECUTABLE", "_env_as_bool"}
 
 # What scripts and libraries use of the client of 2020, which the official one no longer has.
 _OLDER = {
@@ -76,6 +76,18 @@ def test_settings() -> None:
 @pytest.mark.parametrize("module", ["env", "errors"])
 def test_names_of_modules(module: str) -> None:
     assert sorted(set(OFFICIAL[module]) - set(vars(getattr(wandb, module))) - _NOT_HERE) == []
+
+
+def test_functions_of_the_environment() -> None:
+    own = {name: parameters(value) for name, value in vars(wandb.env).items() if inspect.isfunction(value)}
+    assert missing(OFFICIAL["env_functions"], own) == set()
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_what_the_environment_says(words: str) -> None:
+    """As the official client reads it, but that a number which nobody has named is None there, and no TypeError."""
+    read = {name: value.replace("<class 'TypeError'>", "None") for name, value in OFFICIAL["env_says"][words].items()}
+    assert what_env_says(words) == read
 
 
 @pytest.mark.parametrize("place", _OLDER)

@@ -130,6 +130,7 @@ def test_keys_of_the_config_are_pinned_for_the_page(run: wandb.Run) -> None:
 
 
 def test_what_libraries_import_from_inside_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    from wandb.sdk.lib import telemetry
     from wandb.sdk.lib.paths import StrPath
     from wandb.sdk.lib.printer import new_printer
     from wandb.sdk.lib.runid import generate_id
@@ -146,6 +147,10 @@ def test_what_libraries_import_from_inside_is_there(capsys: pytest.CaptureFixtur
     ]
     path: StrPath = Path(generate_id(4))
     assert len(str(path)) == 4
+    with telemetry.context(run=wandb.run) as noted:
+        noted.feature.sb3 = True
+        noted.label.code_string = "a"
+    assert noted.label.code_string == "a"
 
 
 def test_the_environment_is_set_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

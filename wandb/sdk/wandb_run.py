@@ -206,14 +206,25 @@ class Run(RunActions):
         self._log_row(values, None, False, time.time(), False)
 
     def _explicit_step(self, step: Any) -> int:
-        try:
-            number = int(step)
-        except (TypeError, ValueError):
-            raise DataError(f"step must be a whole number, not {step!r}") from None
+        number = step if type(step) is int else self._whole(step)
         if number < 0:
             raise DataError(f"step must be 0 or more, not {number}")
         if number < self._progress.step and self._settings.strict:
             raise UsageError(self._late(number))
+        return number
+
+    @staticmethod
+    def _whole(step: Any) -> int:
+        """A step that is no int, but says the same as one."""
+        try:
+            number = int(step)
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(f"step must be a whole number, not {step!r}") from None
+        if number != step and not isinstance(step, str):
+            raise DataError(
+                f"step must be a whole number, not {step}. Log the fraction as a metric, and draw the others over it: "
+                f"run.define_metric('*', step_metric='epoch'), and then run.log({{'epoch': {step}, ...}})"
+            )
         return number
 
     def _late(self, step: int) -> str:

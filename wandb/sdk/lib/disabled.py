@@ -42,7 +42,7 @@ class RunDisabled(Run):
     ) -> None:
         """Take the row into the summary; nothing is recorded."""
         if step is not None:
-            self._progress.step = max(self._progress.step, int(step))
+            self._progress.step = max(self._progress.step, self._explicit_step(step))
         elif commit is not False:
             self._progress.step += 1
         self._latest.update(data)
