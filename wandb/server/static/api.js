@@ -1,8 +1,11 @@
 // Asking the server, once or again and again.
 
+import { showMissing } from "./dom.js";
+
 const FAILED_WAIT_MS = 5000;
 const notice = document.getElementById("notice");
 
+// What the server refuses is an Error with its `status`.
 export async function getJson(path) {
   const response = await fetch(path, { cache: "no-cache", credentials: "same-origin" });
   if (response.status === 401) {
@@ -10,7 +13,7 @@ export async function getJson(path) {
     location.assign(`/login?next=${encodeURIComponent(here)}`);
   }
   const body = await response.json();
-  if (!response.ok) throw new Error(body.error ?? `the server answered ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(body.error ?? `the server answered ${response.status}`), { status: response.status });
   return body;
 }
 
@@ -35,8 +38,8 @@ export function path(...parts) {
   return parts.map(encodeURIComponent).join("/");
 }
 
-// Calls `work` forever. It returns how many milliseconds to wait; the wait grows with what the
-// work costs and a hidden page does not ask at all.
+// Calls `work` until what the page is about is no more. It returns how many milliseconds to wait; the wait grows with
+// what the work costs and a hidden page does not ask at all.
 export async function repeat(work) {
   for (;;) {
     const started = performance.now();
@@ -45,6 +48,11 @@ export async function repeat(work) {
       wait = await work();
       notice.hidden = true;
     } catch (error) {
+      if (error.status === 404) {
+        notice.hidden = true;
+        showMissing(error.message);
+        return;
+      }
       // A fetch that reached no server fails with a TypeError.
       notice.textContent = error instanceof TypeError ? "The server does not answer. Trying again…" : error.message;
       notice.hidden = false;

@@ -1,6 +1,6 @@
 // Which page the address means, and what every page has: the theme, the shortcuts, the way to other pages.
 
-import { h } from "./dom.js";
+import { showMissing } from "./dom.js";
 import { startShell } from "./shell.js";
 
 const main = document.getElementById("main");
@@ -22,4 +22,4 @@ async function show() {
 }
 
 startShell();
-show().catch((error) => main.replaceChildren(h("p", { class: "notice" }, String(error))));
+show().catch((error) => showMissing(error.message));

@@ -4,6 +4,7 @@
 // stays visible. Two canvases lie on each other: lines below, and above them what follows the pointer, so that moving
 // it through a page of charts redraws no line. What charts share, the panel knows: axis, zoom, smoothing, the cursor.
 
+import { areBars, barRows, drawBars } from "./bars.js";
 import { h, iconButton, setText } from "./dom.js";
 import { csvLine, duration, moment, number } from "./format.js";
 import { menuItems, openBeside } from "./popover.js";
@@ -29,9 +30,11 @@ document.body.append(tip);
 
 export class Chart {
   // `panel` has the view (`smoothing`, `smoothingKind`, `outliers`, `logX`), `isLog`, `rangeOf`, `zoom`, `point`,
-  // `highlight` and `menu`.
-  constructor(name, panel, axis) {
+  // `highlight` and `menu`. What a reader knows under another name than the metric's has a title, and a unit.
+  constructor(name, panel, axis, { title, unit } = {}) {
     this.name = name;
+    this.title = title;
+    this.unit = unit;
     this.panel = panel;
     this.axis = axis;
     this.lines = [];
@@ -54,18 +57,12 @@ export class Chart {
     );
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.above = h("canvas", { tabindex: "0", role: "img", "aria-label": this.name });
-    const slash = this.name.lastIndexOf("/");
-    const title = h(
-      "h2",
-      { title: this.name },
-      slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null,
-      this.name.slice(slash + 1),
-    );
+    this.note = h("p", { class: "plot-note hint" });
     this.element = h(
       "article",
       { class: "chart card" },
-      h("header", null, title, this.value, this.resetButton, h("span", { class: "chart-buttons" }, this.logButton, more)),
-      h("div", { class: "plot" }, this.canvas, this.above),
+      h("header", null, this.#heading(), this.value, this.resetButton, h("span", { class: "chart-buttons" }, this.logButton, more)),
+      h("div", { class: "plot" }, this.canvas, this.note, this.above),
     );
     this.element.chart = this;
     resized.observe(this.element);
@@ -83,6 +80,13 @@ export class Chart {
     on("keydown", (event) => this.#key(event));
   }
 
+  #heading() {
+    if (this.title) return h("h2", { title: this.name }, this.title, this.unit ? h("span", { class: "hint" }, ` ${this.unit}`) : null);
+    const slash = this.name.lastIndexOf("/");
+    const group = slash > 0 ? h("span", { class: "hint" }, this.name.slice(0, slash + 1)) : null;
+    return h("h2", { title: this.name }, group, this.name.slice(slash + 1));
+  }
+
   // Takes the chart out of the page for good.
   remove() {
     charts.delete(this);
@@ -90,9 +94,10 @@ export class Chart {
     this.element.remove();
   }
 
-  // Each line is {id, name, color, x, last, low?, high?, marks, band?, strong?, dash?}.
-  setLines(lines, axis = this.axis) {
+  // Each line is {id, name, color, x, last, low?, high?, marks, band?, strong?, dash?}; `note` stands where there is none.
+  setLines(lines, axis = this.axis, note = "") {
     this.axis = axis;
+    setText(this.note, lines.length ? "" : note);
     const { smoothing, smoothingKind } = this.panel.view;
     this.lines = lines.map((line) => ({ ...line, shown: smoothed(line.last, smoothing, smoothingKind) }));
     const points = this.lines.reduce((sum, line) => sum + line.last.filter((item) => item !== null).length, 0);
@@ -103,7 +108,7 @@ export class Chart {
     this.lastText = lastValue === undefined ? "" : number(lastValue);
     setText(this.value, this.lastText);
     const what = lines.length === 1 ? `last value ${this.lastText || "–"}` : `${lines.length} lines`;
-    this.above.setAttribute("aria-label", `${this.name}: ${points} points, ${what}. Arrow keys read it, Escape zooms out.`);
+    this.above.setAttribute("aria-label", `${this.title ?? this.name}: ${points} points, ${what}. Arrow keys read it, Escape zooms out.`);
     this.draw();
   }
 
@@ -126,6 +131,13 @@ export class Chart {
     this.logButton.setAttribute("aria-pressed", String(logY));
     this.resetButton.hidden = !range;
     this.theme = themeOf(this.element);
+    this.bars = areBars(this.lines);
+    this.logButton.hidden = this.bars;
+    if (this.bars) {
+      contextOf(this.above);
+      drawBars(canvas, this.lines, this.theme, this.panel.highlighted);
+      return;
+    }
     this.scales = scalesOf(this.lines, {
       width: canvas.width,
       height: canvas.height,
@@ -134,7 +146,8 @@ export class Chart {
       logY,
       outliers,
     });
-    drawAxes(canvas, this.scales, this.axis, this.theme);
+    // Axes of nothing would look like numbers.
+    if (this.lines.length) drawAxes(canvas, this.scales, this.axis, this.theme);
     const above = this.panel.highlighted;
     const ordered = above ? [...this.lines].sort((a, b) => (a.id === above) - (b.id === above)) : this.lines;
     const known = ordered.some((line) => line.id === above);
@@ -150,7 +163,7 @@ export class Chart {
 
   #drawAbove() {
     const canvas = contextOf(this.above);
-    if (!canvas || !this.scales) return;
+    if (!canvas || !this.scales || this.bars) return;
     if (this.drag) drawDrag(canvas, ...this.drag, this.lines[0]?.color ?? this.theme.text);
     if (this.cursor === null || this.cursor < this.scales.left || this.cursor > this.scales.right) return;
     drawCursor(canvas, this.#pointsAt(this.cursor), this.scales, this.cursor, this.theme);
@@ -169,13 +182,14 @@ export class Chart {
   // --- Pointer and keys --------------------------------------------------------------------
 
   #press(event) {
-    if (event.button !== 0 || !this.scales) return;
+    if (event.button !== 0 || !this.scales || this.bars) return;
     this.above.setPointerCapture(event.pointerId);
     this.drag = [event.offsetX, event.offsetX];
   }
 
   #move(event) {
-    if (!this.scales) return;
+    if (this.bars) this.#moveOverBars(event.offsetX, event.offsetY);
+    if (!this.scales || this.bars) return;
     if (this.drag) this.drag[1] = event.offsetX;
     const wanted = this.scales.fromX(event.offsetX);
     const points = this.#pointsAt(wanted);
@@ -190,6 +204,16 @@ export class Chart {
     this.panel.highlight(touched);
     this.panel.point(this.axis, closest.line.x[closest.index]);
     this.#showTip(points, touched);
+  }
+
+  #moveOverBars(x, y) {
+    const row = barRows(this.lines, this.above.clientHeight).find(({ top, height }) => y >= top && y < top + height);
+    if (!row) {
+      this.#leave();
+      return;
+    }
+    this.panel.highlight(row.line.id);
+    this.#showTip([{ line: row.line, index: 0 }], row.line.id, x);
   }
 
   #release() {
@@ -223,12 +247,25 @@ export class Chart {
   }
 
   #step(key) {
+    if (this.bars) {
+      this.#stepOverBars(key);
+      return;
+    }
     const { x } = this.lines.reduce((best, line) => (line.x.length > best.x.length ? line : best));
     if (!x.length) return;
     const current = this.cursor === null ? x.length - 1 : nearest(x, this.cursor);
     const moved = { ArrowLeft: current - 1, ArrowRight: current + 1, Home: 0, End: x.length - 1 }[key];
     this.panel.point(this.axis, x[Math.min(Math.max(moved, 0), x.length - 1)]);
     this.#showTip(this.#pointsAt(this.cursor), null);
+  }
+
+  #stepOverBars(key) {
+    const rows = barRows(this.lines, this.above.clientHeight);
+    const moved = { ArrowLeft: (this.row ?? 0) - 1, ArrowRight: (this.row ?? -1) + 1, Home: 0, End: rows.length - 1 }[key];
+    this.row = Math.min(Math.max(moved, 0), rows.length - 1);
+    const { line } = rows[this.row];
+    this.panel.highlight(line.id);
+    this.#showTip([{ line, index: 0 }], line.id, this.above.clientWidth / 2);
   }
 
   // Called by the panel for every chart of an axis.
@@ -246,7 +283,8 @@ export class Chart {
     return line.marks.find(([place]) => place === line.x[index])?.[1] ?? "not finite";
   }
 
-  #showTip(points, touched) {
+  // Beside the place of the cursor, or so many pixels from the left.
+  #showTip(points, touched, pixels) {
     const sorted = points.filter(({ line, index }) => line.last[index] !== null || line.marks.length);
     sorted.sort((a, b) => (b.line.shown[b.index] ?? -Infinity) - (a.line.shown[a.index] ?? -Infinity));
     // The line that is meant is never among those that are left out.
@@ -256,10 +294,11 @@ export class Chart {
     const rows = shown.map((point) => this.#tipRow(point, point.line.id === touched));
     if (sorted.length > shown.length)
       rows.push(h("tr", null, h("td", { colspan: "3", class: "hint" }, `${sorted.length - shown.length} more`)));
-    tip.replaceChildren(h("div", { class: "hint" }, this.#placeName(this.cursor)), h("table", null, h("tbody", null, rows)));
+    const [{ line, index }] = points;
+    tip.replaceChildren(h("div", { class: "hint" }, this.#placeName(this.cursor ?? line.x[index])), h("table", null, h("tbody", null, rows)));
     if (!tip.matches(":popover-open")) tip.showPopover();
     const { left, top } = this.above.getBoundingClientRect();
-    const center = left + this.scales.toX(this.cursor);
+    const center = left + (pixels ?? this.scales.toX(this.cursor));
     const { offsetWidth: width, offsetHeight: height } = tip;
     tip.style.left = `${center + width + 24 > innerWidth ? Math.max(4, center - width - 14) : center + 14}px`;
     tip.style.top = `${Math.max(4, Math.min(top + 12, innerHeight - height - 8))}px`;

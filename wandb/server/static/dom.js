@@ -98,6 +98,14 @@ export function empty(...children) {
   return h("div", { class: "card empty" }, children);
 }
 
+// Instead of a page that the server can't show.
+export function showMissing(message) {
+  const text = `${message[0].toUpperCase()}${message.slice(1)}.`;
+  const hint = "It may have been renamed or deleted, or you may not see it. Is the address complete?";
+  const home = h("a", { href: "/", class: "button" }, "All projects");
+  document.getElementById("main").replaceChildren(empty(h("h1", null, text), h("p", null, hint), h("p", null, home)));
+}
+
 export function tag(text) {
   return h("span", { class: "tag" }, text);
 }

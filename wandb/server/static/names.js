@@ -29,8 +29,6 @@ export function searcher(text) {
 // What has no section of its own.
 export const REST = "Metrics";
 
-const SYSTEM_SECTIONS = { gpu: "GPU", tpu: "TPU", trn: "Trainium", proc: "Process", disk: "Disk", network: "Network" };
-
 export function sectionOfMetric(key) {
   return key.includes("/") ? key.split("/")[0] : REST;
 }
@@ -40,8 +38,4 @@ export function sectionNames(keys, sectionOf) {
   const counts = new Map();
   for (const key of keys) counts.set(sectionOf(key), (counts.get(sectionOf(key)) ?? 0) + 1);
   return new Map(keys.map((key) => [key, counts.get(sectionOf(key)) > 1 ? sectionOf(key) : REST]));
-}
-
-export function sectionOfSystem(key) {
-  return SYSTEM_SECTIONS[key.split(".")[1]] ?? "Machine";
 }

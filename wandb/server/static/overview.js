@@ -41,7 +41,7 @@ export class OverviewPanel {
       ],
       () => [
         h("div", { class: "stack" }, this.#about(run), run.alerts.length ? alerts(run.alerts) : null, logStory(run)),
-        h("div", { class: "stack" }, pairs("Summary", flat(run.summary), "The run has no summary yet.")),
+        h("div", { class: "stack" }, pairs("Summary", summaryOf(run), "The run has no summary yet.")),
         h(
           "div",
           { class: "stack" },
@@ -171,6 +171,14 @@ export class OverviewPanel {
       pairTable(facts.map(([label, item]) => [label, typeof item === "number" ? number(item) : item])),
     );
   }
+}
+
+// What the script logged first; what every row has last, as people read it.
+const OF_EVERY_ROW = { _step: number, _runtime: duration, _timestamp: moment };
+
+function summaryOf(run) {
+  const entries = flat(run.summary).map(([key, item]) => [key, typeof item === "number" && OF_EVERY_ROW[key] ? OF_EVERY_ROW[key](item) : item]);
+  return [...entries.filter(([key]) => !(key in OF_EVERY_ROW)), ...entries.filter(([key]) => key in OF_EVERY_ROW)];
 }
 
 function alerts(found) {

@@ -15,10 +15,15 @@ export function pairTable(rows) {
   );
 }
 
+// A key that breaks between its words where it is too long for a line.
+function breakable(key) {
+  return key.split(/(?<=[/._-])/).flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
+}
+
 // Keys and values as a card, with a filter above where there are many.
 export function pairs(title, entries, nothing) {
   if (!entries.length) return h("section", { class: "card" }, h("h2", null, title), h("p", { class: "empty" }, nothing));
-  const table = pairTable(entries.map(([key, item]) => [key, h("span", { class: "mono" }, value(item))]));
+  const table = pairTable(entries.map(([key, item]) => [breakable(key), h("span", { class: "mono" }, value(item))]));
   const filter = h("input", {
     type: "search",
     placeholder: `Filter ${entries.length}`,

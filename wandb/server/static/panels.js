@@ -5,6 +5,7 @@
 // run only, and a run that goes on is the only one that is asked for again.
 
 import { Chart } from "./chart.js";
+import { colorOf } from "./colors.js";
 import { button, empty, h, setText } from "./dom.js";
 import { number } from "./format.js";
 import { grouped } from "./grouped.js";
@@ -22,13 +23,23 @@ const POINTS_OF_SOME = 400;
 const POINTS_OF_MANY = 200;
 
 export class ChartPanel {
-  // `prefix` keeps the addresses of several panels of a page apart; `named` says of each key its section.
+  // `prefix` keeps the addresses of several panels of a page apart; `sectionOf` says of each chart its section, and
+  // `describe` of each key its chart: {chart, line, title, unit}. Keys that name one chart are lines of it.
   constructor(
     source,
-    { prefix = "", axes = AXES, sectionOf = sectionOfMetric, note = "No numbers yet. Charts appear as soon as the run logs some." } = {},
+    {
+      prefix = "",
+      axes = AXES,
+      sectionOf = sectionOfMetric,
+      describe = (key) => ({ chart: key }),
+      note = "No numbers yet. Charts appear as soon as the run logs some.",
+    } = {},
   ) {
     this.source = source;
     this.sectionOf = sectionOf;
+    this.describe = describe;
+    // Chart -> its keys.
+    this.members = new Map();
     this.names = Object.fromEntries(
       ["search", "x", "smoothing", "smoothingKind", "outliers", "logX", "logY", "range", "closed"].map((name) => [
         name,
@@ -117,7 +128,8 @@ export class ChartPanel {
   show({ runs, keys, axes = [] }) {
     this.runs = runs;
     this.axesOfKeys = axes.map(([pattern, metric]) => [globOf(pattern), metric]);
-    const wanted = [...new Set(keys)].sort(byName);
+    this.members = Map.groupBy([...new Set(keys)].sort(byName), (key) => this.describe(key).chart);
+    const wanted = [...this.members.keys()].sort(byName);
     if (wanted.join("\n") !== this.keys.join("\n")) {
       this.keys = wanted;
       this.tools.fillAxes(wanted);
@@ -152,7 +164,7 @@ export class ChartPanel {
   }
 
   #add(key) {
-    const chart = new Chart(key, this, this.axisOf(key));
+    const chart = new Chart(key, this, this.axisOf(key), this.describe(this.members.get(key)[0]));
     this.charts.set(key, chart);
     this.#put(chart);
     this.watcher.observe(chart.element);
@@ -191,7 +203,7 @@ export class ChartPanel {
 
   #applySearch() {
     const matches = searcher(this.get("search"));
-    this.charts.forEach((chart, key) => (chart.element.hidden = !matches(key)));
+    this.charts.forEach((chart, key) => (chart.element.hidden = ![key, chart.title ?? "", ...this.members.get(key)].some(matches)));
     for (const [name, { element, grid, count }] of this.sections) {
       if (!grid.children.length) {
         element.remove();
@@ -251,8 +263,13 @@ export class ChartPanel {
     }
   }
 
-  #isStale(key) {
-    const [axis, range] = this.#place(key);
+  // The keys of a chart that are not there as they are now.
+  #stale(chart) {
+    const [axis, range] = this.#place(chart);
+    return this.members.get(chart).filter((key) => this.#isStale(axis, range, key));
+  }
+
+  #isStale(axis, range, key) {
     return this.runs.some((run) => this.#entry(axis, range, run).columns.get(key)?.version !== run.version);
   }
 
@@ -262,15 +279,17 @@ export class ChartPanel {
     this.busy = true;
     try {
       for (;;) {
-        const stale = this.keys.filter((key) => this.visible.has(key) && !this.charts.get(key).element.hidden && this.#isStale(key));
-        if (!stale.length) return;
-        const [axis, range] = this.#place(stale[0]);
-        const keys = stale.filter((key) => this.axisOf(key) === axis).slice(0, KEYS_PER_REQUEST);
+        const shown = this.keys.filter((key) => this.visible.has(key) && !this.charts.get(key).element.hidden);
+        const first = shown.find((key) => this.#stale(key).length);
+        if (first === undefined) return;
+        const [axis, range] = this.#place(first);
+        const alike = shown.filter((key) => this.axisOf(key) === axis);
+        const keys = alike.flatMap((key) => this.#stale(key)).slice(0, KEYS_PER_REQUEST);
         const runs = this.runs.filter((run) => keys.some((key) => this.#entry(axis, range, run).columns.get(key)?.version !== run.version));
         const points = this.runs.length > 30 ? POINTS_OF_MANY : this.runs.length > 4 ? POINTS_OF_SOME : POINTS_WIDE;
         const answer = await this.source.fetch({ axis, range, keys, points, runs: runs.map((run) => run.id) });
         for (const run of runs) this.#keep(axis, range, run, keys, answer);
-        keys.forEach((key) => this.charts.has(key) && this.#fill(key));
+        new Set(keys.map((key) => this.describe(key).chart)).forEach((key) => this.charts.has(key) && this.#fill(key));
         // The server is still reading a long run; the next round of the page asks again.
         if (!answer.complete) return;
       }
@@ -291,15 +310,23 @@ export class ChartPanel {
   #fill(key) {
     const chart = this.charts.get(key);
     const [axis, range] = this.#place(key);
-    const lines = this.runs.flatMap((run) => {
-      const data = this.#entry(axis, range, run).columns.get(key)?.data;
-      return data ? [{ id: run.id, name: run.name, color: run.color, group: run.group, ...data }] : [];
-    });
+    const lines = this.runs.flatMap((run) => this.#linesOf(key, run, axis, range));
     // Only one run: a colour a metric tells more than one colour for all.
-    if (this.runs.length === 1 && lines.length) lines[0].color = this.source.colorOf?.(key) ?? lines[0].color;
+    if (this.runs.length === 1 && lines.length === 1) lines[0].color = this.source.colorOf?.(key) ?? lines[0].color;
     const drawn = grouped(lines);
-    chart.setLines(drawn, axis);
-    if (this.large?.name === key) this.large.setLines(drawn, axis);
+    const note = this.#stale(key).length ? "Loading…" : "Nothing here in this range.";
+    for (const one of [chart, this.large?.name === key ? this.large : null]) one?.setLines(drawn, axis, note);
+  }
+
+  #linesOf(key, run, axis, range) {
+    const { columns } = this.#entry(axis, range, run);
+    const members = this.members.get(key);
+    return members.flatMap((member, index) => {
+      const data = columns.get(member)?.data;
+      if (!data) return [];
+      if (members.length === 1) return [{ id: run.id, name: run.name, color: run.color, group: run.group, ...data }];
+      return [{ id: `${run.id}/${member}`, name: this.describe(member).line, color: colorOf(index), ...data }];
+    });
   }
 
   // --- What charts share -------------------------------------------------------------------
@@ -346,10 +373,10 @@ export class ChartPanel {
       menu: (which) => this.menu(which).slice(1),
       point: (axis, x) => this.large.setCursor(x),
     };
-    this.large = new Chart(chart.name, shared, chart.axis);
-    this.large.setLines(chart.lines, chart.axis);
+    this.large = new Chart(chart.name, shared, chart.axis, chart);
+    this.large.setLines(chart.lines, chart.axis, chart.note.textContent);
     return showDialog(
-      chart.name,
+      chart.title ?? chart.name,
       (finish) => [
         this.large.element,
         legend(chart.lines),

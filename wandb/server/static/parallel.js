@@ -6,6 +6,7 @@ import { compact, number } from "./format.js";
 
 const [WIDTH, HEIGHT, TOP, SIDE, BOTTOM] = [1000, 280, 34, 70, 18];
 const LABELS_MAX = 8;
+const VALUES_MAX = 5;
 const BRUSH_MIN = 0.02;
 
 // `rows` are {id, name, values: {axis: value}}; the last axis is the one that is coloured by. `chosen` is told which rows
@@ -120,6 +121,9 @@ function scaleOf(values) {
     const median = [...known].sort((a, b) => a - b)[known.length >> 1];
     const forward = low > 0 && high / low >= 30 && (median - low) / (high - low) < 0.15 ? Math.log : (value) => value;
     const place = (value) => (typeof value === "number" ? (forward(value) - forward(low)) / (forward(high) - forward(low)) : undefined);
+    const distinct = [...new Set(known)].sort((a, b) => a - b);
+    // Where a few values were tried, each is named.
+    if (distinct.length <= VALUES_MAX) return { place, labels: distinct.map((value) => [place(value), compact(value)]) };
     const middle = forward === Math.log ? Math.sqrt(low * high) : (low + high) / 2;
     return {
       place,

@@ -9,7 +9,7 @@ const BANDS_MAX = 6;
 export function themeOf(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name);
-  return { grid: read("--grid"), text: read("--muted"), warn: read("--warn"), surface: read("--surface") };
+  return { grid: read("--grid"), text: read("--muted"), words: style.color, warn: read("--warn"), surface: read("--surface") };
 }
 
 // A canvas as sharp as the screen; undefined while it has no size.

@@ -33,7 +33,7 @@ export function showQueues(main, entity, project) {
     replaceIfChanged(body, [answer, Math.floor(Date.now() / 30_000)], () =>
       answer.queues.length
         ? [...answer.queues.map((queue) => queueCard(queue, machines, remove)), agents(answer.agents)]
-        : empty("No queues yet. Make one with `wandb queue create NAME`, or start `wandb superagent`."),
+        : empty("No queues yet. Make one with ", h("code", null, "wandb queue create NAME"), ", or start ", h("code", null, "wandb superagent"), "."),
     );
     return WAIT_MS;
   };
@@ -81,7 +81,7 @@ function story(item) {
 }
 
 function agents(found) {
-  if (!found.length) return h("p", { class: "hint" }, "No agent serves these queues: start one with `wandb superagent`.");
+  if (!found.length) return h("p", { class: "hint" }, "No agent serves these queues: start one with ", h("code", null, "wandb superagent"), ".");
   const now = Date.now() / 1000;
   const rows = found.map((agent) => [
     agent.hostname,

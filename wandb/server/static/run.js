@@ -4,8 +4,8 @@ import { getJson, path, post, repeat } from "./api.js";
 import { colorOf, colorOfText } from "./colors.js";
 import { h, iconButton, replaceIfChanged, setText, setTrail, tag } from "./dom.js";
 import { duration, moment, number } from "./format.js";
+import { describeMachine, sectionOfMachine } from "./machine.js";
 import { ChartPanel } from "./panels.js";
-import { sectionOfSystem } from "./names.js";
 import { ask } from "./popover.js";
 
 const LIVE = new Set(["running", "preempting", "pending"]);
@@ -71,7 +71,8 @@ class RunPage {
           new ChartPanel(source(this.base, "events"), {
             prefix: "system",
             axes: ["_runtime", "_timestamp"],
-            sectionOf: sectionOfSystem,
+            sectionOf: sectionOfMachine,
+            describe: describeMachine,
             note: "No measurements of the machine yet.",
           }),
       },

@@ -122,7 +122,8 @@ function upcoming(source) {
   getJson(source).then((found) => {
     const names = [...new Set(found.next.flatMap((values) => Object.keys(unwrapped(values))))];
     const rows = found.next.map((values) => names.map((name) => value(unwrapped(values)[name])));
-    const table = rows.length ? plainTable(names.map((name) => [name, "number"]), rows) : null;
+    const columns = names.map((name) => [name, found.next.every((values) => typeof unwrapped(values)[name] === "number") ? "number" : ""]);
+    const table = rows.length ? plainTable(columns, rows) : null;
     if (table || found.why) place.append(h("h2", null, "Tried next"), table ?? h("p", { class: "hint" }, found.why));
   });
   return place;
