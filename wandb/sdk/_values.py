@@ -330,7 +330,8 @@ def _tensor(value: Any, path: str, walk: _Walk) -> Any:
         return _convert(_called(value.item, path), path, walk)
     if count <= LISTED_MAX or walk.for_config:
         return _list(_called(value.detach().tolist, path) if count <= ELEMENTS_MAX else (), count, path, walk)
-    if value.device.type != "cpu" and str(value.dtype) in _COUNTED_ON_DEVICES:
+    device = getattr(value, "device", None)  # what behaves like a tensor may know nothing of devices
+    if getattr(device, "type", "cpu") != "cpu" and str(value.dtype) in _COUNTED_ON_DEVICES:
         counted = _counted_on_device(value, count)
         if counted is not None:
             return counted
