@@ -320,6 +320,48 @@ with wandb.init() as run:
     assert folded(program(tmp_path, script)).rows == 20
 
 
+def test_a_fork_waits_for_what_the_threads_of_a_run_are_loading(tmp_path: Path) -> None:
+    """A child that imports psutil, while a thread which it doesn't have is at it, would wait for ever."""
+    script = """
+import importlib.abc
+begun, forking = threading.Event(), threading.Event()
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "psutil" and not begun.is_set():
+            begun.set()
+            forking.wait()
+            time.sleep(0.2)  # the fork is made meanwhile, unless it waits
+sys.meta_path.insert(0, Slow())
+with wandb.init() as run:
+    begun.wait()
+    os.register_at_fork(before=forking.set)
+    def work():
+        import psutil
+        run.log({"child": 1})
+    assert ended_well(forked(work))
+"""
+    assert folded(program(tmp_path, script)).rows == 1
+
+
+def test_threads_load_nothing_that_a_fork_does_not_wait_for(tmp_path: Path) -> None:
+    script = """
+import importlib.abc
+from wandb.sdk._loading import loading
+found = []
+class Listening(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if threading.current_thread() is not threading.main_thread() and not loading._is_owned():
+            found.append(name.partition(".")[0])
+sys.meta_path.insert(0, Listening())
+with wandb.init(save_code=True) as run:
+    print("for the console")
+    run.log({"a": {"b": "text"}})
+# The log's own: `storage/_log.py` waits for it.
+assert set(found) <= {"zstandard", "platform"}, found
+"""
+    program(tmp_path, script)
+
+
 def test_attaching_to_nothing_is_refused() -> None:
     with pytest.raises(wandb.UsageError, match=r"there is no run nothing in .*wandb"):
         wandb.attach("nothing")

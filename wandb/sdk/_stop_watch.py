@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable
 
 from .._terminal import termwarn
+from ._loading import loading
 from ._periodic import Periodic
 
 # The uploader hears of it with its next request, so looking more often would find nothing sooner.
@@ -20,7 +21,8 @@ def stop_watch(
     writes."""
 
     def look() -> bool:
-        from wandb_uploader import stop_requested
+        with loading:
+            from wandb_uploader import stop_requested
 
         if not stop_requested(folder, base_url, since):
             return True

@@ -23,6 +23,7 @@ from wandb_storage import Environment, FileSaved, Record, dump_json
 from .._terminal import termwarn
 from ._environment import describe_environment, program_path
 from ._jupyter import save_notebook
+from ._loading import loading
 from ._periodic import SETTLE_SECONDS
 from .wandb_settings import Settings
 
@@ -66,7 +67,8 @@ class Surroundings:
         program = program_path(settings)
         root = self._describe(program)
         if settings.x_save_requirements:
-            from ._requirements import requirements
+            with loading:
+                from ._requirements import requirements
 
             self._write("requirements.txt", requirements().encode())
         if self._saves_code:
@@ -78,9 +80,10 @@ class Surroundings:
         """Record what the metadata says. Returns the root of the repository."""
         if self._settings.x_disable_meta:
             return None
-        from ._git import find_repository
-        from ._machine import describe_machine
-        from ._run_code import code_path
+        with loading:
+            from ._git import find_repository
+            from ._machine import describe_machine
+            from ._run_code import code_path
 
         found: Dict[str, Any] = describe_machine(self._settings)
         repository = find_repository(Path(program).parent if program else Path.cwd(), self._settings)
@@ -95,7 +98,8 @@ class Surroundings:
         return root
 
     def _save_code(self, program: str, root: Optional[Path]) -> None:
-        from . import _run_code
+        with loading:
+            from . import _run_code
 
         if program and not program.endswith(".ipynb"):
             path = _run_code.code_path(Path(program), root)
@@ -105,7 +109,8 @@ class Surroundings:
             _run_code.copy_code(folder, files, _run_code.is_source, _run_code.is_no_source, self._append)
 
     def _save_patch(self, root: Path) -> None:
-        from ._git import PATCH_BYTES_MAX, read_patch
+        with loading:
+            from ._git import PATCH_BYTES_MAX, read_patch
 
         patch = read_patch(root)
         if patch is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, List
 
 from wandb_storage import Record, SystemMetrics
 
+from ._loading import loading
 from ._periodic import Periodic
 from .wandb_settings import Settings
 
@@ -22,8 +23,9 @@ def system_sampler(append: Callable[[Record], object], settings: Settings) -> Pe
     def sample() -> bool:
         try:
             if not machines:  # made in the thread: finding what there is takes longer than `init` may
-                from ._accelerators import find_accelerators
-                from ._machine_metrics import Machine
+                with loading:
+                    from ._accelerators import find_accelerators
+                    from ._machine_metrics import Machine
 
                 machines.append(Machine(settings, find_accelerators(settings.x_stats_gpu_device_ids)))
             append(SystemMetrics(time=time.time(), json=json.dumps(machines[0].sample())))

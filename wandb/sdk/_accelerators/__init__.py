@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from typing import Callable, List, Optional, Sequence, Tuple
 
+from .._loading import loading
 from ._kind import Accelerators as Accelerators
 from ._kind import Number as Number
 
 
 def find_accelerators(numbers: Optional[Sequence[int]] = None) -> List[Accelerators]:
     """All that this machine has; of the GPUs those with the given numbers. None of their libraries has to be there."""
-    from ._amd import AmdGpus
-    from ._apple import AppleGpu
-    from ._nvidia import NvidiaGpus
-    from ._tpu import Tpus
+    with loading:
+        from ._amd import AmdGpus
+        from ._apple import AppleGpu
+        from ._nvidia import NvidiaGpus
+        from ._tpu import Tpus
 
     kinds: Tuple[Callable[[], Optional[Accelerators]], ...] = (
         lambda: NvidiaGpus.find(numbers),

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
+from .._loading import loading
 from ._kind import Number
 
 # Constants of NVML's interface.
@@ -33,7 +34,8 @@ class NvidiaGpus:
     def find(cls, numbers: Optional[Sequence[int]] = None) -> Optional[NvidiaGpus]:
         """The GPUs, or None where there is no library, no driver or no GPU."""
         try:
-            nvml = importlib.import_module("pynvml")
+            with loading:
+                nvml = importlib.import_module("pynvml")
             nvml.nvmlInit()
             found = cls(nvml, numbers)
         except Exception:  # NVML's errors are classes of a module that may not be there

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 from typing import Any, Dict, List, Optional, Set
 
+from .._loading import loading
 from ._kind import Number
 
 _DUTY, _USED, _TOTAL, _CORE = "duty_cycle_pct", "hbm_capacity_usage", "hbm_capacity_total", "tensorcore_util"
@@ -21,7 +22,9 @@ class Tpus:
     def find(cls) -> Optional[Tpus]:
         """The chips, or None where there is no library or no chip."""
         try:
-            found = cls(importlib.import_module("libtpu.sdk").tpumonitoring)
+            with loading:
+                library = importlib.import_module("libtpu.sdk")
+            found = cls(library.tpumonitoring)
         except Exception:  # the library raises what it likes on a machine without a TPU
             return None
         return found if found._read(_TOTAL) else None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Deque, Dict, Optional, TextIO
 
 from wandb_storage import Console
 
+from .._loading import loading
+
 if TYPE_CHECKING:
     from wandb_storage import ConsoleLines
 
@@ -59,7 +61,8 @@ class OutputFile:
     def _fold(self) -> ConsoleLines:
         """Made in the thread: a run's start doesn't wait for its module."""
         if self._lines_of is None:
-            from wandb_storage import ConsoleLines
+            with loading:
+                from wandb_storage import ConsoleLines
 
             self._lines_of = ConsoleLines()
         return self._lines_of

@@ -8,6 +8,7 @@ from typing import Any
 from ..._terminal import termwarn
 from ...data_types._optional import load
 from ...errors import DataError, Error
+from .._loading import loading
 from ._events import Pictures
 
 
@@ -24,11 +25,12 @@ def loggable(value: Any, tag: str) -> Any:
 
 
 def _medium(data: bytes) -> Any:
-    from ...data_types import Image, Video
-
+    with loading:
+        from ...data_types import Image, Video
     if data.startswith(b"GIF8"):  # `add_video` writes one
         return Video(io.BytesIO(data), format="gif")
-    pillow = load("PIL.Image", "pillow", "images of TensorBoard")
+    with loading:
+        pillow = load("PIL.Image", "pillow", "images of TensorBoard")
     with pillow.open(io.BytesIO(data)) as image:
         image.load()
         return Image(image)
