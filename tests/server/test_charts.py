@@ -137,3 +137,18 @@ def test_a_long_run_is_read_in_parts_until_it_is_whole(patient: LiveServer) -> N
     # The public Api has no second chance to ask, so it always gets all of it.
     server.rows([{"_step": 0, "a": 6}])
     assert server.run("historyKeys")["historyKeys"]["lastStep"] == 99
+
+
+def test_a_request_takes_apart_fewer_rows_the_wider_they_are(tmp_path: Path) -> None:
+    """So that a page of a run with hundreds of metrics is answered as soon as one with a few."""
+    with LiveServer(tmp_path / "data", index_rows_max=100) as server:
+        parts = []
+        for name, width in (("narrow", 2), ("wide", 600)):
+            server.upsert(name)
+            server.rows([{"_step": step, **{f"m{key}": 1.0 for key in range(width)}} for step in range(10)], name=name)
+            answers = [server.run_api("/series?keys=m1", name) for _ in range(9)]
+            assert answers[-1]["complete"]
+            assert len(answers[-1]["series"]["m1"]["last"]) == 10
+            parts.append(sum(not answer["complete"] for answer in answers))
+        assert parts[0] == 0
+        assert 3 <= parts[1] <= 6

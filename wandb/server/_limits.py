@@ -116,9 +116,11 @@ BUCKETS_MAX = 1024
 METRICS_MAX = 10_000
 METRIC_CHARACTERS_MAX = 500
 
-# Rows that are in no block yet and that one request takes apart: about a tenth of a second of work; and those that are
-# kept of one run, and of all runs together in values. A run that outran the making of blocks appears in parts.
+# Rows of a dozen values that are in no block yet and that one request takes apart: about a tenth of a second of work;
+# and those that are kept of one run, and of all runs together in values. A run that outran the making of blocks appears
+# in parts.
 INDEXED_ROWS_PER_REQUEST = 20_000
+INDEXED_ROW_VALUES = 12
 TAIL_ROWS_MAX = 50_000
 TAIL_VALUES_MAX = 8_000_000
 

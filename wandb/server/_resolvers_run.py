@@ -18,7 +18,7 @@ from ._console import parse_console_line
 from ._exports import exports_of
 from ._files import StoredFile, file_path, list_files
 from ._graphql import Resolvers
-from ._limits import PAGE_SIZE_MAX, TAIL_ROWS_MAX
+from ._limits import PAGE_SIZE_MAX, TAIL_VALUES_MAX
 from ._lines import EVENTS, HISTORY, LOG, iterate_lines, last_line, rows_between
 from ._names import run_storage_id, storage_id
 from ._resolvers import connection_of
@@ -133,7 +133,9 @@ def _rows_with(
 
 
 def _columns(run: Run, context: RequestContext) -> RunColumns:
-    return charts_of(context.connection, context.services.tails, run, HISTORY, "_step", rows_max=TAIL_ROWS_MAX).columns
+    return charts_of(
+        context.connection, context.services.tails, run, HISTORY, "_step", rows_max=TAIL_VALUES_MAX
+    ).columns
 
 
 def _spellings(key: str) -> list[str]:

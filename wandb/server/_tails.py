@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ._blocks import Facts, blocks_made
 from ._columns import STEPS, Cells, Column, KeyFacts
-from ._limits import BLOCK_ROWS, TAIL_ROWS_MAX, TAIL_VALUES_MAX
+from ._limits import BLOCK_ROWS, INDEXED_ROW_VALUES, TAIL_ROWS_MAX, TAIL_VALUES_MAX
 from ._lines import iterate_lines
 from ._store import Run, line_count
 from ._values import parse_row
@@ -31,9 +31,11 @@ class Tail:
         self._lock = threading.Lock()
 
     def read_on(self, connection: Connection, run: Run, kind: str, rows_max: int) -> int:
-        """Take apart what was added since; the number of lines that were read is returned."""
+        """Take apart what was added since, at most so many rows. A wide one costs as much as several, and counts as
+        such; the number of those that were read is returned."""
         with self._lock:
-            start = self.next_line
+            start, held = self.next_line, self.values
+            values_max = min(TAIL_VALUES_MAX, held + rows_max * INDEXED_ROW_VALUES)
             end = min(line_count(run, kind), start + rows_max, self.first_line + TAIL_ROWS_MAX)
             for line, step, content in iterate_lines(connection, run.id, kind, start, end):
                 if step is not None:
@@ -42,10 +44,11 @@ class Tail:
                         self._parts.append(self._cells.columns())
                         self._cells = Cells()
                 self.next_line = line + 1
-                if self.values > TAIL_VALUES_MAX:
-                    return self.next_line - start
-            self.next_line = max(start, end)
-            return self.next_line - start
+                if self.values > values_max:
+                    break
+            else:
+                self.next_line = max(start, end)
+            return max(self.next_line - start, (self.values - held) // INDEXED_ROW_VALUES)
 
     def columns(self, keys: Iterable[str]) -> dict[str, list[Column]]:
         """The columns of these keys in parts, the places counted from the first line."""

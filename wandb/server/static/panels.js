@@ -277,21 +277,23 @@ export class ChartPanel {
   async refresh() {
     if (this.busy) return;
     this.busy = true;
+    // Of a long run that the server is still reading; the next round of the page asks again.
+    const partial = new Set();
     try {
       for (;;) {
+        const wanted = (key) => this.#stale(key).filter((member) => !partial.has(member));
         const shown = this.keys.filter((key) => this.visible.has(key) && !this.charts.get(key).element.hidden);
-        const first = shown.find((key) => this.#stale(key).length);
+        const first = shown.find((key) => wanted(key).length);
         if (first === undefined) return;
         const [axis, range] = this.#place(first);
         const alike = shown.filter((key) => this.axisOf(key) === axis);
-        const keys = alike.flatMap((key) => this.#stale(key)).slice(0, KEYS_PER_REQUEST);
+        const keys = alike.flatMap(wanted).slice(0, KEYS_PER_REQUEST);
         const runs = this.runs.filter((run) => keys.some((key) => this.#entry(axis, range, run).columns.get(key)?.version !== run.version));
         const points = this.runs.length > 30 ? POINTS_OF_MANY : this.runs.length > 4 ? POINTS_OF_SOME : POINTS_WIDE;
         const answer = await this.source.fetch({ axis, range, keys, points, runs: runs.map((run) => run.id) });
         for (const run of runs) this.#keep(axis, range, run, keys, answer);
         new Set(keys.map((key) => this.describe(key).chart)).forEach((key) => this.charts.has(key) && this.#fill(key));
-        // The server is still reading a long run; the next round of the page asks again.
-        if (!answer.complete) return;
+        if (!answer.complete) keys.forEach((key) => partial.add(key));
       }
     } finally {
       this.busy = false;
