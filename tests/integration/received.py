@@ -49,6 +49,9 @@ _OWN_FILES = re.compile(
 _BY_LOT = [
     (re.compile(r"wandb-client-artifact://[0-9a-z]{128}"), "wandb-client-artifact://..."),
     (re.compile(r"\b0x[0-9a-f]{6,}"), "0x..."),
+    # When a part of a table that grows was logged, behind its number, of which the official client's first has none.
+    (re.compile(r"\bNone-\d{13}(?=\..*table\.json)"), "0-<time>"),
+    (re.compile(r"\b(\d+)-\d{13}(?=\..*table\.json)"), r"\1-<time>"),
     (re.compile(r"tfevents\.\d+\.[^/]+"), "tfevents..."),
     (re.compile(r"(run-<id>-.+)-[0-9A-Za-z_-]{6}(?=:v\d+$|$)"), r"\1-..."),
 ]

@@ -12,7 +12,7 @@ import pytest
 import wandb
 
 # Module, its library, what pip calls that.
-LIBRARIES = [
+LIBRARIES = [  # as `wandb.NAME`, too
     ("catboost", "catboost", "catboost"),
     ("fastai", "fastai", "fastai<2"),
     ("keras", "keras", "keras"),
@@ -24,15 +24,31 @@ LIBRARIES = [
 ]
 
 
-@pytest.mark.parametrize(("module", "library", "package"), LIBRARIES)
+NEWER_LIBRARIES = [
+    ("diffusers", "diffusers", "diffusers"),
+    ("dspy", "dspy", "dspy"),
+    ("huggingface", "transformers", "transformers"),
+    ("openai.fine_tuning", "openai", "openai"),
+    ("ultralytics", "ultralytics", "ultralytics"),
+]
+
+
+@pytest.mark.parametrize(("module", "library", "package"), LIBRARIES + NEWER_LIBRARIES)
 def test_a_missing_library_is_named_with_what_installs_it(module: str, library: str, package: str) -> None:
     if importlib.util.find_spec(library) is not None:
         pytest.skip(f"{library} is installed")
-    for path in (f"wandb.integration.{module}", f"wandb.{module}"):
+    older = [f"wandb.{module}"] if (module, library, package) in LIBRARIES else []
+    for path in (f"wandb.integration.{module}", *older):
         with pytest.raises(ImportError, match=rf"this integration of wandb needs .*pip install '?{package}") as caught:
             importlib.import_module(path)
         assert "\n" not in str(caught.value)
     assert not hasattr(wandb, module)
+
+
+@pytest.mark.parametrize("module", ["kfp", "metaflow"])
+def test_what_is_not_in_this_package_says_what_to_write_instead(module: str) -> None:
+    with pytest.raises(ImportError, match=r"is not part of this package: call wandb.init\("):
+        importlib.import_module(f"wandb.integration.{module}")
 
 
 @pytest.mark.parametrize("path", ["docker", "gym", "jupyter", "sklearn", "tensorboard", "integration.sagemaker"])

@@ -14,6 +14,12 @@ by `import wandb`. Older paths, `wandb.keras` and `wandb.xgboost` say, are the s
 | `sklearn` | the charts of `wandb.sklearn` |
 | `tensorboard`, `tensorflow` | `patch`, `unpatch`, `log`; `WandbHook` |
 | `sb3`, `gym` | `WandbCallback`; `monitor` |
+| `huggingface`, `diffusers` | `autolog` |
+| `ultralytics` | `add_wandb_callback`, `WandBUltralyticsCallback` |
+| `openai` | `fine_tuning.WandbLogger` |
+| `dspy` | `WandbDSPyCallback` |
+| `prodigy` | `upload_dataset` |
+| `weave` | what Weave asks: `active_run_path`, `init_weave`, ... |
 | `fastai`, `sacred` | `WandbCallback`; `WandbObserver` |
 | `sagemaker` | `sagemaker_auth` |
 

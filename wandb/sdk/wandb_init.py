@@ -124,6 +124,10 @@ def init(
     active = _globals.active_run()
     if chosen.reinit != "create_new" or active is None or active._pid != os.getpid():
         _globals.set_active(run)
+    if "weave" in sys.modules and chosen.mode not in ("offline", "disabled"):
+        from ..integration.weave import init_weave_if_imported
+
+        init_weave_if_imported(run.entity, run.project)
     return run
 
 

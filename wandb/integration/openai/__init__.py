@@ -1,0 +1,1 @@
+"""OpenAI: fine-tuning jobs as runs, `wandb.integration.openai.fine_tuning.WandbLogger`."""
