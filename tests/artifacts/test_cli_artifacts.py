@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from live_server import LiveServer
 from made_artifacts import FILES, contents, write
+from shared_server import lead_to
 
 from wandb.cli import main
 from wandb.sdk.artifacts.artifact_file_cache import get_artifact_file_cache
@@ -45,10 +46,9 @@ def test_a_folder_becomes_a_version_that_is_listed_and_downloaded(server: LiveSe
     ],
 )
 def test_what_cant_be_done_is_said_in_one_line(
-    the_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+    shared_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
-    monkeypatch.setenv("WANDB_BASE_URL", the_server.url)
-    monkeypatch.setenv("WANDB_API_KEY", the_server.key)
+    lead_to(shared_server, monkeypatch)
     (tmp_path / "file").write_text("x")
     code, said = run(*arguments)
     assert code in (1, 2, 4)

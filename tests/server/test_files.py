@@ -71,6 +71,18 @@ def test_uploading_again_replaces_the_bytes(server: LiveServer) -> None:
     assert requests.get(file["directUrl"], timeout=30).content == b""
 
 
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_a_part_of_a_file_is_to_be_had_and_its_length_alone(server: LiveServer, size: int) -> None:
+    data = os.urandom(size)
+    (url,) = upload_urls(server, "a.bin")
+    put(url, data)
+    (file,) = listed(server)
+    part = requests.get(file["directUrl"], headers={"Range": "bytes=10-99"}, timeout=30)
+    assert (part.status_code, part.content) == (206, data[10:100])
+    head = requests.head(file["directUrl"], timeout=30)
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(size), b"")
+
+
 def test_a_changed_url_is_not_valid(server: LiveServer) -> None:
     (url,) = upload_urls(server, "a.txt")
     parts = urlsplit(url)

@@ -86,11 +86,6 @@ def blob_size(connection: Connection, project_id: int, key: str) -> int | None:
     return None if size is None else int(size)
 
 
-def record_blob(connection: Connection, project_id: int, key: str, size: int, now: float) -> None:
-    row = {"project_id": project_id, "key": key, "size": size, "created_at": now}
-    upsert(connection, blobs, [row], ("project_id", "key"))
-
-
 def pin_entries(connection: Connection, artifact_id: int, pinned: list[Entry]) -> None:
     """Note which bytes a version in the making needs, so that nothing deletes them meanwhile."""
     _write_entries(connection, artifact_id, pinned)

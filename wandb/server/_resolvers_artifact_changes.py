@@ -23,7 +23,6 @@ from ._artifact_commit import (
     manifests_of,
     parse_manifest,
     pin_entries,
-    record_blob,
     record_manifest_size,
     set_manifest_digest,
 )
@@ -301,8 +300,7 @@ def _complete_multipart(_: None, context: RequestContext, input: dict[str, Any])
             )
         except FileNotFoundError:
             raise GraphQLError("a part of the upload is missing") from None
-        with services.database.write() as connection:
-            record_blob(connection, project_id, key, size, context.now)
+        services.blobs.record(project_id, key, size, context.now)
         services.bytes.delete_under(f"parts/{upload}")
     return {"digest": key.partition("-")[2]}
 

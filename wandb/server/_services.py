@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection
 
+from ._arrivals import Arrivals
 from ._auth import ServerSecret, User, load_secret
 from ._bytes import ByteStore, FolderStore
 from ._database import Database, open_database
@@ -58,6 +59,7 @@ class Services:
     database: Database
     secret: ServerSecret
     bytes: ByteStore
+    blobs: Arrivals
     partial: PartialUploads
     signer: UrlSigner
     tails: Tails
@@ -97,6 +99,7 @@ def open_services(
         database=database,
         secret=secret,
         bytes=store,
+        blobs=Arrivals(database),
         partial=partial,
         signer=UrlSigner(secret),
         tails=Tails(),

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ._access import require_user, run_of_path, services_of
-from ._artifact_commit import blob_size, find_manifest, hasher_of, record_blob, record_manifest_size
+from ._artifact_commit import blob_size, find_manifest, hasher_of, record_manifest_size
 from ._artifacts import artifact_by_id, blob_place, collection_by_id, manifest_place
 from ._bytes import Check, DigestMismatchError, Hasher
 from ._exports import Export, write_export
@@ -92,7 +92,7 @@ async def _put_blob(request: Request) -> Response:
     services = _signed(request)
     project_id, key = request.path_params["project_id"], request.path_params["key"]
     size = await _receive(request, services, blob_place(project_id, key), hasher_of(key), _expecting(key))
-    await run_in_threadpool(_record_blob, services, project_id, key, size)
+    await run_in_threadpool(services.blobs.record, project_id, key, size, services.clock())
     return Response(headers={"ETag": f'"{key}"'})
 
 
@@ -106,11 +106,6 @@ def expecting_digest(expected: bytes) -> Check:
             raise DigestMismatchError(f"the bytes have the digest {digest.hex()}, announced was {expected.hex()}")
 
     return check
-
-
-def _record_blob(services: Services, project_id: int, key: str, size: int) -> None:
-    with services.database.write() as connection:
-        record_blob(connection, project_id, key, size, services.clock())
 
 
 async def _put_part(request: Request) -> Response:
