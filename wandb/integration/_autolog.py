@@ -7,8 +7,8 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from .._terminal import termwarn
 from ..sdk import _globals
-from ..sdk._terminal import termwarn
 from ..sdk.wandb_init import init as init_run
 
 # (arguments, named arguments, answer, seconds) of a call become what is logged of it; the first argument is `self`.

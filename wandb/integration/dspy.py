@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
+from .._terminal import termwarn
 from ..data_types import Table
-from ..sdk._terminal import termwarn
 from ..sdk.artifacts.artifact import Artifact
 from ._library import active_run, library
 

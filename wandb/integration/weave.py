@@ -13,9 +13,9 @@ import sys
 import threading
 from typing import List, Optional
 
+from .._terminal import termlog, termwarn
 from ..errors import UsageError
 from ..sdk import _globals
-from ..sdk._terminal import termlog, termwarn
 
 __all__ = [
     "RunPath", "active_run_path", "build_project_path", "ensure_version", "init_weave", "init_weave_if_imported",

@@ -14,10 +14,10 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Tuple
 
+from ..._terminal import termlog, termwarn
 from ...apis.public.api import Api
 from ...errors import CommError, Error
 from ...sdk import _globals
-from ...sdk._terminal import termlog, termwarn
 from ...sdk.artifacts.artifact import Artifact
 from ...sdk.wandb_init import init
 from .._library import library
