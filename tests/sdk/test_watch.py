@@ -136,6 +136,14 @@ def test_tensors_on_a_device_are_counted_together_as_each_would_be_in_memory() -
     assert set(tensors) - set(together) == {"none", "empty"}
 
 
+def test_tensors_of_one_length_are_counted_as_each_would_be_alone() -> None:
+    torch.manual_seed(0)
+    tensors = [torch.randn(length) * 10.0**power for power in range(-20, 20) for length in (50, 4096, 64, 64, 50)]
+    for tensor, counted in zip(tensors, count_on_device(tensors, BINS)):
+        low, high = float(tensor.min()), float(tensor.max())
+        assert counted == (low, high, tensor.histc(BINS, low, high).int().tolist())
+
+
 def test_where_a_device_can_not_count_training_goes_on(run: wandb.Run) -> None:
     """PyTorch's `meta` stands for a device that can do nothing: its tensors have no values."""
     net = torch.nn.Linear(4, 2, device="meta")
