@@ -62,6 +62,24 @@ def test_a_link_opens_the_page_on_which_it_was_made(world: World, page: Page, br
         assert not guest.locator(".chart").count()
 
 
+def test_a_link_of_a_run_shows_this_run_alone_unless_all_is_wanted(world: World, page: Page, browser: Browser) -> None:
+    from playwright.sync_api import expect
+
+    for whole in (False, True):
+        page.goto(f"{world.server.url}/{TEAM}/{PROJECT}/runs/r1#artifacts")
+        page.get_by_role("button", name="Share this page").click()
+        page.get_by_role("checkbox", name=f"With all else of {PROJECT}").set_checked(whole)
+        page.get_by_role("button", name="Make the link").click()
+        address = page.get_by_label("Address").input_value()
+        page.get_by_role("button", name="Done").click()
+        with stranger(browser) as guest:
+            guest.goto(address)
+            expect(guest.locator("main h1")).to_be_visible()
+            expect(guest.get_by_role("link", name="Artifacts")).to_have_count(int(whole))
+            expect(guest.get_by_role("link", name=PROJECT, exact=True)).to_have_count(int(whole))
+            expect(guest.locator('.chart[data-points="5"]')).to_have_count(int(not whole))
+
+
 def test_who_sees_a_project_is_said_on_its_settings_page(world: World, page: Page, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 

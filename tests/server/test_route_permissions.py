@@ -17,6 +17,7 @@ from world import DIGEST, TEAM, World
 from wandb.server._auth import ACCESSES, PUBLIC, RESTRICTED
 
 NOBODY = "nobody"  # without a key or a session
+GUEST, RUN_GUEST = "guest", "run guest"  # with a link to the project, to its run r1
 ROOT = "root"  # the server's administrator
 
 
@@ -156,7 +157,7 @@ def send(world: World, session: requests.Session, name: str, way: Way) -> reques
 @pytest.mark.parametrize("name", sorted(WAYS))
 def test_who_may(any_world: World, name: str) -> None:
     way = WAYS[name]
-    for role in (NOBODY, "guest", *roles_to_try(any_world.access)):
+    for role in (NOBODY, RUN_GUEST, GUEST, *roles_to_try(any_world.access)):
         with any_world.session(role) as session:
             answer = send(any_world, session, name, way)
         told = f"{role}: {answer.status_code} {answer.text[:200]}"
@@ -168,9 +169,13 @@ def statuses(role: str, name: str, access: str) -> Tuple[int, ...]:
     least, done = WAYS[name].least, (200, 303)
     everybody = (NOBODY, *ROLES)
     of_project = name not in OF_NO_PROJECT and least != NOBODY
-    if role == "guest":
-        if least == NOBODY or name == "GET /api/projects" or (least == READ and name.startswith("GET")):
+    if role in (GUEST, RUN_GUEST):
+        # A link to one run opens what is asked of this run, and nothing else of its project.
+        of_run = "{run}" in name or role == GUEST
+        if least == NOBODY or name == "GET /api/projects" or (least == READ and name.startswith("GET") and of_run):
             return done
+        if role == RUN_GUEST and of_project and name.startswith("GET"):
+            return (404,)
         # A guest only looks, and has no account.
         return (403,) if of_project and name.startswith("GET") else (401,)
     if role == EXCLUDED:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from live_server import UPSERT
 from test_artifacts import log
 from world import PROJECT, TEAM, World
 
@@ -253,6 +254,32 @@ def test_links_to_several_projects_add_up_and_a_user_stays_who_he_is(world: Worl
         assert session.get(f"{server.url}/api/account", timeout=30).json()["name"] == "outsider"
         session.post(f"{server.url}/logout", headers={"Origin": server.url}, timeout=30)
         assert session.get(server.url + RUN, timeout=30).status_code == 401
+
+
+def test_a_link_to_a_run_shows_this_run_and_nothing_else(own_world: World) -> None:
+    server = own_world.server
+    server.execute(UPSERT, name="r2", project=PROJECT, entity=TEAM)
+    link = made(own_world, run="r1")
+    assert link.endswith(f"?next=%2F{TEAM}%2F{PROJECT}%2Fruns%2Fr1")
+    assert server.json(SHARES)["links"][0]["run"] == "r1"
+    assert change(own_world, "member", SHARES, {"run": "none"}).status_code == 404
+    with browse(link) as guest:
+
+        def get(path: str) -> requests.Response:
+            return guest.get(server.url + path, timeout=30)
+
+        found = get(RUN).json()
+        assert (found["project_seen"], found["may_change"]) == (False, False)
+        assert found["artifacts"] == {"logged": [], "used": []}
+        assert get(f"/files/{TEAM}/{PROJECT}/r1/a.txt").content == b"of the run"
+        assert get("/api/projects").json()["projects"] == []
+        for path in (f"/api/runs/{TEAM}/{PROJECT}/r2", f"/api/projects/{TEAM}/{PROJECT}/runs"):
+            assert get(path).status_code == 404
+        delete = "mutation D($id: ID!) { deleteRun(input: {id: $id}) { clientMutationId } }"
+        server.execute(delete, id=own_world.ids["runId"])
+        # Not even where another run has its name, or its number in the database.
+        server.execute(UPSERT, name="r1", project=PROJECT, entity=TEAM)
+        assert get(RUN).status_code == 401
 
 
 def test_a_link_leads_to_no_other_project_not_even_a_public_one(world: World) -> None:

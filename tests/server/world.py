@@ -20,7 +20,7 @@ DIGEST = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
 
 class World:
     """`ids` are the variables of all operations. `excluded` is a member whom a restricted project doesn't let in, and a
-    `guest` has a link to the project."""
+    `guest` has a link to the project, a `run guest` one to its run `r1` alone."""
 
     def __init__(self, data: Path, access: str = PRIVATE, **options: Any) -> None:
         self.server = LiveServer(data, **options)
@@ -52,8 +52,8 @@ class World:
         session.trust_env = False
         if role in self.keys:
             session.auth = ("api", self.keys[role])
-        elif role == "guest":
-            session.get(self.link, timeout=30, allow_redirects=False)
+        elif role in self.links:
+            session.get(self.links[role], timeout=30, allow_redirects=False)
         return session
 
     def _make_users(self) -> None:
@@ -140,7 +140,10 @@ class World:
 
     def _share(self) -> None:
         path = f"/api/projects/{TEAM}/{PROJECT}/shares"
-        self.link = self.server.post(path, {}).json()["url"]
+        self.links = {
+            role: self.server.post(path, asked).json()["url"]
+            for role, asked in (("guest", {}), ("run guest", {"run": "r1"}))
+        }
         people = [self.names[role] for role in ("viewer", "member", "service")]
         answer = self.server.post(path + "/access", {"access": self.access, "people": people})
         assert answer.status_code == 200, answer.text

@@ -12,7 +12,7 @@ from ._auth import Place, User, key_in_header, user_of_key, user_of_session
 from ._limits import SHARE_LINKS_KEPT
 from ._names import RunKey
 from ._services import Services
-from ._shares import shared_projects
+from ._shares import shared_by
 from ._store import Run, find_run
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -87,12 +87,12 @@ def share_tokens(request: Request) -> list[str]:
 
 
 def browser_user(request: Request, connection: Connection) -> User | None:
-    """Who looks at a page: a user, a guest who has a link to a project, or a user who has one."""
+    """Who looks at a page: a user, a guest who has a link, or a user who has one."""
     services = services_of(request)
     user = session_user(request, connection)
-    shared = shared_projects(connection, services.secret, share_tokens(request), services.clock())
-    if shared:
-        return replace(user or _GUEST, shared=shared)
+    shared = shared_by(connection, services.secret, share_tokens(request), services.clock())
+    if shared is not None:
+        return replace(user or _GUEST, shared=shared.projects, shared_runs=shared.runs)
     return user
 
 
@@ -135,8 +135,11 @@ def run_key_of_path(request: Request) -> RunKey:
 
 
 def seen_run(user: User, key: RunKey, run: Run | None) -> Run:
-    """The run that was looked up by its names, if the user may see it."""
-    if run is None or not user.may_see(run):
+    """The run that was looked up by its names, if the user may see it, be it by a link to this run alone.
+
+    What else may be seen is a matter of the project (``User.may_see``), so such a link opens nothing but this.
+    """
+    if run is None or not (run.id in user.shared_runs or user.may_see(run)):
         # One answer for both, so that names can't be probed.
         raise HTTPException(404, f"run {'/'.join(reversed(key))!r} was not found")
     return run

@@ -70,6 +70,8 @@ def _run(request: Request) -> Response:
         }
         detail["file_count"] = count_files(connection, run.id)
         detail["may_change"] = user.may_edit(run)
+        # Not by a link to this run alone.
+        detail["project_seen"] = user.may_see(run)
         detail["axes"] = list(step_metrics(run.config).items())
         detail["indexed"] = True
         for stream, kind in _STREAMS.items():

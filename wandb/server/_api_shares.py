@@ -2,7 +2,8 @@
 
 ==============================================  ========================================================
 ``GET  /api/projects/{entity}/{project}/shares``  access, who was let in, the links that work
-``POST ...``                                    a new link (``days``, ``path`` of the page that it opens)
+``POST ...``                                    a new link (``days``, ``path`` of the page that it opens, ``run`` if it
+                                                shows no more than this)
 ``POST .../access``                             who sees it (``access``, and ``people`` of the team)
 ``POST .../{link}/end``                         make a link worthless
 ==============================================  ========================================================
@@ -26,6 +27,7 @@ from ._api_runs import project_of
 from ._api_settings import changing
 from ._json_response import StrictJSONResponse
 from ._limits import SHARE_DAYS_MAX, SHARE_LINKS_MAX
+from ._names import RunKey
 from ._pages import local_path
 from ._resolvers import give_access
 from ._services import RequestContext
@@ -37,6 +39,7 @@ from ._shares import (
     people_of,
     set_people,
 )
+from ._store import Project, Run, find_run
 from ._teams import list_members, team_exists
 
 _DAY = 24 * 3600.0
@@ -60,13 +63,24 @@ def _share(request: Request, connection: Connection, asked: dict[str, Any]) -> t
     days = asked.get("days", 7)
     if isinstance(days, bool) or not isinstance(days, (int, float)) or not 0 < days <= SHARE_DAYS_MAX:
         raise HTTPException(400, f"'days' is how long the link works, at most {SHARE_DAYS_MAX}")
+    run = _run_of(connection, project, asked.get("run"))
     secret = context.services.secret
     delete_expired_share_links(connection, context.now)
     if len(list_share_links(connection, project, context.now)) >= SHARE_LINKS_MAX:
         raise HTTPException(400, f"a project has at most {SHARE_LINKS_MAX} links; end some on its settings page")
-    token = create_share_link(connection, secret, project, context.user, context.now, days * _DAY)
-    path = local_path(str(asked.get("path") or f"/{quote(project.entity)}/{quote(project.name)}"))
+    token = create_share_link(connection, secret, project, run, context.user, context.now, days * _DAY)
+    page = f"/{quote(project.entity)}/{quote(project.name)}" + ("" if run is None else f"/runs/{quote(run.name)}")
+    path = local_path(str(asked.get("path") or page))
     return context, {"url": f"{base_url_of(request)}/share/{token}?" + urlencode({"next": path})}
+
+
+def _run_of(connection: Connection, project: Project, name: Any) -> Run | None:
+    if name is None:
+        return None
+    run = find_run(connection, RunKey(str(name), project.name, project.entity))
+    if run is None:
+        raise HTTPException(404, f"run {name!r} was not found")
+    return run
 
 
 def _end(request: Request, connection: Connection, asked: dict[str, Any]) -> RequestContext:

@@ -58,9 +58,10 @@ class User:
     name: str
     admin: bool
     teams: tuple[tuple[str, str], ...] = ()
-    # Restricted projects that they were let into, and those that a link lets them look at.
+    # Restricted projects that they were let into, and what links let them look at: projects, and single runs.
     let_in: frozenset[int] = frozenset()
     shared: frozenset[int] = frozenset()
+    shared_runs: frozenset[int] = frozenset()
 
     @property
     def is_guest(self) -> bool:

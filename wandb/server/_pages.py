@@ -37,7 +37,7 @@ from ._auth import (
 from ._body import read_body
 from ._limits import FORM_BYTES_MAX, SESSION_SECONDS, SHARE_LINKS_KEPT
 from ._names import name_problem
-from ._shares import shared_projects
+from ._shares import shared_by
 
 
 class _VersionConvertor(StringConvertor):
@@ -173,8 +173,8 @@ def _open_share(request: Request) -> Response:
     services = services_of(request)
     token = request.path_params["token"]
     with services.database.read() as connection:
-        found = shared_projects(connection, services.secret, [token], services.clock())
-    if not found:
+        found = shared_by(connection, services.secret, [token], services.clock())
+    if found is None:
         return _login_form("/", "This link does not work any more. Sign in with an API key.", 401)
     tokens = [*(one for one in share_tokens(request) if one != token), token][-SHARE_LINKS_KEPT:]
     response = _redirect(local_path(request.query_params.get("next", "/")))

@@ -275,7 +275,8 @@ def delete_run(connection: Connection, run_id: int) -> None:
     drop_blocks(connection, run_id)
     forget_writers(connection, run_id)
     delete_lines(connection, run_id)
-    connection.execute(delete(files).where(files.c.run_id == run_id))
+    for table in (files, share_links):
+        connection.execute(delete(table).where(table.c.run_id == run_id))
     connection.execute(delete(runs).where(runs.c.id == run_id))
 
 

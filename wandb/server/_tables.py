@@ -12,7 +12,7 @@ team_members  a user's role in a team (``_teams``)
 tickets    a keyed hash of a browser session or of a one-time sign-in link
 projects   a project of an entity
 project_people  who of a team is let into a restricted project
-share_links  a keyed hash of a link that lets others look at a project (``_shares``)
+share_links  a keyed hash of a link that lets others look at a project, or at one run of it (``_shares``)
 runs       a run with everything about it that is a single value
 chunks     consecutive lines of history (``h``), events (``e``) or console output (``l``)
 files      a file that was uploaded for a run; the bytes lie in the data folder
@@ -110,7 +110,10 @@ share_links = Table(
     Column("digest", String, nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
+    # Of a link to one run; a link to the project has none.
+    Column("run_id", Integer),
     Index("share_links_by_project", "project_id"),
+    Index("share_links_by_run", "run_id"),
 )
 
 runs = Table(

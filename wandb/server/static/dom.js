@@ -38,7 +38,7 @@ export function setTrail(...parts) {
   trail.replaceChildren();
   parts.forEach(([text, address], index) => {
     if (index) trail.append(h("span", { "aria-hidden": "true" }, "/"));
-    trail.append(address ? h("a", { href: address }, text) : h("span", { "aria-current": "page" }, text));
+    trail.append(address ? h("a", { href: address }, text) : h("span", { "aria-current": index === parts.length - 1 ? "page" : null }, text));
   });
   document.title = parts.length ? `${parts.at(-1)[0]} · wandb server` : "wandb server";
 }

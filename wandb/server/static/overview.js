@@ -73,7 +73,7 @@ export class OverviewPanel {
       ["By", run.user],
       ["Group", run.group],
       ["Job type", run.job_type],
-      ["Sweep", run.sweep && h("a", { href: `/${path(run.entity, run.project, "sweeps", run.sweep)}` }, run.sweep)],
+      ["Sweep", run.sweep && (run.project_seen ? h("a", { href: `/${path(run.entity, run.project, "sweeps", run.sweep)}` }, run.sweep) : run.sweep)],
       ["Program", run.program],
       ["Host", run.host],
       ["Commit", run.commit],

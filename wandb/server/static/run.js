@@ -101,7 +101,7 @@ class RunPage {
 
   async select() {
     const wanted = location.hash.slice(1);
-    this.selected = wanted in this.parts ? wanted : "charts";
+    this.selected = wanted in this.parts && !this.links[wanted].hidden ? wanted : "charts";
     const part = this.parts[this.selected];
     for (const [name, link] of Object.entries(this.links)) {
       if (name === this.selected) link.setAttribute("aria-current", "page");
@@ -117,7 +117,7 @@ class RunPage {
   key(event) {
     if (event.target.closest?.("input, textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
     const link = Object.values(this.links)[Number(event.key) - 1];
-    if (link) location.hash = link.hash;
+    if (link && !link.hidden) location.hash = link.hash;
     const step = { "[": 0, "]": 1 }[event.key];
     if (step !== undefined) this.neighbours.children[step]?.click();
   }
@@ -130,7 +130,6 @@ class RunPage {
       if (!this.run.indexed) return 0;
       return LIVE.has(this.run.state) ? LIVE_WAIT_MS : ENDED_WAIT_MS;
     });
-    this.#findNeighbours();
   }
 
   async #load() {
@@ -138,7 +137,7 @@ class RunPage {
     const named = this.run?.name === run.name;
     this.run = run;
     const [entity, project] = this.names;
-    if (!named) setTrail([entity, "/"], [project, this.home], [run.name]);
+    if (!named) this.#place(entity, project, run);
     this.element.hidden = false;
     setText(this.title, run.name);
     setText(this.state, run.state);
@@ -160,6 +159,17 @@ class RunPage {
         .map(([label, text]) => h("span", null, `${label} `, h("b", null, text))),
     );
     for (const [name, { count }] of Object.entries(this.parts)) setText(this.links[name].lastChild, count?.() ? number(count()) : "");
+  }
+
+  // Who has a link to this run alone is led nowhere else.
+  #place(entity, project, run) {
+    if (run.project_seen) {
+      setTrail([entity, "/"], [project, this.home], [run.name]);
+      this.#findNeighbours();
+    } else {
+      setTrail([entity], [project], [run.name]);
+      this.links.artifacts.hidden = true;
+    }
   }
 
   async #refreshPanel() {
@@ -195,7 +205,7 @@ class RunPage {
 
   async #share() {
     const { sharePage } = await import("./sharing.js");
-    await sharePage(this.names[0], this.names[1]);
+    await sharePage(this.names[0], this.names[1], this.run);
   }
 
   async #stop() {

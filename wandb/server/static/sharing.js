@@ -3,7 +3,7 @@
 import { getJson, path, postJson } from "./api.js";
 import { button, h } from "./dom.js";
 import { moment } from "./format.js";
-import { askText, showSecret } from "./popover.js";
+import { showDialog, showSecret } from "./popover.js";
 import { plainTable } from "./project.js";
 
 const ACCESSES = {
@@ -56,34 +56,56 @@ function accessFields(found, team, change) {
 
 function links(found, change, project) {
   const make = async () => {
-    const days = await askDays(project);
-    const answer = days && (await change("", { days }));
+    const asked = await askShare(project);
+    const answer = asked && (await change("", asked));
     if (answer) await showLink(answer.url);
   };
   const rows = found.map((link) => [
     h("span", { title: `Made ${moment(link.created_at)}` }, link.by),
+    link.run ? `run ${link.run}` : "all of it",
     moment(link.expires_at),
     button("End", () => change(`/${link.id}/end`, {}), { class: "quiet", "aria-label": `End the link by ${link.by}` }),
   ]);
   return [
-    h("p", { class: "hint" }, "Whoever has a link looks at the project, without an account."),
-    rows.length ? plainTable([["Link by"], ["Works until"], ["What to do", "hidden-head"]], rows) : null,
+    h("p", { class: "hint" }, "Whoever has a link looks at the project, or at one run, without an account."),
+    rows.length ? plainTable([["Link by"], ["Shows"], ["Works until"], ["What to do", "hidden-head"]], rows) : null,
     h("div", { class: "buttons" }, button("Make a link…", make)),
   ].filter(Boolean);
 }
 
-// A link that opens the page as it is now, of whatever part of the project.
-export async function sharePage(entity, project) {
-  const days = await askDays(project);
-  if (!days) return;
+// A link that opens the page as it is now, of whatever part of the project; on a run's page of this run alone, if wanted.
+export async function sharePage(entity, project, run) {
+  const asked = await askShare(project, run);
+  if (!asked) return;
   const here = location.pathname + location.search + location.hash;
-  const { url } = await postJson(`/api/projects/${path(entity, project)}/shares`, { days, path: here });
+  const { url } = await postJson(`/api/projects/${path(entity, project)}/shares`, { ...asked, path: here });
   await showLink(url);
 }
 
-async function askDays(project) {
-  const text = await askText(`Share ${project} with people without an account`, "Days that the link works", "7", "Make the link");
-  return text && Number(text);
+function askShare(project, run) {
+  const days = h("input", { type: "number", min: "1", max: "365", value: "7", required: true, autofocus: true });
+  const whole = h("input", { type: "checkbox" });
+  const of = run ? run.name : project;
+  return showDialog(`Share ${of} with people without an account`, (finish) =>
+    h(
+      "form",
+      {
+        class: "stack",
+        onsubmit: (event) => {
+          event.preventDefault();
+          finish({ days: Number(days.value), ...(run && !whole.checked ? { run: run.id } : {}) });
+        },
+      },
+      h("label", { class: "field" }, "Days that the link works", days),
+      run ? h("label", { class: "option" }, whole, `With all else of ${project}: other runs, artifacts, sweeps`) : null,
+      h(
+        "div",
+        { class: "buttons" },
+        button("Cancel", () => finish()),
+        h("button", { type: "submit", class: "primary" }, "Make the link"),
+      ),
+    ),
+  );
 }
 
 function showLink(url) {
