@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -126,6 +127,20 @@ def test_output_log_holds_what_the_terminal_showed() -> None:
         print("\nlast")
     written = (Path(run.dir) / "output.log").read_text(encoding="utf-8")
     assert sorted(written.splitlines()) == ["", "first", "last", "progress 100%"]
+
+
+def test_a_run_ends_where_the_disk_takes_no_console_output() -> None:
+    script = """
+import resource, wandb
+run = wandb.init(mode="offline")
+print("first")
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+print("second")
+run.finish()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 @pytest.mark.parametrize("text", ["a\rb", "\r1\r2\r3", "ab\rcd\re", "x\n\r 1%\r 2%\n", "abc\r\n", "\r12\r3\r\x1b[A4"])

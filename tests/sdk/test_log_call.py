@@ -91,7 +91,7 @@ def test_a_step_may_be_anything_that_is_whole(run: wandb.Run, step: Any) -> None
     assert values_of(run) == [{"_step": 3, "a": 1}]
 
 
-@pytest.mark.parametrize("step", [2.5, np.float32(2.5), math.nan, math.inf, "2.5", -1, int])
+@pytest.mark.parametrize("step", [2.5, np.float32(2.5), math.nan, math.inf, "2.5", -1, 1 << 63, int])
 def test_a_step_that_is_not_whole_is_refused_and_nothing_lost(run: wandb.Run, step: Any) -> None:
     """Cut, 2.2 and 2.7 would be one row, whose first values are gone."""
     run.log({"a": 1})
@@ -99,6 +99,13 @@ def test_a_step_that_is_not_whole_is_refused_and_nothing_lost(run: wandb.Run, st
         run.log({"a": 2}, step=step)
     run.log({"a": 3})
     assert values_of(run) == [{"_step": 0, "a": 1}, {"_step": 1, "a": 3}]
+
+
+def test_a_row_that_is_too_large_names_its_largest_value(run: wandb.Run) -> None:
+    with pytest.raises(wandb.Error, match=r"above the limit of .* \(the largest value is that of text\)"):
+        run.log({"loss": 0.5, "text": "x" * (17 << 20)})
+    run.log({"loss": 0.5})
+    assert values_of(run) == [{"_step": 0, "loss": 0.5}]
 
 
 def test_strict_mode_raises_for_a_late_row() -> None:

@@ -55,8 +55,10 @@ def test_labels_change_at_any_time(run: wandb.Run) -> None:
     run.tags = [*run.tags, "c"]
     start = state_of(run).start
     assert (start.name, start.notes, start.tags) == ("new", "why", ["a", "b", "c"])
-    with pytest.raises(wandb.UsageError, match="not one string"):
+    with pytest.raises(wandb.UsageError, match="a list of strings, not 'abc'"):
         run.tags = "abc"
+    with pytest.raises(wandb.UsageError, match="not 3"):
+        run.tags = 3  # type: ignore[assignment]
 
 
 def test_alerts_have_a_level_and_a_wait(run: wandb.Run) -> None:
@@ -64,6 +66,8 @@ def test_alerts_have_a_level_and_a_wait(run: wandb.Run) -> None:
     wandb.alert("second", level="error", wait_duration=30)
     with pytest.raises(wandb.UsageError, match="INFO, WARN, ERROR"):
         run.alert("third", level="loud")
+    with pytest.raises(wandb.UsageError, match="wait_duration is a number of seconds or a timedelta, not 'long'"):
+        run.alert("third", wait_duration="long")  # type: ignore[arg-type]
     found = [(alert.title, alert.level, alert.wait_seconds) for alert in records_of(run, Alert)]
     assert found == [("first", "WARN", 60.0), ("second", "ERROR", 30.0)]
 

@@ -6,7 +6,7 @@ import datetime
 import os
 import time
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 from wandb_storage import Labels, Record
 
@@ -156,8 +156,8 @@ class RunFacts:
 
     @tags.setter
     def tags(self, tags: Sequence[str]) -> None:
-        if isinstance(tags, str):
-            raise UsageError("tags is a list of strings, not one string")
+        if isinstance(tags, str) or not isinstance(tags, Iterable):
+            raise UsageError(f"tags is a list of strings, not {tags!r}")
         self._relabel(tags=list(dict.fromkeys(str(tag) for tag in tags)), tags_changed=True)
 
     def _relabel(self, **labels: Any) -> None:

@@ -27,11 +27,14 @@ class AlertLevel(enum.Enum):
 def alert_record(
     title: str, text: str, level: Union[None, str, AlertLevel], wait: Union[None, float, datetime.timedelta]
 ) -> Alert:
-    """An alert as the log stores it. Raises UsageError for a level that doesn't exist."""
+    """An alert as the log stores it. Raises UsageError for a level that doesn't exist, and a time that is none."""
     try:
         known = level if isinstance(level, AlertLevel) else AlertLevel(str(level or "INFO").upper())
     except ValueError:
         levels = ", ".join(one.value for one in AlertLevel)
         raise UsageError(f"alert: level is one of {levels}, not {level!r}") from None
-    seconds = wait.total_seconds() if isinstance(wait, datetime.timedelta) else float(wait or 0)
+    try:
+        seconds = wait.total_seconds() if isinstance(wait, datetime.timedelta) else float(wait or 0)
+    except (TypeError, ValueError):
+        raise UsageError(f"alert: wait_duration is a number of seconds or a timedelta, not {wait!r}") from None
     return Alert(title=str(title), text=str(text), level=known.value, wait_seconds=seconds, time=time.time())

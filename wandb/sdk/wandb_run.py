@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
+# What the 64 bits of a log's steps hold, and one more.
+_STEP_MAX = (1 << 63) - 2
 
 
 class Run(RunActions):
@@ -179,12 +181,13 @@ class Run(RunActions):
                 step, flags = self._explicit_step(step), _EXPLICIT | _COMMIT if commit else _EXPLICIT
             log = self._log
             if log is None or self._finished:
-                self._refuse("log")
+                self._refuse()
             try:
                 if log.append_row(row, step, now, flags, known_only) == UNKNOWN_LAYOUT:
                     return False
             except UnstorableValue as error:
-                raise DataError(str(error)) from None
+                largest = max(row, key=lambda key: len(str(row[key])), default="")
+                raise DataError(f"{error} (the largest value is that of {largest})") from None
             except LogClosed as error:
                 self._closed(error)
                 return True
@@ -207,8 +210,8 @@ class Run(RunActions):
 
     def _explicit_step(self, step: Any) -> int:
         number = step if type(step) is int else self._whole(step)
-        if number < 0:
-            raise DataError(f"step must be 0 or more, not {number}")
+        if not 0 <= number <= _STEP_MAX:
+            raise DataError(f"step must be 0 or more, and at most {_STEP_MAX:,}, not {number}")
         if number < self._progress.step and self._settings.strict:
             raise UsageError(self._late(number))
         return number
@@ -313,7 +316,7 @@ class Run(RunActions):
 
     def _append(self, record: Record) -> None:
         if self._log is None or self._finished:
-            self._refuse(type(record).__name__)
+            self._refuse()
         try:
             self._log.append(record)
         except UnstorableValue as error:
@@ -325,9 +328,9 @@ class Run(RunActions):
         if self._log is not None and not self._finished:
             self._log.sync_first(path)
 
-    def _refuse(self, what: str) -> NoReturn:
+    def _refuse(self) -> NoReturn:
         raise UsageError(
-            f"the run {self.id} is finished, and {what} comes too late; call wandb.init() to start another, "
+            f"the run {self.id} is finished, and nothing can be added to it; call wandb.init() to start another, "
             f'or wandb.init(id="{self.id}", resume="allow") to go on with it'
         )
 

@@ -6,6 +6,7 @@ refuses. The uploader makes the server's from the log.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Deque, Dict, Optional, TextIO
@@ -54,7 +55,8 @@ class OutputFile:
         self._apply()
         self._write(self._fold.count)
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # it tries once more to write what the disk has refused
+                self._file.close()
             self._file = None
 
     @property

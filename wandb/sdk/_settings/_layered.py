@@ -18,6 +18,8 @@ else:
 
 
 MASK = "********"
+# Of a value that is no good, an error shows so many characters.
+_SHOWN_MAX = 100
 
 Self = TypeVar("Self", bound="Layered")
 
@@ -143,9 +145,10 @@ class Layered:
             try:
                 value = field.parse(value)
             except (ValueError, TypeError) as error:
-                raise UsageError(
-                    f"the setting {name} can't be {self.shown(name, value)}, from {given.origin}: {error}"
-                ) from None
+                shown = self.shown(name, value)
+                if len(shown) > _SHOWN_MAX:
+                    shown = f"{shown[:_SHOWN_MAX]}…"
+                raise UsageError(f"the setting {name} can't be {shown}, from {given.origin}: {error}") from None
         self._layers.setdefault(name, []).append(given._replace(value=value))
         self.__dict__[name] = value
 
