@@ -15,7 +15,7 @@ import pytest
 
 import wandb
 from wandb.sdk.lib import RunDisabled
-from wandb_storage import Reader, Row, RunState
+from wandb_storage import Reader, Row, RunState, recover
 
 
 def state_of(folder: str) -> RunState:
@@ -95,6 +95,24 @@ def test_finish_previous_finishes_all_and_return_previous_takes_the_newest() -> 
     for run in runs:
         with pytest.raises(wandb.UsageError, match="is finished"):
             run.log({"a": 1})
+
+
+def test_ctrl_c_at_the_end_of_the_program_leaves_no_traceback_and_loses_nothing(tmp_path: Path) -> None:
+    script = """
+import os, signal, wandb
+class Impatient:
+    def stop(self):
+        os.kill(os.getpid(), signal.SIGINT)
+run = wandb.init(mode="offline", id="left")
+run.log({"a": 1})
+run._watchers.insert(0, Impatient())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Nothing that was logged is lost: run `wandb sync`" in done.stderr
+    (folder,) = tmp_path.glob("wandb/offline-run-*-left")
+    recover(folder)
+    assert state_of(str(folder)).summary["a"] == 1
 
 
 def test_disabled_runs_behave_and_leave_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import sys
 from types import TracebackType
 from typing import Callable, List, NoReturn, Optional, Type, Union
 
+from .._terminal import termwarn
+
 
 class ProgramEnd:
     """What is known of how the program ends."""
@@ -62,9 +64,13 @@ class ProgramEnd:
         self.message = str(error)[:1000]
 
     def _at_exit(self) -> None:
-        if os.getpid() == self._installed_in:  # a forked child's runs are its own
+        if os.getpid() != self._installed_in:  # a forked child's runs are its own
+            return
+        try:
             for finish in self._finish:
                 finish()
+        except KeyboardInterrupt:  # Python would show a traceback of ours
+            termwarn("Ctrl-C came before the run was finished. Nothing that was logged is lost: run `wandb sync`")
 
 
 program_end = ProgramEnd()
