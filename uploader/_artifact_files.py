@@ -23,6 +23,8 @@ PART_BYTES = 100 << 20
 PARTS_MAX = 10_000
 _PART_BYTES_MULTIPLE = 4096
 _HASH_BYTES = 1 << 20
+# So many parts are hashed at once; more would take processors from the training.
+HASHED_AT_ONCE = 2
 # Of one artifact, so many files or parts are with the threads at once.
 UNDER_WAY_MAX = 16
 
@@ -59,20 +61,21 @@ def _part_bytes(entry: StagedEntry, number: int) -> int:
     return min(part_size(entry.size), entry.size - (number - 1) * part_size(entry.size))
 
 
-def hash_parts(open_entry: Open, entry: StagedEntry) -> List[Dict[str, Any]]:
-    """What a server wants to know of the parts of a large file before it takes them. Raises OSError."""
-    parts = []
-    size = part_size(entry.size)
-    for number, start in enumerate(range(0, entry.size, size), 1):
-        found = new_hash()
-        with open_entry(entry, start, min(size, entry.size - start)) as file:
-            while True:
-                piece = file.read(_HASH_BYTES)
-                if not piece:
-                    break
-                found.update(piece)
-        parts.append({"partNumber": number, "hexMD5": found.hexdigest()})
-    return parts
+def parts_of(entry: StagedEntry) -> range:
+    """The numbers of a large file's parts."""
+    return range(1, math.ceil(entry.size / part_size(entry.size)) + 1)
+
+
+def hash_part(open_entry: Open, entry: StagedEntry, number: int) -> Dict[str, Any]:
+    """What a server wants to know of a part of a large file before it takes it. Raises OSError."""
+    found = new_hash()
+    with open_entry(entry, (number - 1) * part_size(entry.size), _part_bytes(entry, number)) as file:
+        while True:
+            piece = file.read(_HASH_BYTES)
+            if not piece:
+                break
+            found.update(piece)
+    return {"partNumber": number, "hexMD5": found.hexdigest()}
 
 
 def file_specs(

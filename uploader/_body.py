@@ -38,10 +38,11 @@ class Stamp(NamedTuple):
 
 
 class Body:
-    """A file of known size from `start` on, and no more than that if it grows. `digest` is that of the whole."""
+    """A file of known size from `start` on, and no more than that if it grows. `digest` is that of the whole, unless
+    nobody asks for it."""
 
-    def __init__(self, file: BinaryIO, size: int, start: int = 0) -> None:
-        self._file, self._size, self._left = file, size - start, start
+    def __init__(self, file: BinaryIO, size: int, start: int = 0, hashed: bool = True) -> None:
+        self._file, self._size, self._left, self._hashed = file, size - start, start, hashed
         self.digest = hashlib.md5(usedforsecurity=False)
         file.seek(0)
         while self._left:
@@ -65,7 +66,8 @@ class Body:
         if not piece and self._left:
             raise TransientError("the file became shorter while it was uploaded; it is read again")
         self._left -= len(piece)
-        self.digest.update(piece)
+        if self._hashed:
+            self.digest.update(piece)
         return piece
 
 

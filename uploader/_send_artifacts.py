@@ -37,7 +37,7 @@ from wandb_storage import (
 
 from . import _artifact_documents as documents
 from ._artifact_cache import artifact_cache
-from ._artifact_files import PARTS_BYTES_MIN, FileUploads, Open, Upload, file_specs, hash_parts
+from ._artifact_files import HASHED_AT_ONCE, PARTS_BYTES_MIN, FileUploads, Open, Upload, file_specs, hash_part, parts_of
 from ._artifact_manifest import NAME, ManifestFile, headers_of
 from ._cursor import ArtifactProgress, ArtifactUnderWay, Cursor
 from ._destination import Destination
@@ -211,11 +211,13 @@ class ArtifactSender:
                 yield False
 
     def _in_thread(self, work: Callable[[], T]) -> Steps[T]:
-        future = self._destination.files.submit(work)
-        while not future.done():
-            wait([future], timeout=0.05)
+        return (yield from self._in_threads([work]))[0]
+
+    def _in_threads(self, works: Sequence[Callable[[], T]]) -> Steps[List[T]]:
+        futures = [self._destination.files.submit(work) for work in works]
+        while wait(futures, timeout=0.05).not_done:
             yield False
-        return future.result()
+        return [future.result() for future in futures]
 
     def _takes(self, algorithm: str) -> bool:
         """Whether the server keeps files by another digest than MD5."""
@@ -301,7 +303,7 @@ class ArtifactSender:
             parts: Dict[str, List[Any]] = {}
             for entry in wanted:
                 if entry.size >= PARTS_BYTES_MIN:
-                    parts[entry.path] = yield from self._in_thread(functools.partial(hash_parts, opener, entry))
+                    parts[entry.path] = yield from self._hash_parts(opener, entry)
             specs = file_specs(wanted, under_way.id, under_way.manifest, header.algorithm, parts)
             data = self._graphql("CreateArtifactFiles", documents.CREATE_FILES, {"input": specs})
             for entry, node in zip(wanted, self._nodes(data, len(wanted))):
@@ -319,6 +321,14 @@ class ArtifactSender:
         yield True
         while uploads.waiting > _FILES_WAITING_MAX:
             yield uploads.advance(0.05)
+
+    def _hash_parts(self, opener: Open, entry: StagedEntry) -> Steps[List[Dict[str, Any]]]:
+        parts: List[Dict[str, Any]] = []
+        numbers = parts_of(entry)
+        for start in range(0, len(numbers), HASHED_AT_ONCE):
+            group = numbers[start : start + HASHED_AT_ONCE]
+            parts += yield from self._in_threads([functools.partial(hash_part, opener, entry, one) for one in group])
+        return parts
 
     def _nodes(self, data: Mapping[str, Any], count: int) -> List[Dict[str, Any]]:
         try:

@@ -206,7 +206,7 @@ class Transport:
         fields.pop("Content-MD5", None)  # of the whole
         url = self.base_url + url if url.startswith("/") else url
         what = f"{name} at {urlsplit(url).netloc}"
-        body = Body(file, file.seek(0, os.SEEK_END))
+        body = Body(file, file.seek(0, os.SEEK_END), hashed=False)  # parts are hashed before they are announced
         _, received = self._send("PUT", url, body, fields, PUT_SECONDS, what, _NoAuth())
         tag = received.get("ETag", "").strip('"')
         if not tag:
