@@ -65,6 +65,7 @@ def campaigns(arguments: argparse.Namespace) -> List[Campaign]:
         program("uploads", "crash/chaos.py", "--kills", arguments.upload_kills, *seeded),
         program("server", "crash/server_kills.py", "--kills", arguments.server_kills, *seeded),
         program("sweeps", "crash/sweep_kills.py", "--trials", arguments.trials, *seeded),
+        program("sweeps of a server", "crash/server_sweep_kills.py", "--trials", arguments.trials, *seeded),
         program("hostile requests", "server/fuzz_server.py", "--requests", arguments.requests, *seeded),
         program("long run", "bench/long_run.py", "--rows", arguments.rows),
         tests("a disk that lies", "fault/test_the_disk_lies.py"),

@@ -26,19 +26,32 @@ query Run($run: String!) {
 """
 
 
+# On a machine whose clock is ahead of this one's.
+_AHEAD = """
+import sys, time
+now, ahead = time.time, float(sys.argv.pop(1))
+time.time = lambda: now() + ahead
+from wandb.cli import main
+main()
+"""
+
+
 class RealServer:
     """Keeps its data and its port from start to start."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.url = self.key = ""
+        # By how much the next start is later than it is: what takes hours can be had at once.
+        self.ahead_seconds = 0.0
         self._process: Optional[subprocess.Popen[bytes]] = None
 
     def start(self) -> None:
         port = self.url.rpartition(":")[2] or "0"
         ready = self.scratch / "ready.json"
         ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "wandb", "server", "--port", port, "--data", str(self.scratch / "data")]
+        program = ["-c", _AHEAD, str(self.ahead_seconds)] if self.ahead_seconds else ["-m", "wandb"]
+        command = [sys.executable, *program, "server", "--port", port, "--data", str(self.scratch / "data")]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
         environment["PYTHONPATH"] = os.pathsep.join(part for part in sys.path if part)
         self._process = subprocess.Popen(

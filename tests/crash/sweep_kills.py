@@ -13,30 +13,32 @@ from __future__ import annotations
 
 import argparse
 import collections
+import fcntl
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Counter, Dict, List
+from typing import Any, Counter, Dict, List, Mapping, Optional, Sequence
 
+import psutil
 from spread import scratch_folder
 
-from wandb.sweeps import OfflineSweep
+from wandb.sweeps import OfflineSweep, SweepHome
 
 AGENTS = 4
-_KILL_SECONDS_MAX = 0.8
+KILL_SECONDS_MAX = 0.8
 _POINT = ("point",)
 # Of the kills so many take the trial too.
 _MACHINES = 0.6
 
 AGENT = """
 import sys
-from pathlib import Path
-from wandb.sweeps import OfflineSweep, ProcessAgent
-sys.exit(ProcessAgent(OfflineSweep(Path(sys.argv[1])), beat_seconds=0.05).run())
+from wandb.sweeps import ProcessAgent, find
+sys.exit(ProcessAgent(find(sys.argv[1]), beat_seconds=0.05).run())
 """
 # Notes what has become of it when that is on the disk.
 TRIAL = """
@@ -61,16 +63,40 @@ note("ended")
 class Machine:
     """An agent, with its trials in its process group."""
 
-    def __init__(self, sweep: OfflineSweep, place: Path) -> None:
-        self._command = [sys.executable, "-c", AGENT, str(sweep.folder)]
+    def __init__(self, sweep: str, place: Path, environment: Optional[Mapping[str, str]] = None) -> None:
+        """sweep: its folder, or where it is on the server to which the environment leads."""
+        self._command = [sys.executable, "-c", AGENT, sweep]
         self._place = place
-        self._environment = {**os.environ, "WANDB_AGENT_DISABLE_FLAPPING": "true", "WANDB_SILENT": "true"}
+        quiet = {"WANDB_AGENT_DISABLE_FLAPPING": "true", "WANDB_SILENT": "true"}
+        self._environment = {**os.environ, **quiet, **(environment or {})}
+        self._said = place / f"said-{secrets.token_hex(4)}"
         self.start()
 
     def start(self) -> None:
-        self.agent = subprocess.Popen(
-            self._command, cwd=self._place, env=self._environment, start_new_session=True, stderr=subprocess.DEVNULL
-        )
+        with self._said.open("ab") as said:
+            # Whoever inherits the file holds the lock, until the last of them has ended.
+            fcntl.flock(said, fcntl.LOCK_SH)
+            self.agent = subprocess.Popen(
+                self._command, cwd=self._place, env=self._environment, start_new_session=True, stderr=said
+            )
+
+    @property
+    def works(self) -> bool:
+        """Whether a process of it is alive: an agent, or a trial that has outlived its own."""
+        with self._said.open("ab") as said:
+            try:
+                fcntl.flock(said, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
+    def tries(self) -> bool:
+        """Whether its agent has a trial that is under way."""
+        try:
+            return bool(psutil.Process(self.agent.pid).children())
+        except psutil.NoSuchProcess:
+            return False
 
     def kill(self, with_trial: bool) -> None:
         if with_trial:
@@ -80,33 +106,44 @@ class Machine:
         self.agent.wait()
 
 
-def campaign(scratch: Path, trials: int, kills: int, seed: int) -> tuple[Counter[str], str]:
-    """What was tried, and the first thing that was wrong."""
-    rng, tried = random.Random(seed), Counter[str]()
+def grid(scratch: Path, trials: int) -> Dict[str, Any]:
+    """The configuration of a sweep of so many trials; their program is put into the folder."""
     (scratch / "trial.py").write_text(TRIAL)
     parameters = {"point": {"values": list(range(1, trials + 1))}}
     config = {"method": "grid", "metric": {"name": "value"}, "parameters": parameters, "program": "trial.py"}
-    config["command"] = ["${interpreter}", "${program}"]
-    sweep = OfflineSweep.create(scratch / "wandb", config)
-    machines = [Machine(sweep, scratch) for _ in range(AGENTS)]
+    return {**config, "command": ["${interpreter}", "${program}"]}
+
+
+def kill_one(machines: Sequence[Machine], rng: random.Random, tried: Counter[str]) -> None:
+    """An agent of those that work, alone or with its trial; another one is started in its place."""
+    alive = [machine for machine in machines if machine.agent.poll() is None]
+    if alive:
+        with_trial = rng.random() < _MACHINES
+        machine = rng.choice(alive)
+        machine.kill(with_trial)
+        tried["kills"] += 1
+        tried["machines"] += with_trial
+        machine.start()
+
+
+def campaign(scratch: Path, trials: int, kills: int, seed: int) -> tuple[Counter[str], str]:
+    """What was tried, and the first thing that was wrong."""
+    rng, tried = random.Random(seed), Counter[str]()
+    sweep = OfflineSweep.create(scratch / "wandb", grid(scratch, trials))
+    machines = [Machine(str(sweep.folder), scratch) for _ in range(AGENTS)]
     told = time.monotonic()
     while any(machine.agent.poll() is None for machine in machines):
-        time.sleep(rng.uniform(0, _KILL_SECONDS_MAX))
-        alive = [machine for machine in machines if machine.agent.poll() is None]
-        if alive and tried["kills"] < kills:
-            with_trial = rng.random() < _MACHINES
-            machine = rng.choice(alive)
-            machine.kill(with_trial)
-            tried["kills"] += 1
-            tried["machines"] += with_trial
-            machine.start()
+        time.sleep(rng.uniform(0, KILL_SECONDS_MAX))
+        if tried["kills"] < kills:
+            kill_one(machines, rng, tried)
         if time.monotonic() - told > 10:
             told = time.monotonic()
             print(f"... {tried['kills']} kills", file=sys.stderr, flush=True)
-    return tried, _wrong(scratch, sweep, trials, tried)
+    return tried, wrong(scratch, sweep, trials, tried)
 
 
-def _wrong(scratch: Path, sweep: OfflineSweep, trials: int, tried: Counter[str]) -> str:
+def wrong(scratch: Path, sweep: SweepHome, trials: int, tried: Counter[str]) -> str:
+    """The first thing that is wrong with the sweep's runs when all of them have ended; empty for nothing."""
     runs = _when_all_have_ended(sweep)
     notes: Dict[str, List[str]] = collections.defaultdict(list)
     for line in (scratch / "notes").read_text().splitlines():
@@ -128,12 +165,12 @@ def _wrong(scratch: Path, sweep: OfflineSweep, trials: int, tried: Counter[str])
             return f"run {run.id} of point {point} came to its end {told.count('ended')} times"
         if "ended" in told and (run.trial.state != "finished" or list(run.trial.metric)[-3:] != [point] * 3):
             return f"run {run.id} of point {point} came to its end and is {run.trial.state}, {run.trial.metric}"
-        if run.trial.state not in ("finished", "crashed"):
+        if run.trial.state not in ("finished", "crashed", "failed"):
             return f"run {run.id} of point {point} is {run.trial.state}"
     return ""
 
 
-def _when_all_have_ended(sweep: OfflineSweep) -> List[Any]:
+def _when_all_have_ended(sweep: SweepHome) -> List[Any]:
     """Trials whose agent was killed go on by themselves."""
     deadline = time.monotonic() + 120
     while True:
@@ -152,13 +189,13 @@ def main() -> int:
     start = time.monotonic()
     kills = arguments.trials if arguments.kills is None else arguments.kills
     with scratch_folder() as scratch:
-        tried, wrong = campaign(scratch, arguments.trials, kills, arguments.seed)
+        tried, lost = campaign(scratch, arguments.trials, kills, arguments.seed)
     print(
         f"sweeps: {tried['runs']} trials by {AGENTS} agents, {tried['kills']} of them killed, {tried['machines']} with "
         f"their trials; {tried['finished']} finished, {tried['crashed']} died, {tried['resumed']} were gone on with, "
-        f"seed {arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + wrong if wrong else '0 lost'}"
+        f"seed {arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + lost if lost else '0 lost'}"
     )
-    return 1 if wrong else 0
+    return 1 if lost else 0
 
 
 if __name__ == "__main__":

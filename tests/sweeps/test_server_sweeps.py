@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from live_server import LiveServer
+from logged import records_of
 
 import wandb
 from wandb.cli import main
 from wandb.sweeps import FunctionAgent, ProcessAgent, RemoteSweep, find
+from wandb_storage import ConfigChange
 
 GRID = {"method": "grid", "metric": {"name": "loss"}, "parameters": {"lr": {"values": [1, 2, 3]}}}
 QUIET = {"x_disable_stats": True, "disable_git": True}
@@ -68,6 +71,23 @@ def test_a_trial_whose_end_the_server_has_not_heard_of_is_not_begun_again(server
     FunctionAgent(home, lambda: called.append(1), None, beat_seconds=0.01).run()
     assert len(called) == 3
     assert [run.trial.values[("lr",)] for run in home.runs()] == [1, 2, 3]
+
+
+def test_a_run_that_has_not_said_its_config_keeps_what_it_was_handed(server: LiveServer) -> None:
+    home = remote(wandb.sweep(GRID, project="digits"))
+    (command,) = home.beat(home.register(), ())
+    server.upsert(command.run_id, "digits", config='{"_wandb": {"value": {}}}')
+    (other,) = home.beat(home.register(), ())
+    assert other.arguments == {"lr": {"value": 2}}
+    assert [run.trial.values[("lr",)] for run in home.runs()] == [1, 2]
+
+
+def test_a_run_of_a_sweep_begins_with_its_values(server: LiveServer, own_place: Path) -> None:
+    (own_place / "values.yaml").write_text("wandb_version: 1\nlr: {value: 3}\n")
+    with wandb.init(settings={**QUIET, "sweep_param_path": str(own_place / "values.yaml")}, config={"lr": 1}) as run:
+        run.config.lr = 4
+    assert run.config.lr == 3
+    assert [json.loads(change.json) for change in records_of(run, ConfigChange)] == [{"lr": 3}]
 
 
 def test_a_sweep_learns_from_runs_before_it(server: LiveServer) -> None:

@@ -107,14 +107,17 @@ def init(
         return previous
     tell(chosen)
     initial = initial_config(config, config_include_keys, config_exclude_keys, chosen.config_paths)
+    of_sweep = read_config_file(Path(chosen.sweep_param_path)) if chosen.sweep_param_path else {}
+    # The run begins with them: a server that saw it without would have that point of the sweep tried again.
+    initial.update(of_sweep)
     try:
         run = _start(chosen, initial)
     except (UsageError, DataError):
         raise
     except Exception as error:
         run = _start_without_log(chosen, initial, error)
-    if chosen.sweep_param_path:
-        run.config.update_locked(read_config_file(Path(chosen.sweep_param_path)), user="the sweep")
+    if of_sweep:
+        run.config.update_locked(of_sweep, user="the sweep")
     _running.append(run)
     program_end.install(finish_all)
     if chosen.monitor_gym:

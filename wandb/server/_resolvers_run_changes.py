@@ -68,8 +68,9 @@ def _upsert_bucket(_: None, context: RequestContext, input: dict[str, Any]) -> d
         project, _made = project_for_writing(context, key.entity, key.project)
         run = create_run(context.connection, project, context.user, key.name, context.now)
     changes = _changes(run, input)
-    if context.writer and "config" in changes:
-        # Each writer knows its own part of the config.
+    if "config" in changes and (context.writer or run.sweep):
+        # Each writer knows its own part of the config. And what a sweep has handed out stays, whenever its program says
+        # so itself, and where it dies before: else that point would be tried again.
         changes["config"] = json.dumps({**(parse_object(run.config) or {}), **json.loads(changes["config"])})
     if "state" in changes:
         # Saying that a run runs is a sign of life.

@@ -141,6 +141,10 @@ class Superagent:
         queue, popped = self._waiting
         title, wanted = self._look_at_spec(popped)
         key = f"{popped.item} {popped.handed}"
+        if not self._launcher.has_gpus and wanted > self._gpus.count:  # a server without leases doesn't look at that
+            self._waiting = None
+            self._refuse(popped, f"it asks for {wanted} GPUs, and its agent has {self._gpus.count}")
+            return
         gpus = [] if self._launcher.has_gpus else self._gpus.take(key, wanted)
         if gpus is None:
             return  # it keeps its turn until others have ended
@@ -152,14 +156,16 @@ class Superagent:
         try:
             folder = self._folder.new_job(record)
         except OSError as error:
-            reason = f"its folder can't be made: {error}"
-            termerror(f"job {item_number(popped.item)} can't be taken: {reason}")
-            self._tell(lambda: self._server.give_back(self.id, popped.item, reason))
             self._gpus.give_back(key)
+            self._refuse(popped, f"its folder can't be made: {error}")
             return
         job = self._jobs[key] = RunningJob(folder, record)
         termlog(f"{job.label} of the queue {queue}: {title}")
         job.prepare(popped, self._server, self._launcher, self._root.parent)
+
+    def _refuse(self, popped: Popped, reason: str) -> None:
+        termerror(f"job {item_number(popped.item)} can't be taken: {reason}")
+        self._tell(lambda: self._server.give_back(self.id, popped.item, reason))
 
     def _next(self) -> Optional[Tuple[str, Popped]]:
         """The next job of any queue."""
@@ -178,8 +184,7 @@ class Superagent:
             job = parse_job(popped.spec)
         except JobError:
             return "", 0
-        usual = min(1, self._gpus.count)
-        return job.title[:_TITLE_CHARACTERS_MAX], min(job.gpus if job.gpus is not None else usual, self._gpus.count)
+        return job.title[:_TITLE_CHARACTERS_MAX], job.gpus if job.gpus is not None else min(1, self._gpus.count)
 
     def _run_id_of(self, popped: Popped) -> str:
         """A run of its own for each attempt: an earlier one may still be uploaded."""
@@ -228,7 +233,10 @@ class Superagent:
             reason = job.given_back
             if self._tell(lambda: self._server.give_back(agent, item, reason), refused=False) is None:
                 return False
-            termlog(f"{job.label} was given back: {reason}")
+            if self._server.has_leases:
+                termlog(f"{job.label} was given back: {reason}")
+            else:
+                termerror(f"{job.label} has failed: {reason}; this server gives it to nobody else: push it once more")
             return True
         message = job.told() if ending.exit_code else ""
         state = self._tell(lambda: self._server.finish(agent, item, ending.exit_code, message), refused="")
@@ -337,7 +345,8 @@ class Superagent:
                 else:
                     job.kill()
         elif self._jobs:
-            termlog(f"waiting for {len(self._jobs)} running; Ctrl-C once more ends them, and others get them")
+            then = "and others get them" if self._server.has_leases else "and they have failed"
+            termlog(f"waiting for {len(self._jobs)} running; Ctrl-C once more ends them, {then}")
 
 
 def _digest(base_url: str) -> str:

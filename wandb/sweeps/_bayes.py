@@ -3,7 +3,8 @@
 scikit-learn does the mathematics. Parameters are mapped to the unit cube by their distributions, so that what is even
 there is as likely as the configuration says; choices get an axis each. Losses are brought near a normal distribution
 first, since many are skewed by orders of magnitude. Runs that are under way count as if they ended as expected, so that
-agents side by side don't try the same.
+agents side by side don't try the same. A process that has looked closely at a good place is too sure of what is around
+it; so by turns a proposal has to promise more than the last hair of it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _CANDIDATES = 1_024
 _NEIGHBOURS = 256
 _NEIGHBOUR_SCALES = (0.1, 0.03, 0.01)
 _FIT_ITERATIONS_MAX = 20
+# By how many deviations of the losses the best must be beaten, by turns.
+_MARGINS = (0.0, 0.0, 0.02)
 
 
 def promising_values(sweep_id: str, config: Checked, trials: Sequence[Trial], source: random.Random) -> Dict[Path, Any]:
@@ -66,12 +69,13 @@ def _chosen(space: _Space, points: Array, values: Array, waiting: Sequence[Seque
 
     model = _Model(points, values)
     model.add(np.array(waiting).reshape(len(waiting), space.width))
+    margin = _MARGINS[len(model.points) % len(_MARGINS)]
     best = model.points[np.argsort(model.targets)[:3]]
     candidates = space.snap(np.vstack([numbers.random((_CANDIDATES, space.width)), _around(best, numbers)]))
-    chosen = candidates[int(np.argmax(model.improvement(candidates)))]
+    chosen = candidates[int(np.argmax(model.improvement(candidates, margin)))]
     # A last look around what was found, closer than even draws come.
     close = space.snap(np.vstack([chosen[None], _around(chosen[None], numbers)]))
-    return cast("Array", close[int(np.argmax(model.improvement(close)))])
+    return cast("Array", close[int(np.argmax(model.improvement(close, margin)))])
 
 
 def _known(config: Checked, trials: Sequence[Trial]) -> List[Tuple[Trial, float]]:
@@ -194,16 +198,27 @@ class _Model:
         self._process.set_params(kernel=self._process.kernel_, optimizer=None)
         self._process.fit(self.points, self.targets)
 
-    def improvement(self, points: Array) -> Array:
-        """How much lower than the lowest each is expected to come."""
+    def improvement(self, points: Array, margin: float) -> Array:
+        """The logarithm of how much lower than the lowest, less a margin, each is expected to come."""
         import numpy as np
-        from scipy.special import ndtr
 
         mean, deviation = self._process.predict(points, return_std=True)
-        deviation = np.maximum(deviation, 1e-9)
-        gain = float(self.targets.min()) - mean
-        z = gain / deviation
-        return cast("Array", gain * ndtr(z) + deviation * np.exp(-z * z / 2) / math.sqrt(2 * math.pi))
+        # What the noise may bring is no improvement: with it, the best place would look worth trying again and again.
+        deviation = np.sqrt(np.maximum(deviation**2 - self._process.kernel_.k2.noise_level, 1e-12))
+        lowest = float(self._process.predict(self.points).min())
+        return cast("Array", np.log(deviation) + _log_gain((lowest - margin - mean) / deviation))
+
+
+def _log_gain(z: Array) -> Array:
+    """The logarithm of what a normal distribution with a mean of z and a deviation of 1 has above 0, on average."""
+    import numpy as np
+    from scipy.special import ndtr
+
+    # Far down the difference of two tails is lost in rounding; there the tail's expansion is as good.
+    near, far = np.maximum(z, -6.0), np.minimum(z, -6.0)
+    exact = np.log(near * ndtr(near) + np.exp(-near * near / 2) / math.sqrt(2 * math.pi))
+    tail = -far * far / 2 - np.log(far * far + 3) - math.log(2 * math.pi) / 2
+    return cast("Array", np.where(z < -6.0, tail, exact))
 
 
 def _fit(objective: Any, start: Array, bounds: Array) -> Any:
