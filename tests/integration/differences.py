@@ -146,6 +146,26 @@ EXPECTED: List[Expected] = [
         "the last step of a file is complete when no more comes, so rows of two files can come in another order",
         always=False,
     ),
+    Expected("ultralytics", r"runs\.0\..*speed_PyTorch\(ms\)", "how fast it was"),
+    Expected(
+        "ultralytics_callback", r"runs\.[012]\..*\.(preprocess|inference|postprocess)", "how fast it was",
+    ),
+    Expected(
+        "ultralytics_callback", r"runs\.[012]\..*\.(blue|green)", "averages are computed in 64 bits, not in 32",
+        lambda one: _ABSENT not in one and math.isclose(one.official, one.ours, rel_tol=1e-6),
+    ),
+    Expected(
+        "ultralytics_callback", r"runs\.1\.artifacts\..*(\.masks\..*|media/images/mask/.*)",
+        "a mask has the pixels of the first class; the official client counts them as background",
+    ),
+    Expected(
+        "ultralytics_callback", r"runs\.2\..*\.media/images/.*\.png",
+        "the key points of the labels are drawn where they are; the official client draws them in the corner",
+    ),
+    Expected(
+        "ultralytics_callback", r"runs\.3\..*-Table.*",
+        "pictures of classifiers are shown, and in their colours; the official client shows those of predictions alone",
+    ),
     Expected(
         "sb3", r"runs\.0\.(config\.start_time|.*time/fps)", "when it was, and how fast", lambda one: _ABSENT not in one,
     ),

@@ -1,7 +1,7 @@
 """What a server has received of a project: every run with its rows, config, summary, metrics, files and artifacts.
 
 What two programs that do the same can't have in common stands as a word: `<id>` for a run's id, `<name>` for its name,
-`<folder>` for the folder in which it ran. Times are left out.
+`<folder>` for the folder in which it ran, `<project>` for its project. Times are left out.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _run(server: Server, project: str, node: Mapping[str, Any], folder: Path) ->
         answer.raise_for_status()
         return answer.content
 
-    words = {node["name"]: "<id>", node["displayName"]: "<name>", str(folder): "<folder>"}
+    words = {node["name"]: "<id>", node["displayName"]: "<name>", str(folder): "<folder>", project: "<project>"}
     config = {key: value.get("value") for key, value in json.loads(node["config"] or "{}").items()}
     internal = config.pop("_wandb", None) or {}
     summary = json.loads(node["summaryMetrics"] or "{}")

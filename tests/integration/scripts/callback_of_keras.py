@@ -1,11 +1,10 @@
 """Keras's older callback, which the official client has no more: histograms, examples, tables, the best model."""
 
-import sys
-
 import keras
 import numpy
+from _asked import Asked
 
-loaded = set(sys.modules)  # what Keras has loaded: its backend, and perhaps others
+asked = Asked()
 
 import wandb  # noqa: E402
 from wandb.keras import WandbCallback  # noqa: E402
@@ -33,4 +32,4 @@ with wandb.init() as run:
         log_batch_frequency=2,
     )
     model.fit(x, y, batch_size=4, epochs=2, validation_split=0.25, verbose=0, callbacks=[callback])
-print("loaded by wandb:", sorted({"jax", "tensorflow", "torch"} & set(sys.modules) - loaded))
+print("loaded by wandb:", sorted(asked.names))

@@ -1,11 +1,10 @@
 """Keras: trainings with each of the callbacks, on the backend that KERAS_BACKEND names."""
 
-import sys
-
 import keras
 import numpy
+from _asked import Asked
 
-loaded = set(sys.modules)  # what Keras has loaded: its backend, and perhaps others
+asked = Asked()
 
 import wandb  # noqa: E402
 from wandb.integration.keras import (  # noqa: E402
@@ -64,4 +63,4 @@ with wandb.init(tags=["schedule"]):
     model.optimizer.learning_rate = keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)
     model.fit(x, y, epochs=1, callbacks=[WandbMetricsLogger("batch")], **FIT)
 
-print("loaded by wandb:", sorted({"jax", "tensorflow", "torch"} & set(sys.modules) - loaded))
+print("loaded by wandb:", sorted(asked.names))

@@ -32,32 +32,55 @@ class Detection:
 
     def show(self, result: Any) -> List[Any]:
         """The values of a prediction's row."""
-        boxes = {_PREDICTED: _seen(result)}
-        return [self._image(result, boxes), len(result.boxes), _confidences(result), result.speed]
+        boxes = {_PREDICTED: self._seen(result)}
+        image = self._image(_rgb(result.orig_img), result, boxes)
+        return [image, len(result.boxes), self._confidences(result), result.speed]
 
     def compare(self, result: Any, batch: Any, index: int, names: Mapping[int, str]) -> List[Any]:
         """The values of the row of a batch's picture."""
-        boxes = {_TRUE: _there(batch, index, names), _PREDICTED: _seen(result)}
-        return [self._image(result, boxes), _confidences(result), result.speed]
+        boxes = {_TRUE: _there(batch, index, names), _PREDICTED: self._seen(result)}
+        return [self._image(batch["im_file"][index], result, boxes), self._confidences(result), result.speed]
 
-    def _image(self, result: Any, boxes: Dict[str, Any]) -> Image:
-        return Image(_rgb(result.orig_img), boxes=boxes)
+    def _image(self, picture: Any, result: Any, boxes: Dict[str, Any]) -> Image:
+        return Image(picture, boxes=boxes)
+
+    def _labels(self, result: Any) -> Dict[int, str]:
+        return _labels(result.names)
+
+    def _confidences(self, result: Any) -> Dict[str, float]:
+        """How sure the model is of each class, on average; 0 of those that it doesn't see."""
+        found: Dict[str, List[float]] = {name: [] for name in self._labels(result).values()}
+        for kind, confidence in zip(result.boxes.cls.int().tolist(), result.boxes.conf.tolist()):
+            found[str(result.names[kind])].append(confidence)
+        return {name: sum(values) / len(values) if values else 0 for name, values in found.items()}
+
+    def _seen(self, result: Any) -> Dict[str, Any]:
+        """The boxes of a result."""
+        kinds, confidences = result.boxes.cls.int().tolist(), result.boxes.conf.tolist()
+        boxes = zip(result.boxes.xywh.int().tolist(), kinds, confidences)
+        return {
+            "box_data": [_box(place, kind, result.names, confidence) for place, kind, confidence in boxes],
+            "class_labels": self._labels(result),
+        }
 
 
 class Segmentation(Detection):
     """Boxes, and the class of each pixel."""
 
-    def _image(self, result: Any, boxes: Dict[str, Any]) -> Image:
+    def _labels(self, result: Any) -> Dict[int, str]:
+        return {**_labels(result.names), len(result.names): "background"}
+
+    def _image(self, picture: Any, result: Any, boxes: Dict[str, Any]) -> Image:
         if result.masks is None:
-            return Image(_rgb(result.orig_img), boxes=boxes)
+            return Image(picture, boxes=boxes)
         background = len(result.names)
         height, width = result.orig_img.shape[:2]
         classes = _np.full((height, width), background, _np.uint8)
         masks = _ops.scale_masks(result.masks.data[None].float(), (height, width))[0].numpy() > 0.5
         for mask, kind in zip(masks, result.boxes.cls.int().tolist()):
             classes[mask] = kind
-        shown = {"mask_data": classes, "class_labels": {**_labels(result.names), background: "background"}}
-        return Image(_rgb(result.orig_img), boxes=boxes, masks={_PREDICTED: shown})
+        shown = {"mask_data": classes, "class_labels": self._labels(result)}
+        return Image(picture, boxes=boxes, masks={_PREDICTED: shown})
 
 
 class Pose(Detection):
@@ -78,7 +101,7 @@ class Pose(Detection):
         there = Image(self._drawn(result.orig_img, points), boxes={_TRUE: _there(batch, index, names)})
         return [there, *self.show(result)]
 
-    def _image(self, result: Any, boxes: Dict[str, Any]) -> Image:
+    def _image(self, picture: Any, result: Any, boxes: Dict[str, Any]) -> Image:
         points = [] if result.keypoints is None else result.keypoints.data
         return Image(self._drawn(result.orig_img, points), boxes=boxes)
 
@@ -135,24 +158,6 @@ def _rgb(picture: Any) -> Any:
 
 def _labels(names: Mapping[int, Any]) -> Dict[int, str]:
     return {int(number): str(name) for number, name in names.items()}
-
-
-def _confidences(result: Any) -> Dict[str, float]:
-    """How sure the model is of each class, on average; 0 of those that it doesn't see."""
-    found: Dict[str, List[float]] = {name: [] for name in _labels(result.names).values()}
-    for kind, confidence in zip(result.boxes.cls.int().tolist(), result.boxes.conf.tolist()):
-        found[str(result.names[kind])].append(confidence)
-    return {name: sum(values) / len(values) if values else 0 for name, values in found.items()}
-
-
-def _seen(result: Any) -> Dict[str, Any]:
-    """The boxes of a result."""
-    kinds, confidences = result.boxes.cls.int().tolist(), result.boxes.conf.tolist()
-    boxes = zip(result.boxes.xywh.int().tolist(), kinds, confidences)
-    return {
-        "box_data": [_box(place, kind, result.names, confidence) for place, kind, confidence in boxes],
-        "class_labels": _labels(result.names),
-    }
 
 
 def _there(batch: Any, index: int, names: Mapping[int, str]) -> Dict[str, Any]:
