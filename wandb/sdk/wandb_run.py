@@ -37,6 +37,7 @@ from ._metric_definition import metric_definition
 from ._periodic import Periodic
 from ._restored import Restored
 from ._run_actions import RunActions
+from ._step import whole_step
 from ._stop_watch import stop_watch
 from ._surroundings import Surroundings
 from ._system_metrics import system_sampler
@@ -57,8 +58,15 @@ if TYPE_CHECKING:
 
 _COMMIT = int(RowFlag.COMMIT)
 _EXPLICIT = int(RowFlag.EXPLICIT)
-# What the 64 bits of a log's steps hold, and one more.
-_STEP_MAX = (1 << 63) - 2
+# Characters of a value that errors name as what makes a row too large.
+_LARGE = 1 << 20
+
+
+def _largest(row: Dict[str, Any]) -> str:
+    """Which value makes a row too large, for an error; nothing where none does."""
+    sizes = {key: len(str(value)) for key, value in row.items()}
+    key = max(sizes, key=lambda key: sizes[key], default="")
+    return f" (the largest value is that of {key})" if sizes.get(key, 0) > _LARGE else ""
 
 
 class Run(RunActions):
@@ -186,8 +194,7 @@ class Run(RunActions):
                 if log.append_row(row, step, now, flags, known_only) == UNKNOWN_LAYOUT:
                     return False
             except UnstorableValue as error:
-                largest = max(row, key=lambda key: len(str(row[key])), default="")
-                raise DataError(f"{error} (the largest value is that of {largest})") from None
+                raise DataError(f"{error}{_largest(row)}") from None
             except LogClosed as error:
                 self._closed(error)
                 return True
@@ -209,25 +216,9 @@ class Run(RunActions):
         self._log_row(values, None, False, time.time(), False)
 
     def _explicit_step(self, step: Any) -> int:
-        number = step if type(step) is int else self._whole(step)
-        if not 0 <= number <= _STEP_MAX:
-            raise DataError(f"step must be 0 or more, and at most {_STEP_MAX:,}, not {number}")
+        number = whole_step(step)
         if number < self._progress.step and self._settings.strict:
             raise UsageError(self._late(number))
-        return number
-
-    @staticmethod
-    def _whole(step: Any) -> int:
-        """A step that is no int, but says the same as one."""
-        try:
-            number = int(step)
-        except (TypeError, ValueError, OverflowError):
-            raise DataError(f"step must be a whole number, not {step!r}") from None
-        if number != step and not isinstance(step, str):
-            raise DataError(
-                f"step must be a whole number, not {step}. Log the fraction as a metric, and draw the others over it: "
-                f"run.define_metric('*', step_metric='epoch'), and then run.log({{'epoch': {step}, ...}})"
-            )
         return number
 
     def _late(self, step: int) -> str:
