@@ -139,6 +139,15 @@ def test_a_file_that_was_begun_is_gone_on_with(small_ranges: None, tmp_path: Pat
     assert told == [40_000, 50_000, 55_000]
 
 
+def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
+    with wandb.init(mode="offline") as run:
+        version = run.log_artifact(made())
+        (tmp_path / "taken").write_text("x")
+        for root in ("taken", "taken/below"):
+            with pytest.raises(NotADirectoryError, match=f"{root} can't be a folder"):
+                version.download(root)
+
+
 def test_files_come_several_at_a_time(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"f/{number}": str(number).encode() for number in range(8)}
     with wandb.init() as run:

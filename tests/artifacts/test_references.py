@@ -143,6 +143,22 @@ def test_files_of_this_machine_are_referred_to_by_content_or_by_path(tmp_path: P
         entry_of("file:///absent/x")
 
 
+@pytest.mark.parametrize(("address", "advice"), [("s3://b/x", "wandb[aws]"), ("gs://b/x", "wandb[gcp]")])
+def test_a_store_whose_library_is_missing_says_how_to_install_it(address: str, advice: str) -> None:
+    script = f"""
+import sys
+sys.modules.update(dict.fromkeys(["boto3", "botocore", "google.cloud.storage", "google.cloud"]))
+import wandb
+try:
+    wandb.Artifact("ds", type="dataset").add_reference("{address}")
+except wandb.Error as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert f"pip install '{advice}'" in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
 def test_what_is_no_file_in_a_folder_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Reading a pipe would wait for ever."""
     folder = write(tmp_path / "d", {"a": b"one"})

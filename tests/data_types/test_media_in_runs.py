@@ -241,6 +241,21 @@ def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path) -> None:
         wandb.Image(path)
 
 
+@pytest.mark.parametrize("kind", [wandb.Image, wandb.Audio])
+def test_a_path_of_no_file_is_told_with_what_stands_there(kind: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"there is no file {tmp_path}/absent"):
+        kind(str(tmp_path / "absent"))
+    with pytest.raises(DataError, match=f"{tmp_path} is a folder"):
+        kind(str(tmp_path))
+
+
+def test_the_name_of_a_page_that_is_not_there_is_logged_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "absent.html" in wandb.Html("absent.html").html
+    assert "there is no file absent.html" in capsys.readouterr().err
+    with pytest.raises(DataError, match="is no file whose name ends in"):
+        wandb.Html(Path("absent.html"))
+
+
 def test_a_mode_that_pillow_lacks_is_named() -> None:
     with pytest.raises(DataError, match="can't be turned into 'XYZ'"):
         wandb.Image(np.zeros((4, 4)), mode="XYZ")

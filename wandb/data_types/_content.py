@@ -56,6 +56,8 @@ class Content:
     def of_file(cls, path: Union[str, os.PathLike[str]], extension: Optional[str] = None) -> Content:
         """A file of the user's. Raises DataError where there is none, or one that is too large."""
         place = Path(os.path.abspath(path))
+        if place.is_dir():
+            raise DataError(f"{place} is a folder; a medium is one file, and an artifact's add_dir takes a folder")
         if not place.is_file():
             raise DataError(f"there is no file {place}")
         if os.path.getsize(place) > FILE_BYTES_MAX:

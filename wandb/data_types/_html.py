@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Sequence, Union
 
+from .._terminal import termwarn
 from ..errors import DataError
 from ._base import BatchableMedia
 from ._content import Content
@@ -27,7 +28,7 @@ class Html(BatchableMedia):
     inject: add a style sheet, and let links open in a tab of their own.
     data_is_not_path: take `data` for HTML, whatever it looks like.
 
-    Raises DataError.
+    A text that is called like such a file, where there is none, is logged as it is, with a warning. Raises DataError.
     """
 
     _log_type = "html-file"
@@ -35,14 +36,13 @@ class Html(BatchableMedia):
 
     def __init__(self, data: Any, inject: bool = True, data_is_not_path: bool = False) -> None:
         super().__init__()
-        is_path = (
+        named = (
             not data_is_not_path
             and isinstance(data, (str, os.PathLike))
             and len(str(data)) < 4096
             and os.path.splitext(data)[1] == ".html"
-            and os.path.isfile(data)
         )
-        if is_path:
+        if named and os.path.isfile(data):
             content = Content.of_file(data)
             check_text_size(content.size, "wandb.Html")
             self.html = content.read().decode("utf-8", "replace")
@@ -50,7 +50,11 @@ class Html(BatchableMedia):
                 self._content = content
                 return
         elif isinstance(data, str):
+            if named and "<" not in data:
+                termwarn(f"wandb.Html: there is no file {data}, so its name is logged as the page")
             self.html = data
+        elif isinstance(data, os.PathLike):
+            raise DataError(f"wandb.Html: {os.fspath(data)!r} is no file whose name ends in .html")
         elif hasattr(data, "read"):
             self.html = read_text(data)
         else:

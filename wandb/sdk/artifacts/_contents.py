@@ -176,7 +176,12 @@ class ArtifactContents(ArtifactDraft):
         entries = [entry for path, entry in self.manifest.entries.items() if path.startswith(prefix)]
         for entry in entries:
             entry._artifact = self  # type: ignore[assignment]  # of which this is the base
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise NotADirectoryError(
+                f"{folder} can't be a folder, since a file is in its way; download() takes the folder for the files"
+            ) from None
         download_all(self, folder, entries, bool(skip_cache), allow_missing_references)
         return folder
 

@@ -14,6 +14,8 @@ from ._references import Bound
 from .artifact_manifest_entry import ArtifactManifestEntry
 from .exceptions import ArtifactError
 
+_NEEDED = "s3:// references need boto3: pip install 'wandb[aws]'"
+
 
 class _Address(NamedTuple):
     bucket: str
@@ -135,8 +137,10 @@ def _version_with(address: _Address, etag: str) -> str:
 @contextlib.contextmanager
 def _told(uri: str) -> Iterator[None]:
     """What the store refuses, in one line."""
-    import botocore.exceptions as failures
-
+    try:
+        import botocore.exceptions as failures
+    except ImportError:
+        raise Error(_NEEDED) from None
     try:
         yield
     except failures.ClientError as error:
@@ -159,4 +163,4 @@ def _client() -> Any:
     try:
         return _client_at(os.environ.get("AWS_S3_ENDPOINT_URL") or None, os.environ.get("AWS_REGION") or None)
     except ImportError:
-        raise Error("s3:// references need boto3: pip install 'wandb[aws]'") from None
+        raise Error(_NEEDED) from None
