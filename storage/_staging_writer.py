@@ -11,6 +11,7 @@ logged. One that a process has left behind goes when the next one is made.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import secrets
@@ -83,6 +84,10 @@ class StagingWriter:
             if status.st_size <= PACKED_BYTES_MAX:
                 return self.add_bytes(_read_all(descriptor, status.st_size))
             return self._add_large(path, descriptor, status, immutable)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of which disk, writes don't say
+                error.filename, error.filename2 = path, str(self.folder)
+            raise
         finally:
             os.close(descriptor)
 

@@ -264,3 +264,24 @@ def test_many_small_files_are_one(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["owner", "pack"]
     assert len(artifact.manifest) == 500
     assert content_of(artifact, "3/304") == b"4"
+
+
+def test_on_a_full_disk_a_draft_says_which_and_the_run_goes_on(tmp_path: Path) -> None:
+    script = """
+import os, subprocess, sys
+import wandb
+folder, path = sys.argv[1], sys.argv[2]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+with wandb.init(mode="offline", dir=folder) as run:
+    try:
+        wandb.Artifact("ds", type="dataset").add_file(path)
+    except OSError as error:
+        print(error.filename == path, error.filename2.startswith(folder), error.strerror)
+    print(run.save(path, base_path=os.path.dirname(path), policy="now"))
+    run.log({"a": 1})
+print(run.summary["a"])
+"""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "large").write_bytes(LARGE)
+    said = in_a_namespace(script, tmp_path / "disk", tmp_path / "large")
+    assert said == ["True True No space left on device", "[]", "1"]

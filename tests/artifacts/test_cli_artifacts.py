@@ -41,6 +41,7 @@ def test_a_folder_becomes_a_version_that_is_listed_and_downloaded(server: LiveSe
     [
         (["put", "absent", "-n", "p/x"], "absent is no file, no folder and no address"),
         (["put", "file"], "put the project before the name"),
+        (["put", "file", "-n", "p/x", "-a", "latest:"], "'latest:' can't be an alias"),
         (["get", "p/absent:v0"], "there is no project"),
         (["cache", "cleanup", "much"], "'much' is no size"),
     ],
@@ -54,6 +55,7 @@ def test_what_cant_be_done_is_said_in_one_line(
     assert code in (1, 2, 4)
     assert words in said
     assert "Traceback" not in said
+    assert not list(tmp_path.glob("wandb/run-*"))
 
 
 def test_offline_versions_come_from_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

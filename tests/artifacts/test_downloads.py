@@ -297,14 +297,14 @@ version = wandb.Api().artifact(path)
 try:
     version.download(folder + "/here")
 except OSError as error:
-    print(errno.errorcode[error.errno])
+    print(errno.errorcode[error.errno], error.filename == folder + "/here/large")
 print([name for name in os.listdir(folder + "/here") if name != "a"])
 mount("remount,size=64m")
 print(os.path.getsize(version.download(folder + "/here") + "/large"))
 version.verify(folder + "/here")
 """
     (tmp_path / "disk").mkdir()
-    assert in_a_namespace(script, tmp_path / "disk", f"{run.project}/ds:v0") == ["ENOSPC", "[]", str(len(LARGE))]
+    assert in_a_namespace(script, tmp_path / "disk", f"{run.project}/ds:v0") == ["ENOSPC True", "[]", str(len(LARGE))]
 
 
 def test_a_disk_without_room_for_the_cache_too_keeps_the_users_file(server: LiveServer, tmp_path: Path) -> None:

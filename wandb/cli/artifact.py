@@ -54,8 +54,9 @@ def put(
 ) -> None:  # fmt: skip
     """Make a version of PATH: a file, a folder, or an address such as s3://bucket/folder, which is referred to."""
     import wandb
-    from wandb.sdk.artifacts._names import ArtifactPath
+    from wandb.sdk.artifacts._names import ArtifactPath, check_aliases
 
+    check_aliases(aliases)  # before there is a run for them
     where = _with_project(ArtifactPath.parse(name or os.path.basename(os.path.normpath(path))))
     made = wandb.Artifact(where.name, type=kind, description=description)
     if os.path.isdir(path):

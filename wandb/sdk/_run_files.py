@@ -82,7 +82,13 @@ class RunFiles:
         target = self._root / path
         with self._lock:
             if not inside:
-                self._put(source, target, policy == "now")
+                try:
+                    self._put(source, target, policy == "now")
+                except OSError as error:  # a full disk ends no training
+                    termwarn(
+                        f"save: {source} is not saved: {error.strerror or error}; save it again when that is mended"
+                    )
+                    return None
                 if policy != "now":
                     self._followed[path.as_posix()] = _Followed(source, target, policy == "live")
             self._append(FileSaved(path=path.as_posix(), policy=policy, time=time.time()))

@@ -144,15 +144,20 @@ class _Download:
         if not os.path.isdir(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
         path = _cache_path(entry, self._cache)
-        if entry.ref is not None:
-            fetch_reference(self._artifact, entry, target, self._cache)
-            self._advance(entry.size or 0)
-        elif self._bring_local(entry, target, path):
-            self._advance(entry.size or 0)
-        elif entry.size is not None and entry.size <= _HELD_BYTES_MAX:
-            self._fetch_small(entry, target, path)
-        else:
-            self._fetch_large(entry, target, path)
+        try:
+            if entry.ref is not None:
+                fetch_reference(self._artifact, entry, target, self._cache)
+                self._advance(entry.size or 0)
+            elif self._bring_local(entry, target, path):
+                self._advance(entry.size or 0)
+            elif entry.size is not None and entry.size <= _HELD_BYTES_MAX:
+                self._fetch_small(entry, target, path)
+            else:
+                self._fetch_large(entry, target, path)
+        except OSError as error:
+            if error.errno and error.filename is None:  # writes don't say of which file
+                error.filename = str(target)
+            raise
 
     def _bring_local(self, entry: ArtifactManifestEntry, target: Path, path: Optional[Path]) -> bool:
         """From this machine's staged files or from the cache; False where it is in neither."""
