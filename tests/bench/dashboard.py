@@ -43,8 +43,9 @@ def measure(bench: Bench) -> Section:
         f"{sizes.page_rows:,} rows each, of which ten are drawn; and a run of {sizes.page_metrics:,} metrics of "
         f"{sizes.page_points:,} points each, whose columns are stored as the server's indexer stores them, the rows "
         "left out. Loading: from the address until the table has its rows and the charts in view their lines, with an "
-        "empty cache and with a full one. Events: milliseconds from an input to the next picture, as the browser "
-        "counts them.",
+        "empty cache and with a full one; then from a drag across a chart until it is drawn closer, and from the jump "
+        "to the page's last chart until that is drawn. Events: milliseconds from an input to the next picture, as the "
+        "browser counts them.",
         [_pages(figures), _events(figures), _libraries(figures)] if figures else [],
         figures,
     )
@@ -199,11 +200,14 @@ def _load(browser: Browser, server: _Server, path: str, drawn: str, use: Any) ->
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(server.signed_in())
+    # The page on which one signs in has brought some of the scripts.
+    page.context.new_cdp_session(page).send("Network.clearBrowserCache")
     cold = _opened(page, server, path, drawn)
     page.goto("about:blank")
     warm = _opened(page, server, path, drawn)
+    figures: Dict[str, Any] = {"cold": cold, "warm": warm, "waits": _waits(page)}
     page.evaluate(_COUNT_EVENTS)
-    figures = {"cold": cold, "warm": warm, "use": use(page)}
+    figures["use"] = use(page)
     context.close()
     return figures
 
@@ -220,6 +224,31 @@ def _opened(page: Page, server: _Server, path: str, drawn: str) -> Dict[str, flo
     page.wait_for_load_state("networkidle")
     session.detach()
     return {"seconds": seconds, "bytes": sum(transferred), "requests": len(transferred)}
+
+
+def _waits(page: Page) -> Dict[str, float]:
+    """Milliseconds until charts are drawn of what had to be asked of the server."""
+    first = page.locator(".chart canvas[role=img]").first
+    box = first.bounding_box()
+    assert box is not None
+    begins = "document.querySelector('.chart').chart.lines[0]?.x[0]"
+    whole = page.evaluate(begins)
+    began = time.perf_counter()
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 60, steps=4)
+    page.mouse.up()
+    page.wait_for_function(f"whole => {begins} > whole", arg=whole)
+    waits = {"closer": 1000 * (time.perf_counter() - began)}
+    first.dblclick()
+    page.wait_for_function(f"whole => {begins} === whole", arg=whole)
+    last = page.locator(".chart").last
+    began = time.perf_counter()
+    last.scroll_into_view_if_needed()
+    page.wait_for_function("() => [...document.querySelectorAll('.chart')].at(-1).chart.lines.length")
+    waits["last"] = 1000 * (time.perf_counter() - began)
+    first.scroll_into_view_if_needed()
+    return waits
 
 
 # What the browser says of inputs: from the input to the picture that shows its effect.
@@ -334,20 +363,23 @@ def _compared(browser: Browser, server: _Server) -> Dict[str, Dict[str, float]]:
 
 
 def _pages(figures: Dict[str, Any]) -> Table:
-    table = Table(("page", "first load, s", "MB", "requests", "again, s", "MB", "requests"))
+    head = ("page", "first load, s", "MB", "requests", "again, s", "MB", "requests", "closer, ms", "its last chart, ms")
+    table = Table(head)
     for name, what in (("project", "the project's runs and charts"), ("run", "the charts of the wide run")):
+        if name not in figures:
+            continue
         own = figures[name]
         cells = []
         for load in (own["cold"], own["warm"]):
             cells += [f"{load['seconds']:.2f}", megabytes(load["bytes"]), str(load["requests"])]
-        table.rows.append((what, *cells))
+        table.rows.append((what, *cells, *(f"{own['waits'][wait]:.0f}" for wait in ("closer", "last"))))
     return table
 
 
 def _events(figures: Dict[str, Any]) -> Table:
     table = Table(("page", "p50", "p95", "max"))
     for name in ("project", "run"):
-        for what, durations in figures[name]["use"].items():
+        for what, durations in figures.get(name, {"use": {}})["use"].items():
             last = len(durations) - 1
             cells = (_spelled(durations[round(last * share)]) for share in (0.5, 0.95, 1.0))
             table.rows.append((f"{name}: {what}", *cells))
