@@ -205,8 +205,9 @@ def test_hyperband_stops_what_is_not_among_the_best_at_its_bracket() -> None:
     assert _stopped({**rule, "min_iter": 3}, *histories) == []
 
 
-def test_hyperband_stops_what_it_stops_officially() -> None:
-    """Histories made at random, each with what the official package `sweeps` 0.3.0 stops of them."""
+def test_runs_are_stopped_that_are_stopped_officially() -> None:
+    """Histories made at random, each with what the official package `sweeps` 0.3.0 stops of them by hyperband, and the
+    official client 0.10.12 by its envelope."""
     different = []
     for line in Path(__file__).with_name("official_stops.jsonl").read_text().splitlines():
         case = json.loads(line)
@@ -240,9 +241,19 @@ def test_without_strictness_a_run_is_judged_by_its_best() -> None:
     assert _stopped({**rule, "strict": False}, *histories) == []
 
 
-def test_an_envelope_stops_what_was_never_as_good_as_the_better_half() -> None:
-    rule = {"type": "envelope"}
-    assert _stopped(rule, [5, 5], [3, 1], [2, 2], [2, 3]) == [0]
+def test_an_envelope_stops_what_was_never_as_good_as_the_best_were_by_then() -> None:
+    config = check_config(
+        {
+            "method": "random",
+            "metric": {"name": "loss"},
+            "parameters": {"lr": {"value": 1}},
+            "early_terminate": {"type": "envelope", "min_runs": 2, "start_iter": 1},
+        }
+    )
+    finished = [Trial({}, "finished", history) for history in ([5, 3, 1], [4, 2], [9, 9, 9])]
+    running = [Trial({}, "running", history) for history in ([9], [9, 3], [9, 2.5], [4, 2.5, 2.5], [8, 7, 6, 2])]
+    assert [stop.trial for stop in runs_to_stop(config, [*running, *finished])] == [1, 3, 4]
+    assert runs_to_stop(config, [*running, finished[0]]) == []
 
 
 def test_only_running_runs_are_stopped() -> None:

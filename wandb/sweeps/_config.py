@@ -253,6 +253,10 @@ def _check_early_terminate(rule: object, path: Path) -> None:
             raise SweepConfigError((*path, "min_iter"), f"is {table['min_iter']}; it must be at least 1")
         if table.get("eta", 3) <= 1:
             raise SweepConfigError((*path, "eta"), f"is {table['eta']}; it must be above 1")
+    elif not 0 < table.get("fraction", 1) <= 1:
+        raise SweepConfigError((*path, "fraction"), f"is {table['fraction']}; it must be above 0, and at most 1")
+    elif table.get("min_runs", 1) < 1:
+        raise SweepConfigError((*path, "min_runs"), f"is {table['min_runs']}; it must be at least 1")
 
 
 def _check_scheduler(scheduler: object, path: Path) -> None:
@@ -413,5 +417,10 @@ _HYPERBAND: Mapping[str, _Check] = {
     "eta": _number,
     "strict": _truth,
 }
-_ENVELOPE: Mapping[str, _Check] = {"type": _text, "quantile": _number, "min_iter": _whole_at_heart}
+_ENVELOPE: Mapping[str, _Check] = {
+    "type": _text,
+    "fraction": _number,
+    "min_runs": _whole_at_heart,
+    "start_iter": _whole_at_heart,
+}
 _SCHEDULER: Mapping[str, None] = {"engine": None, "source": None, "optimizer": None, "search_space": None}

@@ -1,5 +1,6 @@
 """Which runs of a sweep won't come to anything: successive halving as in Hyperband, and an envelope around the best.
 
+Both stop what the official client's stop: the envelope is that of its releases before 0.11, which had it.
 Iterations are the values that a run has logged of the sweep's metric.
 """
 
@@ -13,7 +14,7 @@ from ._search import Trial, sign_of
 
 # Brackets grow by eta each, so this many reach beyond any run.
 _BRACKETS_MAX = 100
-_ENVELOPE_QUANTILE, _ENVELOPE_MIN_ITER = 0.5, 1
+_ENVELOPE_FRACTION, _ENVELOPE_RUNS_MIN, _ENVELOPE_START_ITER = 0.3, 3, 3
 
 
 class Stop(NamedTuple):
@@ -40,11 +41,14 @@ def runs_to_stop(config: Checked, trials: Sequence[Trial]) -> List[Stop]:
         return []
     sign = sign_of(config)
     histories = [[sign * value for value in trial.metric if math.isfinite(value)] for trial in trials]
-    judge = _hyperband if rule["type"] == "hyperband" else _envelope
+    judge, others = _hyperband, histories
+    if rule["type"] == "envelope":
+        judge = _envelope
+        others = [history for history, trial in zip(histories, trials) if trial.state == "finished" and history]
     stops = []
     for number, trial in enumerate(trials):
         if trial.state == "running" and histories[number]:
-            reason = judge(config, histories[number], histories)
+            reason = judge(config, histories[number], others)
             if reason is not None:
                 stops.append(Stop(number, reason))
     return stops
@@ -81,14 +85,19 @@ def _hyperband(config: Checked, history: Sequence[float], histories: Sequence[Se
 
 
 def _envelope(config: Checked, history: Sequence[float], histories: Sequence[Sequence[float]]) -> Optional[str]:
-    """Whether the run has never come as low as the better part of the runs had by then."""
+    """Whether the run has never come as low as the worst of the best runs had by then.
+
+    histories: those of the runs that have finished.
+    """
     rule = config.early_terminate or {}
-    at = len(history)
-    if at < rule.get("min_iter", _ENVELOPE_MIN_ITER):
+    runs_min = int(rule.get("min_runs", _ENVELOPE_RUNS_MIN))
+    if len(histories) < runs_min or len(history) <= rule.get("start_iter", _ENVELOPE_START_ITER):
         return None
-    there = sorted(min(other[:at]) for other in histories if len(other) >= at)
-    quantile = float(rule.get("quantile", _ENVELOPE_QUANTILE))
-    limit = there[min(int(quantile * len(there)), len(there) - 1)]
-    if min(history) <= limit:
+    count = max(math.ceil(rule.get("fraction", _ENVELOPE_FRACTION) * len(histories)), runs_min)
+    best = sorted(histories, key=min)[:count]
+    limit = max(min(other[: len(history)]) for other in best)
+    if min(history) < limit:
         return None
-    return f"after {at} iterations it is worse than {quantile:.0%} of {len(there)} runs ever were by then"
+    return (
+        f"after {len(history)} iterations it is no better than the best {count} of {len(histories)} runs were by then"
+    )
