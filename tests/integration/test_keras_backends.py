@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not BACKENDS, reason="tox -e integration-keras r
 
 def logged(script: str, backend: str, server: Server, place: Path) -> List[Dict[str, Any]]:
     place.mkdir()
-    project = f"{script.strip('_')}-{backend}"
+    project = f"{script.strip('_')}-{backend}-{place.parent.name}"  # one backend is in several tests
     ran = run_script(OURS, script, server, place, project, {"KERAS_BACKEND": backend})
     assert "loaded by wandb: []" in ran.output
     assert "wandb: WARNING" not in ran.output, ran.output

@@ -7,11 +7,8 @@ from _asked import Asked
 asked = Asked()
 
 import wandb  # noqa: E402
-from wandb.integration.keras import (  # noqa: E402
-    WandbEvalCallback,
-    WandbMetricsLogger,
-    WandbModelCheckpoint,
-)
+from wandb.integration.keras import WandbMetricsLogger, WandbModelCheckpoint  # noqa: E402
+from wandb.integration.keras.callbacks.tables_builder import WandbEvalCallback  # noqa: E402
 
 numpy.random.seed(0)
 x = numpy.linspace(-1, 1, 32).reshape(-1, 1).astype("float32")
