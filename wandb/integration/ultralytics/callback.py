@@ -130,7 +130,10 @@ class WandBUltralyticsCallback:
         a model of other classes, as it is before the first epoch."""
         assert self._views is not None
         if self.predictor.model is None:
-            self.predictor.setup_model(model=None, verbose=False)
+            try:
+                self.predictor.setup_model(model=None, verbose=False)
+            except FileNotFoundError:
+                return  # the file that the model was loaded from is gone, which is no reason to end a training
         if dict(self.predictor.model.names) != dict(validator.names):
             return
         place = 0
