@@ -10,7 +10,8 @@ import cv2
 import numpy
 from ultralytics import YOLO, settings
 
-settings.update({"wandb": True})
+# Beside a checkout of its own it would write into that.
+settings.update({"wandb": True, "runs_dir": str(Path("runs").resolve())})
 
 
 def write_pictures(folder: Path, count: int) -> None:

@@ -16,7 +16,8 @@ from ultralytics import YOLO, settings
 import wandb
 from wandb.integration.ultralytics import add_wandb_callback
 
-settings.update({"wandb": False})
+# Beside a checkout of its own it would write into that.
+settings.update({"wandb": False, "runs_dir": str(Path("runs").resolve())})
 PLACES = [(8, 10), (30, 34), (20, 8), (5, 30), (33, 6), (12, 22), (28, 28), (9, 9)]
 
 
