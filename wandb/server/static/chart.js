@@ -283,7 +283,7 @@ export class Chart {
     return line.marks.find(([place]) => place === line.x[index])?.[1] ?? "not finite";
   }
 
-  // Beside the place of the cursor, or so many pixels from the left.
+  // Beside the place of the cursor, or of a bar so many pixels from the left.
   #showTip(points, touched, pixels) {
     const sorted = points.filter(({ line, index }) => line.last[index] !== null || line.marks.length);
     sorted.sort((a, b) => (b.line.shown[b.index] ?? -Infinity) - (a.line.shown[a.index] ?? -Infinity));
@@ -294,8 +294,8 @@ export class Chart {
     const rows = shown.map((point) => this.#tipRow(point, point.line.id === touched));
     if (sorted.length > shown.length)
       rows.push(h("tr", null, h("td", { colspan: "3", class: "hint" }, `${sorted.length - shown.length} more`)));
-    const [{ line, index }] = points;
-    tip.replaceChildren(h("div", { class: "hint" }, this.#placeName(this.cursor ?? line.x[index])), h("table", null, h("tbody", null, rows)));
+    const place = pixels === undefined ? this.cursor : points[0].line.x[0];
+    tip.replaceChildren(h("div", { class: "hint" }, this.#placeName(place)), h("table", null, h("tbody", null, rows)));
     if (!tip.matches(":popover-open")) tip.showPopover();
     const { left, top } = this.above.getBoundingClientRect();
     const center = left + (pixels ?? this.scales.toX(this.cursor));

@@ -281,7 +281,8 @@ export class ChartPanel {
     const partial = new Set();
     try {
       for (;;) {
-        const wanted = (key) => this.#stale(key).filter((member) => !partial.has(member));
+        const nameOf = (key, member) => JSON.stringify([...this.#place(key), member]);
+        const wanted = (key) => this.#stale(key).filter((member) => !partial.has(nameOf(key, member)));
         const shown = this.keys.filter((key) => this.visible.has(key) && !this.charts.get(key).element.hidden);
         const first = shown.find((key) => wanted(key).length);
         if (first === undefined) return;
@@ -293,7 +294,7 @@ export class ChartPanel {
         const answer = await this.source.fetch({ axis, range, keys, points, runs: runs.map((run) => run.id) });
         for (const run of runs) this.#keep(axis, range, run, keys, answer);
         new Set(keys.map((key) => this.describe(key).chart)).forEach((key) => this.charts.has(key) && this.#fill(key));
-        if (!answer.complete) keys.forEach((key) => partial.add(key));
+        if (!answer.complete) keys.forEach((key) => partial.add(JSON.stringify([axis, range, key])));
       }
     } finally {
       this.busy = false;
@@ -352,7 +353,7 @@ export class ChartPanel {
     return [
       ["Expand", () => this.expand(chart)],
       [this.isLog(chart.name) ? "Linear scale" : "Logarithmic scale", () => this.toggleLog(chart)],
-      ["Use as x axis", () => this.useAxis(chart.name)],
+      ...(this.members.get(chart.name).length === 1 ? [["Use as x axis", () => this.useAxis(chart.name)]] : []),
       ["Save as CSV", () => saveAs(`${chart.name.replaceAll("/", "-")}.csv`, new Blob([chart.csv()], { type: "text/csv" }))],
       ["Save as picture", async () => saveAs(`${chart.name.replaceAll("/", "-")}.png`, await chart.picture())],
     ];
