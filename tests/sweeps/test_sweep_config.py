@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+from click.testing import CliRunner
 
+from wandb.cli import main
 from wandb.sweeps import SweepConfigError, check_config
 
 # Configurations made at random from right and wrong parts, each with what the validator of the official package
@@ -72,3 +74,13 @@ def test_nesting_has_an_end() -> None:
         inner = {"parameters": {"p": inner}}
     with pytest.raises(SweepConfigError, match="nested deeper"):
         check_config({"method": "random", "parameters": {"p": inner}})
+
+
+def test_a_command_tells_what_is_wrong_and_nothing_else(own_place: Path) -> None:
+    text = "method: grid\nprogram: train.py\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+    (own_place / "sweep.yaml").write_text(text)
+    made = CliRunner().invoke(main, ["sweep", "sweep.yaml"])
+    assert made.exit_code == 1
+    assert made.output == (
+        "wandb: ERROR sweep config, parameters.lr: a grid needs 'value', 'values' or whole numbers, not 'uniform'\n"
+    )

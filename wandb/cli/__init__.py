@@ -211,7 +211,10 @@ def _describe(error: Exception) -> str:
 
 def _expected_errors() -> Tuple[Type[Exception], ...]:
     """The errors of this project's packages, whose messages are written for the user."""
-    return _imported(("wandb_storage", "LogError"), ("wandb_uploader", "UploadError"), ("wandb.errors", "Error"))
+    return _imported(
+        ("wandb_storage", "LogError"), ("wandb_uploader", "UploadError"), ("wandb.errors", "Error"),
+        ("wandb.sweeps", "SweepConfigError"),
+    )  # fmt: skip
 
 
 def _exit_code(error: Exception) -> int:
