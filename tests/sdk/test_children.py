@@ -343,6 +343,36 @@ with wandb.init() as run:
     assert folded(program(tmp_path, script)).rows == 1
 
 
+def test_a_module_that_forks_is_not_waited_for_by_the_fork_that_it_makes(tmp_path: Path) -> None:
+    script = """
+import pathlib
+from wandb.sdk import _loading
+_loading._FORK_WAITS_SECONDS = 0.1
+holding = threading.Event()
+pathlib.Path("forks.py").write_text('''
+import os
+from __main__ import Loader, holding
+Loader().start()
+holding.wait()
+child = os.fork()
+if child == 0:
+    with __import__("wandb").sdk._loading.loading:
+        os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+''')
+class Loader(threading.Thread):
+    def run(self):
+        with _loading.loading:
+            holding.set()
+            import forks
+sys.path.insert(0, ".")
+with wandb.init() as run:
+    import forks
+    run.log({"a": 1})
+"""
+    assert folded(program(tmp_path, script)).rows == 1
+
+
 def test_threads_load_nothing_that_a_fork_does_not_wait_for(tmp_path: Path) -> None:
     script = """
 import importlib.abc
