@@ -140,6 +140,17 @@ def test_resuming_goes_on_in_the_same_log() -> None:
     assert (state.sessions, state.rows, state.summary["a"], state.status) == (2, 2, 5, "finished")
 
 
+def test_an_id_that_was_used_before_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        wandb.init(mode="offline", id="again").finish()
+    with wandb.init(mode="offline", id="again", resume="allow"):
+        pass
+    said = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert len(said) == 1
+    assert "the run again begins anew, and offline-run-" in said[0]
+    assert 'resume="allow"' in said[0]
+
+
 def test_resume_must_and_never_say_what_is_wrong() -> None:
     with pytest.raises(wandb.UsageError, match="no log of the run nope"):
         wandb.init(mode="offline", id="nope", resume="must")

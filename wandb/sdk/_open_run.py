@@ -9,7 +9,8 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 from wandb_storage import ConfigChange, Labels, Log, RunStart, SummaryChange, boot_id, dump_json
 
-from .._run_folders import count_run_folders
+from .._run_folders import count_run_folders, run_folders
+from .._terminal import termwarn
 from ._environment import describe_environment, program_path
 from ._folders import new_run_folder
 from ._live_log import create_log
@@ -26,6 +27,8 @@ def open_run(
     """The run that the settings ask for, with its identity durable in its log. Raises UsageError and LogError."""
     start = time.time()
     if settings.resume is settings.fork_from is settings.resume_from is None:
+        if settings.run_id is not None and not settings.shared:
+            _tell_of_namesakes(settings.run_id, folder)
         path, log = _new_log(settings, folder)
         restored = Restored()
     else:
@@ -49,6 +52,16 @@ def open_run(
 
         remember(settings, folder)
     return run
+
+
+def _tell_of_namesakes(run_id: str, folder: Path) -> None:
+    """The official client begins anew under a known id, too, but nobody should learn that at the server."""
+    earlier = [run.path.name for run in run_folders(folder) if run.run_id == run_id]
+    if earlier:
+        termwarn(
+            f"the run {run_id} begins anew, and {earlier[-1]} holds an earlier one of the same id: on a server the new "
+            'rows replace the old ones. To go on with the earlier one, pass resume="allow"; for another run, another id'
+        )
 
 
 def _go_on(settings: Settings, folder: Path, start: float, rewound: bool) -> Tuple[Path, Log, Restored]:
