@@ -122,6 +122,20 @@ def test_a_git_that_hangs_delays_nobody(repository: Path, monkeypatch: pytest.Mo
             os.kill(pid, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' subprocess module forks")
+def test_no_fork_disturbs_the_threads_of_a_running_program(repository: Path) -> None:
+    """A fork stops OpenBLAS's threads, whatever they are at, and the program would wait for their results for ever."""
+    script = """
+import sys, wandb
+events = []
+sys.addaudithook(lambda name, _: events.append(name))
+with wandb.init(mode="offline", settings={"program": "src/train.py"}):
+    pass
+assert events.count("subprocess.Popen") == events.count("os.posix_spawn") > 1
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_the_machine_and_what_is_installed_are_recorded() -> None:
     files = recorded()
     told = metadata(files)

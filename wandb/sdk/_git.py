@@ -8,10 +8,11 @@ and the repository (LFS) are, as by any command of git: without them everything 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from ._environment import without_credentials
 from .wandb_settings import Settings
@@ -22,7 +23,7 @@ _SECONDS = 5.0
 PATCH_BYTES_MAX = 10 << 20
 _FILE_MARK = b"\ndiff --git "
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-_COMMAND = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 
 
 class Repository(NamedTuple):
@@ -65,12 +66,25 @@ def _checked_out(folder: Path) -> Tuple[Optional[Path], Optional[str], Optional[
     return Path(root), commit, branch if branch != "HEAD" else None
 
 
+def _how(folder: Path, *arguments: str) -> Dict[str, Any]:
+    """How a process of git is started, without a fork, which stops the threads of OpenBLAS in their work: this thread
+    runs beside a program that may be in the middle of a product of matrices, and would wait for it for ever. Python
+    before 3.10 forks unless the program's path is known, and no folder is entered and no descriptor closed for it.
+    """
+    program = shutil.which("git")
+    if program is None:
+        raise FileNotFoundError("git")
+    return {
+        "args": [program, "-C", str(folder), *_OPTIONS, *arguments], "env": {**os.environ, **_QUIET},
+        "stdin": subprocess.DEVNULL, "close_fds": False,
+    }  # fmt: skip
+
+
 def _ask(folder: Path, *arguments: str) -> Optional[str]:
     try:
-        done = subprocess.run(
-            [*_COMMAND, *arguments], cwd=folder, env={**os.environ, **_QUIET}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
-        )  # fmt: skip
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            **_how(folder, *arguments), capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -85,12 +99,11 @@ class Patch(NamedTuple):
 
 def read_patch(root: Path) -> Optional[Patch]:
     """The changes, as far as they fit; None where git doesn't say."""
-    command = [*_COMMAND, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "HEAD"]
+    arguments = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "HEAD")
     try:
-        process = subprocess.Popen(
-            command, cwd=root, env={**os.environ, **_QUIET}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            **_how(root, *arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
     except OSError:
         return None
     assert process.stdout is not None
