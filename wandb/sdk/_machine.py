@@ -18,7 +18,7 @@ from .wandb_settings import Settings
 
 def describe_machine(settings: Settings) -> Dict[str, Any]:
     """What can be found out; takes tens of milliseconds."""
-    described: Dict[str, Any] = {"os": platform.platform()}
+    described: Dict[str, Any] = {"os": _system()}
     if settings.x_disable_machine_info:
         return described
     described.update(
@@ -52,3 +52,12 @@ def _disks(settings: Settings) -> Dict[str, Dict[str, str]]:
             continue
         found[path] = {"total": str(usage.total), "used": str(usage.used)}
     return found
+
+
+def _system() -> str:
+    """What `platform.platform` says; on Linux without the process that it asks for the processor, which it doesn't
+    tell: see `_git` for what a process can do to a program."""
+    if platform.system() != "Linux":
+        return platform.platform()
+    library = "".join(platform.libc_ver())
+    return "-".join(["Linux", platform.release(), platform.machine(), *(("with", library) if library else ())])
