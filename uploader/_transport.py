@@ -314,6 +314,7 @@ class Transport:
                 method, url, data=body, headers={**own, **headers}, auth=auth, timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False, stream=True, verify=None if self._manner.verify else False,
             ) as reply:  # fmt: skip
+                reply.raw.enforce_content_length = True  # urllib3 before 2.0 takes a cut-off body for a whole one
                 yield reply
                 self.answers += 1
         except _NotTaken as failed:

@@ -83,6 +83,7 @@ def two(scratch: Path, cluster: Cluster, kills: int, rng: random.Random, tried: 
             victim.start()
             _check(writers)
     finally:
+        del os.environ["WANDB_SERVER_SECRET"]  # other tests of this process have servers of their own
         for server in servers:
             server.kill()
 
