@@ -10,7 +10,6 @@ minutes have passed. In the end the sweep is finished, and what `sweep_kills` as
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import sys
@@ -19,8 +18,7 @@ from pathlib import Path
 from typing import Counter, List, Sequence, Tuple
 
 from real_server import RealServer
-from spread import scratch_folder
-from sweep_kills import AGENTS, KILL_SECONDS_MAX, Machine, grid, kill_one, wrong
+from sweep_kills import AGENTS, KILL_SECONDS_MAX, Machine, grid, kill_one, run_as_asked, wrong
 
 from wandb.apis._client import Client
 from wandb.sweeps import RemoteSweep
@@ -113,21 +111,12 @@ def _wait_until_idle(machines: Sequence[Machine]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--kills", type=int, help="so many of agents [as many as trials]")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    arguments = parser.parse_args()
-    start = time.monotonic()
-    kills = arguments.trials if arguments.kills is None else arguments.kills
-    with scratch_folder() as scratch:
-        tried, lost = campaign(scratch, arguments.trials, kills, arguments.seed)
+    tried, lost, told = run_as_asked(__doc__.splitlines()[0], campaign)
     print(
         f"sweeps of a server: {tried['runs']} trials by {AGENTS} agents, {tried['kills']} of them killed, "
         f"{tried['machines']} with their trials, {tried['servers']} kills of the server, {tried['failures']} of "
         f"everything; {tried['finished']} finished, {tried['crashed'] + tried['failed']} died, {tried['resumed']} were "
-        "gone on with, "
-        f"seed {arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + lost if lost else '0 lost'}"
+        f"gone on with, {told}"
     )
     return 1 if lost else 0
 

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Counter, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Counter, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import psutil
 from spread import scratch_folder
@@ -126,7 +126,7 @@ def kill_one(machines: Sequence[Machine], rng: random.Random, tried: Counter[str
         machine.start()
 
 
-def campaign(scratch: Path, trials: int, kills: int, seed: int) -> tuple[Counter[str], str]:
+def campaign(scratch: Path, trials: int, kills: int, seed: int) -> Tuple[Counter[str], str]:
     """What was tried, and the first thing that was wrong."""
     rng, tried = random.Random(seed), Counter[str]()
     sweep = OfflineSweep.create(scratch / "wandb", grid(scratch, trials))
@@ -180,8 +180,11 @@ def _when_all_have_ended(sweep: SweepHome) -> List[Any]:
         time.sleep(0.1)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run_as_asked(
+    description: str, campaign: Callable[[Path, int, int, int], Tuple[Counter[str], str]]
+) -> Tuple[Counter[str], str, str]:
+    """Run a campaign as the command line says; what was tried, what was lost, and how the line about it ends."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--kills", type=int, help="so many at most [as many as trials]")
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -190,10 +193,16 @@ def main() -> int:
     kills = arguments.trials if arguments.kills is None else arguments.kills
     with scratch_folder() as scratch:
         tried, lost = campaign(scratch, arguments.trials, kills, arguments.seed)
+    told = f"seed {arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + lost if lost else '0 lost'}"
+    return tried, lost, told
+
+
+def main() -> int:
+    tried, lost, told = run_as_asked(__doc__.splitlines()[0], campaign)
     print(
         f"sweeps: {tried['runs']} trials by {AGENTS} agents, {tried['kills']} of them killed, {tried['machines']} with "
         f"their trials; {tried['finished']} finished, {tried['crashed']} died, {tried['resumed']} were gone on with, "
-        f"seed {arguments.seed}, {time.monotonic() - start:.0f} s: {'LOST: ' + lost if lost else '0 lost'}"
+        f"{told}"
     )
     return 1 if lost else 0
 
