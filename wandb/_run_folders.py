@@ -35,6 +35,17 @@ def count_run_folders(wandb_dir: Path) -> int:
         return 0
 
 
+def folders_of_run(wandb_dir: Path, run_id: str) -> List[str]:
+    """The names of a run's folders in a wandb folder, oldest first. By the names alone, as `count_run_folders`: every
+    new run that was given an id asks."""
+    try:
+        names = os.listdir(wandb_dir)
+    except OSError:
+        return []
+    matches = [match for match in map(RUN_FOLDER_NAME.fullmatch, names) if match and match["run_id"] == run_id]
+    return [match.string for match in sorted(matches, key=lambda match: match["stamp"])]
+
+
 def run_folders(directory: Path) -> List[RunFolder]:
     """The run folders of a wandb directory, oldest first; empty where there is none."""
     found: List[RunFolder] = []

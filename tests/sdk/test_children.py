@@ -295,18 +295,25 @@ def test_a_fork_of_a_run_begins_with_what_its_children_logged() -> None:
     assert (folded(Path(branch.sync_dir)).rows, folded(Path(branch.sync_dir)).summary["text"]) == (3, "t")
 
 
-def test_a_fork_in_the_middle_of_an_import_by_another_thread_leaves_no_child_waiting(tmp_path: Path) -> None:
-    script = """
+# The first import of a module takes until a fork has begun and a little longer: it is made meanwhile, unless it waits.
+_SLOW_IMPORT = """
 import importlib.abc
 begun, forking = threading.Event(), threading.Event()
 class Slow(importlib.abc.MetaPathFinder):
+    def __init__(self, module):
+        self.module = module
     def find_spec(self, name, path, target=None):
-        if name == "wandb_storage._lanes" and not begun.is_set():
+        if name == self.module and not begun.is_set():
             begun.set()
             forking.wait()
-            time.sleep(0.2)  # the fork is made meanwhile, unless it waits
+            time.sleep(0.2)
+"""
+
+
+def test_a_fork_in_the_middle_of_an_import_by_another_thread_leaves_no_child_waiting(tmp_path: Path) -> None:
+    script = """
 with wandb.init() as run:
-    sys.meta_path.insert(0, Slow())
+    sys.meta_path.insert(0, Slow("wandb_storage._lanes"))
     importer = threading.Thread(target=__import__, args=("wandb_storage._lanes",))
     importer.start()
     begun.wait()
@@ -317,21 +324,13 @@ with wandb.init() as run:
     assert ended_well(forked(work))
     importer.join()
 """
-    assert folded(program(tmp_path, script)).rows == 20
+    assert folded(program(tmp_path, _SLOW_IMPORT + script)).rows == 20
 
 
 def test_a_fork_waits_for_what_the_threads_of_a_run_are_loading(tmp_path: Path) -> None:
     """A child that imports psutil, while a thread which it doesn't have is at it, would wait for ever."""
     script = """
-import importlib.abc
-begun, forking = threading.Event(), threading.Event()
-class Slow(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name == "psutil" and not begun.is_set():
-            begun.set()
-            forking.wait()
-            time.sleep(0.2)  # the fork is made meanwhile, unless it waits
-sys.meta_path.insert(0, Slow())
+sys.meta_path.insert(0, Slow("psutil"))
 with wandb.init() as run:
     begun.wait()
     os.register_at_fork(before=forking.set)
@@ -340,7 +339,7 @@ with wandb.init() as run:
         run.log({"child": 1})
     assert ended_well(forked(work))
 """
-    assert folded(program(tmp_path, script)).rows == 1
+    assert folded(program(tmp_path, _SLOW_IMPORT + script)).rows == 1
 
 
 def test_a_module_that_forks_is_not_waited_for_by_the_fork_that_it_makes(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import os
 import sys
 import threading
 from typing import List, Optional
 
 from .._terminal import termlog, termwarn
+from ..env import _flag
 from ..errors import UsageError
 from ..sdk import _globals
 
@@ -86,7 +86,7 @@ def init_weave_if_imported(entity: Optional[str], project: Optional[str]) -> Non
 
 
 def _is_disabled() -> bool:
-    return os.environ.get("WANDB_DISABLE_WEAVE", "").lower() in ("1", "true", "t", "yes", "y", "on")
+    return _flag("WANDB_DISABLE_WEAVE")
 
 
 def _numbers(version: str) -> List[int]:

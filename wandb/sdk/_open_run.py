@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 from wandb_storage import ConfigChange, Labels, Log, RunStart, SummaryChange, boot_id, dump_json
 
-from .._run_folders import count_run_folders, run_folders
+from .._run_folders import count_run_folders, folders_of_run
 from .._terminal import termwarn
 from ._environment import describe_environment, program_path
 from ._folders import new_run_folder
@@ -56,7 +56,7 @@ def open_run(
 
 def _tell_of_namesakes(run_id: str, folder: Path) -> None:
     """The official client begins anew under a known id, too, but nobody should learn that at the server."""
-    earlier = [run.path.name for run in run_folders(folder) if run.run_id == run_id]
+    earlier = folders_of_run(folder, run_id)
     if earlier:
         termwarn(
             f"the run {run_id} begins anew, and {earlier[-1]} holds an earlier one of the same id: on a server the new "

@@ -10,9 +10,9 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from ...data_types import Table
 from ...sdk import _globals
-from ...sdk.artifacts.artifact import Artifact
 from ...sdk.wandb_init import init
 from .._library import active_run, library
+from .._models import log_model_file
 from ._tasks import TASKS
 
 _ultralytics = library("ultralytics")
@@ -167,9 +167,7 @@ class WandBUltralyticsCallback:
         }
         _torch.save(content, path)
         run = active_run("train()")
-        artifact = Artifact(f"run_{run.id}_model", type="model")
-        artifact.add_file(str(path))
-        run.log_artifact(artifact, aliases=[f"epoch_{trainer.epoch}"])
+        log_model_file(run, path, f"run_{run.id}_model", [f"epoch_{trainer.epoch}"])
 
 
 def add_wandb_callback(
